@@ -1,0 +1,63 @@
+# larder_library(<name> [EXCEPTIONS] [EXCLUDE file...] [LINK library...])
+# The folder's sources as one library. Without EXCEPTIONS it is built with -fno-exceptions. EXCLUDE names files that
+# belong to an executable (main.cc).
+function(larder_library name)
+  cmake_parse_arguments(arg "EXCEPTIONS" "" "EXCLUDE;LINK" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  foreach(file IN LISTS arg_EXCLUDE)
+    list(REMOVE_ITEM sources ${CMAKE_CURRENT_SOURCE_DIR}/${file})
+  endforeach()
+  if(sources)
+    add_library(${name} STATIC ${sources})
+    set(scope PUBLIC)
+    target_link_libraries(${name} PRIVATE larder_flags)
+    if(NOT arg_EXCEPTIONS)
+      target_compile_options(${name} PRIVATE -fno-exceptions)
+    endif()
+  else()
+    add_library(${name} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  target_include_directories(${name} ${scope} ${CMAKE_SOURCE_DIR})
+  target_link_libraries(${name} ${scope} ${arg_LINK})
+endfunction()
+
+# larder_executable(<name> SOURCES file... [LINK library...]) adds nothing while none of the sources exists.
+function(larder_executable name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
+  set(present)
+  foreach(source IN LISTS arg_SOURCES)
+    get_filename_component(absolute ${source} ABSOLUTE)
+    file(GLOB found CONFIGURE_DEPENDS ${absolute})  # a glob, so that the build notices when the file appears
+    list(APPEND present ${found})
+  endforeach()
+  if(present)
+    add_executable(${name} ${present})
+    target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
+    target_link_libraries(${name} PRIVATE larder_flags ${arg_LINK})
+  endif()
+endfunction()
+
+# Everything of the server but server/net, in the order main.cc links it.
+set(LARDER_SERVER_LIBRARIES larder_command larder_script larder_replication larder_cluster larder_core larder_config
+    larder_acl larder_observe larder_persistence larder_storage larder_protocol larder_base)
+
+# larder_link_by_includes(<target> source...) links a benchmark or fuzz target to the layers its includes name, so that a
+# parser's fuzz target does not wait for the whole server to compile.
+function(larder_link_by_includes target)
+  set(libraries larder_persistence larder_storage larder_protocol larder_base)
+  foreach(source IN LISTS ARGN)
+    file(STRINGS ${source} server_includes REGEX "^#include \"(server|tests/support)/")
+    file(STRINGS ${source} client_includes REGEX "^#include \"clients/")
+    if(server_includes)
+      list(PREPEND libraries ${LARDER_SERVER_LIBRARIES})
+      if(TARGET larder_test_support)
+        list(PREPEND libraries larder_test_support)
+      endif()
+    endif()
+    if(client_includes)
+      list(PREPEND libraries larder_client)
+    endif()
+  endforeach()
+  target_link_libraries(${target} PRIVATE ${libraries})
+endfunction()
