@@ -32,10 +32,10 @@ class Random {
   uint64_t uniform(uint64_t bound) {
     LARDER_ASSERT(bound > 0);
     // Lemire's multiplication method: a division only in the rare case that a rejection is possible.
-    unsigned __int128 product = static_cast<unsigned __int128>(next()) * bound;
+    Wide product = static_cast<Wide>(next()) * bound;
     if (static_cast<uint64_t>(product) < bound) [[unlikely]] {
       const uint64_t threshold = (0 - bound) % bound;
-      while (static_cast<uint64_t>(product) < threshold) product = static_cast<unsigned __int128>(next()) * bound;
+      while (static_cast<uint64_t>(product) < threshold) product = static_cast<Wide>(next()) * bound;
     }
     return static_cast<uint64_t>(product >> 64);
   }
@@ -46,6 +46,7 @@ class Random {
   bool one_in(uint64_t n) { return uniform(n) == 0; }
 
  private:
+  __extension__ using Wide = unsigned __int128;
   std::array<uint64_t, 4> state_;
 };
 

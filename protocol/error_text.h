@@ -1,0 +1,153 @@
+// Every error text that goes over the wire, in one place. Texts start with their code word (ERR, WRONGTYPE ...), because
+// clients branch on it, and carry neither the leading '-' nor a line end: ReplyWriter::error adds those.
+//
+// Fixed texts are `ErrorText` constants: two words, no allocation, usable as the error type of a Result. Texts with
+// parameters are built by the functions at the end and passed to ReplyWriter::error as bytes.
+#pragma once
+
+#include <string>
+
+#include "base/bytes.h"
+
+namespace larder {
+
+// A text that lives as long as the process. Empty means "no error".
+class ErrorText {
+ public:
+  constexpr ErrorText() = default;
+  template <size_t N>
+  constexpr explicit ErrorText(const char (&literal)[N]) : text_(literal, N - 1) {}
+
+  constexpr Bytes text() const { return text_; }
+  constexpr bool empty() const { return text_.empty(); }
+  constexpr explicit operator bool() const { return !text_.empty(); }
+  // The code word: "ERR", "WRONGTYPE" ...
+  constexpr Bytes code() const { return text_.substr(0, text_.find(' ')); }
+  friend constexpr bool operator==(ErrorText a, ErrorText b) { return a.text_ == b.text_; }
+
+ private:
+  Bytes text_;
+};
+
+// Arguments
+inline constexpr ErrorText kSyntax{"ERR syntax error"};
+inline constexpr ErrorText kNotInteger{"ERR value is not an integer or out of range"};
+inline constexpr ErrorText kNotFloat{"ERR value is not a valid float"};
+inline constexpr ErrorText kOutOfRange{"ERR value is out of range"};
+inline constexpr ErrorText kNotPositive{"ERR value is out of range, must be positive"};
+inline constexpr ErrorText kIndexOutOfRange{"ERR index out of range"};
+inline constexpr ErrorText kMinMaxNotFloat{"ERR min or max is not a float"};
+inline constexpr ErrorText kMinMaxNotString{"ERR min or max not valid string range item"};
+inline constexpr ErrorText kTimeoutNotFloat{"ERR timeout is not a float or out of range"};
+inline constexpr ErrorText kTimeoutNegative{"ERR timeout is negative"};
+inline constexpr ErrorText kTimeoutOutOfRange{"ERR timeout is out of range"};
+inline constexpr ErrorText kInvalidCursor{"ERR invalid cursor"};
+inline constexpr ErrorText kNumKeysNotPositive{"ERR numkeys should be greater than 0"};
+inline constexpr ErrorText kNumKeysTooMany{"ERR Number of keys can't be greater than number of args"};
+inline constexpr ErrorText kNumKeysNegative{"ERR Number of keys can't be negative"};
+inline constexpr ErrorText kCountNotPositive{"ERR count should be greater than 0"};
+inline constexpr ErrorText kCountNegative{"ERR COUNT can't be negative"};
+inline constexpr ErrorText kLimitNegative{"ERR LIMIT can't be negative"};
+inline constexpr ErrorText kInvalidDbIndex{"ERR invalid DB index"};
+inline constexpr ErrorText kDbIndexOutOfRange{"ERR DB index is out of range"};
+
+// Keys and values
+inline constexpr ErrorText kWrongType{"WRONGTYPE Operation against a key holding the wrong kind of value"};
+inline constexpr ErrorText kNoSuchKey{"ERR no such key"};
+inline constexpr ErrorText kSameObject{"ERR source and destination objects are the same"};
+inline constexpr ErrorText kBusyKey{"BUSYKEY Target key name already exists."};
+inline constexpr ErrorText kStringTooLong{"ERR string exceeds maximum allowed size (proto-max-bulk-len)"};
+inline constexpr ErrorText kOffsetOutOfRange{"ERR offset is out of range"};
+inline constexpr ErrorText kIncrementOverflow{"ERR increment or decrement would overflow"};
+inline constexpr ErrorText kDecrementOverflow{"ERR decrement would overflow"};
+inline constexpr ErrorText kIncrementNan{"ERR increment would produce NaN or Infinity"};
+inline constexpr ErrorText kHashNotInteger{"ERR hash value is not an integer"};
+inline constexpr ErrorText kHashNotFloat{"ERR hash value is not a float"};
+inline constexpr ErrorText kScoreNan{"ERR resulting score is not a number (NaN)"};
+inline constexpr ErrorText kBitOffset{"ERR bit offset is not an integer or out of range"};
+inline constexpr ErrorText kBitValue{"ERR bit is not an integer or out of range"};
+inline constexpr ErrorText kBitArgument{"ERR The bit argument must be 1 or 0."};
+inline constexpr ErrorText kNotValidHyperLogLog{"WRONGTYPE Key is not a valid HyperLogLog string value."};
+inline constexpr ErrorText kBadDump{"ERR DUMP payload version or checksum are wrong"};
+inline constexpr ErrorText kBadDataFormat{"ERR Bad data format"};
+inline constexpr ErrorText kNoGroup{"NOGROUP No such key or consumer group"};
+inline constexpr ErrorText kInvalidStreamId{"ERR Invalid stream ID specified as stream command argument"};
+inline constexpr ErrorText kLcsWrongType{"ERR The specified keys must contain string values"};
+
+// Connection and permission
+inline constexpr ErrorText kNoAuth{"NOAUTH Authentication required."};
+inline constexpr ErrorText kNoAuthHello{
+    "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> "
+    "option can be used to authenticate the client and select the RESP protocol version at the same time"};
+inline constexpr ErrorText kWrongPass{"WRONGPASS invalid username-password pair or user is disabled."};
+inline constexpr ErrorText kAuthNotConfigured{
+    "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration "
+    "is correct?"};
+inline constexpr ErrorText kNoProto{"NOPROTO unsupported protocol version"};
+inline constexpr ErrorText kProtoNotInteger{"ERR Protocol version is not an integer or out of range"};
+inline constexpr ErrorText kMaxClients{"ERR max number of clients reached"};
+inline constexpr ErrorText kProtectedMode{
+    "DENIED Larder is running in protected mode because protected mode is enabled and no password is set for the "
+    "default user. In this mode connections are only accepted from the loopback interface. To accept connections from "
+    "other machines, either set a password (requirepass, or an ACL user), or run CONFIG SET protected-mode no from the "
+    "same machine, or start the server with --protected-mode no; in the last two cases make sure that the server cannot "
+    "be reached from the internet."};
+inline constexpr ErrorText kNoSuchClient{"ERR No such client"};
+inline constexpr ErrorText kClientName{"ERR Client names cannot contain spaces, newlines or special characters."};
+inline constexpr ErrorText kUnblocked{"UNBLOCKED client unblocked via CLIENT UNBLOCK"};
+
+// State of the server
+inline constexpr ErrorText kOom{"OOM command not allowed when used memory > 'maxmemory'."};
+inline constexpr ErrorText kLoading{"LOADING Larder is loading the dataset in memory"};
+inline constexpr ErrorText kBusyScript{"BUSY Larder is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."};
+inline constexpr ErrorText kBusyFunction{"BUSY Larder is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE."};
+inline constexpr ErrorText kNotBusy{"NOTBUSY No scripts in execution right now."};
+inline constexpr ErrorText kUnkillable{
+    "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script "
+    "termination or kill the server in a hard way using the SHUTDOWN NOSAVE command."};
+inline constexpr ErrorText kNoScript{"NOSCRIPT No matching script. Please use EVAL."};
+inline constexpr ErrorText kReadOnly{"READONLY You can't write against a read only replica."};
+inline constexpr ErrorText kMasterDown{"MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."};
+inline constexpr ErrorText kNoReplicas{"NOREPLICAS Not enough good replicas to write."};
+inline constexpr ErrorText kMisconfSnapshot{
+    "MISCONF Larder is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may "
+    "modify the data set are disabled, because this instance is configured to report errors during writes if RDB "
+    "snapshotting fails (stop-writes-on-bgsave-error option). Please check the server logs for details about the RDB error."};
+inline constexpr ErrorText kClusterDisabled{"ERR This instance has cluster support disabled"};
+inline constexpr ErrorText kCrossSlot{"CROSSSLOT Keys in request don't hash to the same slot"};
+inline constexpr ErrorText kSaveInProgress{"ERR Background save already in progress"};
+inline constexpr ErrorText kRewriteInProgress{"ERR Background append only file rewriting already in progress"};
+inline constexpr ErrorText kShutdownFailed{"ERR Errors trying to SHUTDOWN. Check logs."};
+inline constexpr ErrorText kShutdownNotInProgress{"ERR No shutdown in progress."};
+
+// Transactions
+inline constexpr ErrorText kMultiNested{"ERR MULTI calls can not be nested"};
+inline constexpr ErrorText kExecWithoutMulti{"ERR EXEC without MULTI"};
+inline constexpr ErrorText kDiscardWithoutMulti{"ERR DISCARD without MULTI"};
+inline constexpr ErrorText kWatchInsideMulti{"ERR WATCH inside MULTI is not allowed"};
+inline constexpr ErrorText kExecAbort{"EXECABORT Transaction discarded because of previous errors."};
+inline constexpr ErrorText kNotAllowedInTransaction{"ERR Command not allowed inside a transaction"};
+
+// Texts with parameters. Names of commands are given as the wire shows them: lower case, "config|get" for a subcommand.
+
+// "ERR wrong number of arguments for 'get' command"
+std::string wrong_arity_error(Bytes full_command_name);
+// "ERR unknown command 'foo', with args beginning with: 'a' 'b' ", cut as Redis cuts: 128 bytes of name, 128 of arguments.
+std::string unknown_command_error(Bytes name, const Bytes* args, size_t arg_count);
+// "ERR unknown subcommand 'foo'. Try CONFIG HELP."  `container` in any case, shown in upper case.
+std::string unknown_subcommand_error(Bytes container, Bytes subcommand);
+// "ERR invalid expire time in 'set' command"
+std::string invalid_expire_error(Bytes full_command_name);
+// "NOPERM User alice has no permissions to run the 'get' command"
+std::string no_command_permission_error(Bytes user, Bytes full_command_name);
+// "NOPERM No permissions to access a key" and its relative for channels
+inline constexpr ErrorText kNoKeyPermission{"NOPERM No permissions to access a key"};
+inline constexpr ErrorText kNoChannelPermission{"NOPERM No permissions to access a channel"};
+// "ERR Can't execute 'get': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
+std::string subscribed_context_error(Bytes full_command_name);
+// "EXECABORT Transaction discarded because of: <text>"
+std::string exec_abort_error(Bytes reason);
+// "NOGROUP No such key 'k' or consumer group 'g'"
+std::string no_group_error(Bytes key, Bytes group);
+
+}  // namespace larder
