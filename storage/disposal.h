@@ -1,0 +1,23 @@
+// Where big memory goes to be freed. Giving a large block back to the allocator can take hundreds of microseconds (the
+// pages go back to the kernel), so the owner of the loop passes in a Disposal that does it on another thread.
+#pragma once
+
+#include <cstddef>
+
+namespace larder {
+
+class Disposal {
+ public:
+  virtual ~Disposal() = default;
+  // Calls release(memory), now or later, here or on another thread. Nothing else refers to the memory any more, and it
+  // does not come from a BlockAllocator (those belong to one thread).
+  virtual void dispose(void* memory, size_t size_bytes, void (*release)(void*)) = 0;
+};
+
+// Frees at once, on the caller's thread.
+class ImmediateDisposal final : public Disposal {
+ public:
+  void dispose(void* memory, size_t, void (*release)(void*)) override { release(memory); }
+};
+
+}  // namespace larder

@@ -1,0 +1,303 @@
+// Keyspaces (the numbered databases) and the store that owns them.
+//
+//   Store ── allocator, hash seed, access clock, byte counts, observer
+//     ├─ Keyspace 0 ── HashTable of entries, ExpiryIndex of their deadlines, counts
+//     └─ Keyspace n
+//
+// Time comes in as `now_ms` (wall clock, milliseconds since 1970), the same for all look-ups of one command. An entry
+// whose deadline has passed does not exist for anybody: a look-up that meets one removes it and reports it as expired
+// (or, with ExpiryMode::kHide, leaves the removal to the primary). What nobody looks up is removed by advance_expiry().
+//
+// Reading and writing values goes through typed handles (StringValue, later one per type):
+//
+//   const HashedKey key = store.hashed(bytes);             // once per command
+//   auto value = keyspace.edit<StringValue>(key, now_ms);  // found, missing or of another type
+//
+// A handle, an Entry pointer and every view into them hold until the next change of the same keyspace: the next
+// handle's write, an erase, a look-up that removes an expired key. Handles follow their own entry when it moves.
+//
+// Cost: a look-up of a key that is in the cache takes about as long as hashing it; else two cache misses, the bucket
+// and the entry, which prefetch_bucket() and prefetch_entry() overlap for all keys of a tick.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/random.h"
+#include "storage/block_allocator.h"
+#include "storage/disposal.h"
+#include "storage/entry.h"
+#include "storage/eviction.h"
+#include "storage/expiry_index.h"
+#include "storage/hash.h"
+#include "storage/hash_table.h"
+#include "storage/keyspace_observer.h"
+#include "storage/lookup.h"
+
+namespace larder {
+
+class Store;
+
+// Whether a look-up counts as a use of the key (CLIENT NO-TOUCH, OBJECT, TTL and the like do not).
+enum class Touch : uint8_t { kYes, kNo };
+
+// What happens to keys past their deadline. kHide is for a replica: they are invisible, and stay until the primary says.
+enum class ExpiryMode : uint8_t { kRemove, kHide };
+
+// What becomes of the deadline when a value is replaced.
+class DeadlineRule {
+ public:
+  static DeadlineRule none() { return DeadlineRule(kNoDeadline, false); }
+  static DeadlineRule keep() { return DeadlineRule(kNoDeadline, true); }
+  // Requires: deadline_ms != kNoDeadline.
+  static DeadlineRule at(int64_t deadline_ms) { return DeadlineRule(deadline_ms, false); }
+
+  bool keeps() const { return keeps_; }
+  // What a key that had `old_deadline_ms` has afterwards.
+  int64_t applied_to(int64_t old_deadline_ms) const { return keeps_ ? old_deadline_ms : deadline_ms_; }
+
+ private:
+  DeadlineRule(int64_t deadline_ms, bool keeps) : deadline_ms_(deadline_ms), keeps_(keeps) {}
+  int64_t deadline_ms_;
+  bool keeps_;
+};
+
+// How a string may be kept. kAsText is for values that must not become integers (the result of INCRBYFLOAT);
+// kEdited marks a value that an edit made (SETRANGE on a missing key): OBJECT ENCODING calls it raw.
+enum class StringForm : uint8_t { kAny, kAsText, kEdited };
+
+enum class Assigned : uint8_t { kCreated, kReplaced };
+
+// What the hash table needs to know of entries.
+struct EntryPolicy {
+  using Item = Entry;
+  using Key = Bytes;
+  uint64_t seed = 0;
+  int64_t* table_bytes = nullptr;  // the store's count
+
+  static bool equal(const Entry& entry, Bytes key) { return entry.key_equals(key); }
+  uint64_t hash(const Entry& entry) const { return hash_bytes(entry.key(), seed); }
+  static void prefetch(const Entry* entry) { __builtin_prefetch(entry); }
+  void account(int64_t bytes_delta) { *table_bytes += bytes_delta; }
+};
+using EntryTable = HashTable<EntryPolicy>;
+using EntrySlot = EntryTable::Slot;
+
+// A database after FLUSHDB: unreachable for commands, freed in pieces.
+class FlushedKeyspace {
+ public:
+  FlushedKeyspace(FlushedKeyspace&&) noexcept = default;
+  FlushedKeyspace& operator=(FlushedKeyspace&&) = delete;
+  ~FlushedKeyspace();  // frees what is left
+
+  // Frees about `entries_max` entries. Returns false when nothing is left.
+  bool free_some(size_t entries_max);
+  size_t size() const { return table_.size(); }
+
+ private:
+  friend class Keyspace;
+  FlushedKeyspace(Store& store, EntryTable table, ExpiryIndex expiry);
+  Store* store_;
+  EntryTable table_;
+  ExpiryIndex expiry_;
+};
+
+class Keyspace {
+ public:
+  Keyspace(Store& store, int index);
+  ~Keyspace();
+  Keyspace(const Keyspace&) = delete;
+  Keyspace& operator=(const Keyspace&) = delete;
+
+  int index() const { return index_; }
+  Store& store() { return store_; }
+  // Keys, those past their deadline but not yet removed included; and of these the ones with a deadline.
+  size_t size() const { return table_.size(); }
+  size_t volatile_count() const { return volatile_count_; }
+  // Mean time to live of the volatile keys, at least 0; 0 without any.
+  int64_t average_ttl_ms(int64_t now_ms) const;
+
+  // ---- The staged look-up. Each stage wants some time between itself and the next.
+  void prefetch_bucket(uint64_t hash) const { table_.prefetch_bucket(hash); }
+  void prefetch_entry(uint64_t hash) const { table_.prefetch_entry(hash); }
+
+  // ---- Look-up. Null if there is no such key (or no longer).
+  const Entry* find(const HashedKey& key, int64_t now_ms, Touch touch = Touch::kYes);
+  bool contains(const HashedKey& key, int64_t now_ms) { return find(key, now_ms, Touch::kNo) != nullptr; }
+
+  // A handle on the value. Defined where the type's handle is (string_value.h and its siblings).
+  template <class Value>
+  Lookup<Value> read(const HashedKey& key, int64_t now_ms, Touch touch = Touch::kYes);
+  // The same for writing. Whoever writes through it reports the change (ctx.changed).
+  template <class Value>
+  Lookup<Value> edit(const HashedKey& key, int64_t now_ms, Touch touch = Touch::kYes);
+  // Never missing: the handle of an absent key is empty, and its first write creates the key. `key.bytes` must live as
+  // long as the handle.
+  template <class Value>
+  Lookup<Value> edit_or_create(const HashedKey& key, int64_t now_ms, Touch touch = Touch::kYes);
+
+  // ---- Whole values
+  // SET: replaces whatever the key holds, of any type. `value` may point into the value it replaces.
+  Assigned assign_string(const HashedKey& key, Bytes value, DeadlineRule deadline, int64_t now_ms,
+                         StringForm form = StringForm::kAny);
+  // Returns whether the key existed.
+  bool erase(const HashedKey& key, int64_t now_ms);
+  // Erases and reports it to the observer as evicted.
+  bool evict(const HashedKey& key);
+
+  // ---- Deadlines
+  // Return whether the key exists (and, for clear_deadline, had a deadline). A deadline that has passed already is
+  // kept as it is: the next look-up or advance_expiry() removes the key.
+  bool set_deadline(const HashedKey& key, int64_t deadline_ms, int64_t now_ms);
+  bool clear_deadline(const HashedKey& key, int64_t now_ms);
+
+  // ---- Moving and copying between keys and databases
+  // RENAME and MOVE: takes value, deadline and access state along. What lives at `to` is replaced. Returns whether
+  // `from` existed. from and to may be the same key.
+  bool move_entry(const HashedKey& from, Keyspace& to_keyspace, const HashedKey& to, int64_t now_ms);
+  // COPY: the copy has a value of its own and the same deadline. What lives at `to` is replaced.
+  bool copy_entry(const HashedKey& from, Keyspace& to_keyspace, const HashedKey& to, int64_t now_ms);
+
+  // ---- Walking
+  // A key drawn about uniformly, or null if none is alive.
+  const Entry* random_entry(Random& random, int64_t now_ms);
+  // One step of SCAN: calls visit(const Entry&) for a few live entries and returns the next cursor; start with 0, which
+  // also means the end. Whatever is in the keyspace from the first step to the last is visited at least once, whatever
+  // else is added or removed between steps. Cursors are below 2^52, so that every client language can hold one.
+  // `visit` must not change the keyspace.
+  template <class Visit>
+  uint64_t scan(uint64_t cursor, int64_t now_ms, Visit visit) const;
+  // Every entry in hash order, dead ones included. `visit` must not change the keyspace.
+  template <class Visit>
+  void for_each(Visit visit) const {
+    table_.for_each([&](const Entry& entry) { visit(entry); });
+  }
+
+  // ---- Background
+  struct ExpiryProgress {
+    size_t steps = 0;     // work done, of the kind that `steps_max` counts: one index item each
+    size_t expired = 0;   // keys removed
+    bool more_due = false;  // whether there is work that should be done now
+  };
+  // Removes keys that reached their deadline, oldest deadlines first, looking at no more than `steps_max` items of the
+  // index (some 50 to 300 ns each). Call it every millisecond or two, again while more_due and time is left.
+  ExpiryProgress advance_expiry(int64_t now_ms, size_t steps_max);
+  const ExpiryIndex& expiry_index() const { return expiry_; }
+
+  // Takes all entries away at once; the caller frees them in pieces.
+  [[nodiscard]] FlushedKeyspace flush();
+
+  const EntryTable& table() const { return table_; }
+  // Bytes of table, blocks and blobs that the entry accounts for (MEMORY USAGE).
+  size_t entry_memory_bytes(const Entry& entry) const;
+  // Checks every invariant of the keyspace; stops the process when one is broken. Takes time in proportion to size().
+  void check_integrity() const;
+
+ private:
+  friend class Store;
+  friend class StringValue;
+  friend class FlushedKeyspace;
+
+  // The slot of a live entry; null for a missing or expired one, which is removed unless hidden.
+  EntrySlot* find_slot(const HashedKey& key, int64_t now_ms, Touch touch);
+  void remove_expired(const HashedKey& key, EntrySlot* slot);
+  // Frees the entry of the slot and the slot.
+  void erase_slot(uint64_t hash, EntrySlot* slot);
+  // Puts a formatted entry under a key that is not there. Takes the block over.
+  void insert_entry(uint64_t hash, Entry* entry);
+  // A block with the header and key of `old_entry` and room for `shape`; its state bits are carried over.
+  Entry* reshape(const Entry& old_entry, const EntryShape& shape);
+  // The slot's entry with a value of `value_bytes` in the given encoding and with or without a deadline field: the same
+  // block where the size class allows, else a new one. The old value must already be released.
+  Entry* make_room(EntrySlot* slot, Encoding encoding, size_t value_bytes, bool has_deadline);
+  void note_deadline(uint64_t hash, int64_t old_deadline_ms, int64_t new_deadline_ms);
+  void overwrite_string(uint64_t hash, EntrySlot* slot, Bytes value, int64_t deadline_ms, StringForm form);
+  void write_new_string(const HashedKey& key, Bytes value, int64_t deadline_ms, StringForm form);
+  // Frees what the value refers to outside of the block.
+  void release_value(Entry& entry);
+  void swap_contents(Keyspace& other);
+  int64_t fire_expiry_item(uint32_t hash_prefix, int64_t now_ms, size_t* expired);
+
+  Store& store_;
+  const int index_;
+  EntryTable table_;
+  ExpiryIndex expiry_;
+  size_t volatile_count_ = 0;
+  DeadlineSum deadline_sum_ = 0;
+};
+
+struct StoreOptions {
+  int database_count = 16;
+  uint64_t hash_seed = 0;    // draw it from the system's entropy
+  uint64_t random_seed = 0;  // for the chances in access counters
+  KeyspaceObserver* observer = nullptr;  // null: nobody listens
+  Disposal* disposal = nullptr;          // null: freed at once
+};
+
+class Store {
+ public:
+  // observer and disposal outlive the store.
+  explicit Store(const StoreOptions& options);
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  int database_count() const { return static_cast<int>(databases_.size()); }
+  // Requires: 0 <= index < database_count().
+  Keyspace& database(int index) {
+    LARDER_ASSERT(index >= 0 && index < database_count());
+    return *databases_[static_cast<size_t>(index)];
+  }
+  // SWAPDB: the contents change places, the Keyspace objects stay where they are.
+  void swap_databases(int a, int b);
+
+  HashedKey hashed(Bytes key) const { return {key, hash_bytes(key, hash_seed_)}; }
+
+  // Once a tick: the time that uses of keys are stamped with.
+  void set_now(int64_t now_ms) { access_.set_now(now_ms); }
+  AccessTracker& access() { return access_; }
+  void set_expiry_mode(ExpiryMode mode) { expiry_mode_ = mode; }
+  ExpiryMode expiry_mode() const { return expiry_mode_; }
+
+  // Bytes of everything stored: blocks as large as they are in the allocator, blobs, tables, expiry indexes.
+  uint64_t memory_bytes() const;
+  // The part of it that is not keys and values: tables, indexes, and allocated pages with nothing in them.
+  uint64_t overhead_bytes() const;
+  BlockAllocator& blocks() { return blocks_; }
+  Disposal& disposal() { return *disposal_; }
+
+ private:
+  friend class Keyspace;
+  friend class StringValue;
+  friend class FlushedKeyspace;
+
+  void* allocate_block(size_t content_bytes) { return blocks_.allocate(content_bytes); }
+  void free_entry(Entry* entry) { blocks_.free(entry, entry->content_bytes()); }
+  Blob* create_blob(size_t capacity);
+  // Gives the entry's reference back.
+  void release_blob(Blob* blob);
+
+  const uint64_t hash_seed_;
+  KeyspaceObserver* observer_;
+  ImmediateDisposal immediate_disposal_;
+  Disposal* disposal_;
+  ExpiryMode expiry_mode_ = ExpiryMode::kRemove;
+  AccessTracker access_;
+  BlockAllocator blocks_;
+  BlockAllocator index_blocks_;  // the expiry indexes' chunks; apart, because they cannot be moved
+  int64_t table_bytes_ = 0;
+  int64_t blob_bytes_ = 0;
+  std::vector<std::unique_ptr<Keyspace>> databases_;
+};
+
+template <class Visit>
+uint64_t Keyspace::scan(uint64_t cursor, int64_t now_ms, Visit visit) const {
+  const uint64_t next = table_.scan(cursor << kScanCursorShift, [&](const Entry& entry) {
+    if (!entry.is_expired(now_ms)) visit(entry);
+  });
+  return next >> kScanCursorShift;
+}
+
+}  // namespace larder
