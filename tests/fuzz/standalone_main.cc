@@ -113,9 +113,13 @@ extern "C" __attribute__((weak)) void __sanitizer_set_death_callback(void (*call
 void install_crash_handlers(const char* program) {
   const std::string name = std::filesystem::path(program).filename().string();
   std::snprintf(g_crash_path, sizeof g_crash_path, "%s.last-input", name.c_str());
-  for (const int signal_number : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL})
-    std::signal(signal_number, on_fatal_signal);
-  if (__sanitizer_set_death_callback != nullptr) __sanitizer_set_death_callback(write_crash_input);
+  std::signal(SIGABRT, on_fatal_signal);
+  if (__sanitizer_set_death_callback != nullptr) {
+    // The sanitizer keeps the other signals, so that its report is printed.
+    __sanitizer_set_death_callback(write_crash_input);
+    return;
+  }
+  for (const int signal_number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL}) std::signal(signal_number, on_fatal_signal);
 }
 
 void run_one(const Input& input) {
