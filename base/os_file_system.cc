@@ -1,0 +1,198 @@
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <utility>
+
+#include "base/file_system.h"
+
+namespace larder {
+
+namespace {
+
+constexpr mode_t kFileMode = 0644;
+constexpr mode_t kDirectoryMode = 0755;
+
+int open_flags(OpenMode mode) {
+  switch (mode) {
+    case OpenMode::kRead: return O_RDONLY;
+    case OpenMode::kTruncate: return O_WRONLY | O_CREAT | O_TRUNC | O_APPEND;
+    case OpenMode::kAppend: return O_WRONLY | O_CREAT | O_APPEND;
+    case OpenMode::kReadWrite: return O_RDWR | O_APPEND;
+    case OpenMode::kCreateNew: return O_WRONLY | O_CREAT | O_EXCL | O_APPEND;
+  }
+  LARDER_UNREACHABLE();
+}
+
+// Repeats a system call that a signal interrupted.
+template <class Call>
+auto retried(Call call) {
+  for (;;) {
+    const auto result = call();
+    if (result >= 0 || errno != EINTR) return result;
+  }
+}
+
+class OsFile final : public File {
+ public:
+  OsFile(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+  ~OsFile() override {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  OsFile(const OsFile&) = delete;
+  OsFile& operator=(const OsFile&) = delete;
+
+  Result<size_t> read(char* out, size_t n) override {
+    const ssize_t got = retried([&] { return ::read(fd_, out, n); });
+    if (got < 0) return failed("read");
+    return static_cast<size_t>(got);
+  }
+
+  Result<size_t> read_at(uint64_t offset, char* out, size_t n) override {
+    const ssize_t got = retried([&] { return ::pread(fd_, out, n, static_cast<off_t>(offset)); });
+    if (got < 0) return failed("read");
+    return static_cast<size_t>(got);
+  }
+
+  Status append(Bytes bytes) override {
+    while (!bytes.empty()) {
+      const ssize_t wrote = retried([&] { return ::write(fd_, bytes.data(), bytes.size()); });
+      if (wrote < 0) return failed("write");
+      bytes.remove_prefix(static_cast<size_t>(wrote));
+    }
+    return {};
+  }
+
+  Status sync() override {
+    // fdatasync also writes the size, which is all the metadata that reading the bytes back needs.
+    if (retried([&] { return ::fdatasync(fd_); }) != 0) return failed("sync");
+    return {};
+  }
+
+  Status truncate(uint64_t size_bytes) override {
+    if (retried([&] { return ::ftruncate(fd_, static_cast<off_t>(size_bytes)); }) != 0) return failed("truncate");
+    return {};
+  }
+
+  Result<uint64_t> size() const override {
+    struct stat facts {};
+    if (::fstat(fd_, &facts) != 0) return failed("stat");
+    return static_cast<uint64_t>(facts.st_size);
+  }
+
+  Status close() override {
+    const int fd = std::exchange(fd_, -1);
+    // Not repeated on EINTR: on Linux the descriptor is gone either way.
+    if (fd >= 0 && ::close(fd) != 0 && errno != EINTR) return failed("close");
+    return {};
+  }
+
+ private:
+  Error failed(const char* operation) const { return os_error(errno, std::string(operation) + " " + path_); }
+
+  const std::string path_;
+  int fd_;
+};
+
+class OsFileLock final : public FileLock {
+ public:
+  explicit OsFileLock(int fd) : fd_(fd) {}
+  ~OsFileLock() override { ::close(fd_); }  // gives the lock back
+  OsFileLock(const OsFileLock&) = delete;
+  OsFileLock& operator=(const OsFileLock&) = delete;
+
+ private:
+  const int fd_;
+};
+
+class OsFileSystem final : public FileSystem {
+ public:
+  Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override {
+    const int fd = retried([&] { return ::open(path.c_str(), open_flags(mode) | O_CLOEXEC, kFileMode); });
+    if (fd < 0) return os_error(errno, "open " + path);
+    return std::unique_ptr<File>(std::make_unique<OsFile>(path, fd));
+  }
+
+  Status rename(const std::string& from, const std::string& to) override {
+    if (::rename(from.c_str(), to.c_str()) != 0) return os_error(errno, "rename " + from + " to " + to);
+    return {};
+  }
+
+  Status remove(const std::string& path) override {
+    if (::remove(path.c_str()) != 0) return os_error(errno, "remove " + path);
+    return {};
+  }
+
+  Status sync_directory(const std::string& path) override {
+    const int fd = retried([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+    if (fd < 0) return os_error(errno, "open directory " + path);
+    const int outcome = retried([&] { return ::fsync(fd); });
+    const int error_number = errno;
+    ::close(fd);
+    // Some file systems cannot sync a directory and say EINVAL: their renames are durable by themselves or never.
+    if (outcome != 0 && error_number != EINVAL) return os_error(error_number, "sync directory " + path);
+    return {};
+  }
+
+  Result<std::vector<DirectoryEntry>> list(const std::string& path) override {
+    DIR* directory = ::opendir(path.c_str());
+    if (directory == nullptr) return os_error(errno, "list " + path);
+    std::vector<DirectoryEntry> entries;
+    errno = 0;
+    while (const dirent* entry = ::readdir(directory)) {
+      const Bytes name(entry->d_name);
+      if (name != "." && name != "..") entries.push_back({std::string(name), is_directory(path, entry)});
+      errno = 0;
+    }
+    const int error_number = errno;
+    ::closedir(directory);
+    if (error_number != 0) return os_error(error_number, "list " + path);
+    return entries;
+  }
+
+  Status make_directory(const std::string& path) override {
+    if (::mkdir(path.c_str(), kDirectoryMode) != 0) return os_error(errno, "make directory " + path);
+    return {};
+  }
+
+  Result<bool> exists(const std::string& path) override {
+    struct stat facts {};
+    if (::stat(path.c_str(), &facts) == 0) return true;
+    if (errno == ENOENT || errno == ENOTDIR) return false;
+    return os_error(errno, "stat " + path);
+  }
+
+  Result<uint64_t> file_size(const std::string& path) override {
+    struct stat facts {};
+    if (::stat(path.c_str(), &facts) != 0) return os_error(errno, "stat " + path);
+    return static_cast<uint64_t>(facts.st_size);
+  }
+
+  Result<std::unique_ptr<FileLock>> lock(const std::string& path) override {
+    const int fd = retried([&] { return ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kFileMode); });
+    if (fd < 0) return os_error(errno, "open " + path);
+    if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+      const int error_number = errno;
+      ::close(fd);
+      return os_error(error_number == EWOULDBLOCK ? EBUSY : error_number, "lock " + path);
+    }
+    return std::unique_ptr<FileLock>(std::make_unique<OsFileLock>(fd));
+  }
+
+ private:
+  static bool is_directory(const std::string& parent, const dirent* entry) {
+    if (entry->d_type != DT_UNKNOWN && entry->d_type != DT_LNK) return entry->d_type == DT_DIR;
+    struct stat facts {};
+    return ::stat(join_path(parent, entry->d_name).c_str(), &facts) == 0 && S_ISDIR(facts.st_mode);
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<FileSystem> make_os_file_system() { return std::make_unique<OsFileSystem>(); }
+
+}  // namespace larder
