@@ -1,0 +1,30 @@
+#include "server/core/context.h"
+
+#include <algorithm>
+
+#include "server/core/key_events.h"
+#include "server/core/transaction.h"
+
+namespace larder {
+
+void KeyAccess::prefetch(std::span<const Bytes> keys, size_t step) {
+  uint64_t hashes[kPrefetchKeysMax];
+  size_t count = 0;
+  for (size_t i = 0; i < keys.size() && count < kPrefetchKeysMax; i += step) {
+    hashes[count] = hashed(Key{keys[i]}).hash;
+    keyspace().prefetch_bucket(hashes[count++]);
+  }
+  for (size_t i = 0; i < count; ++i) keyspace().prefetch_entry(hashes[i]);
+}
+
+void CommandContext::changed_in(uint16_t db, Bytes key, Event event) { services_.key_events.changed(db, key, event); }
+
+void CommandContext::database_changing(uint16_t db) {
+  if (services_.transactions.empty()) return;
+  Keyspace& keyspace = services_.store.database(db);
+  services_.transactions.database_changed(db, [&](Bytes key) {
+    return keyspace.contains(services_.store.hashed(key), now_ms());
+  });
+}
+
+}  // namespace larder

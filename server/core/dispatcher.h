@@ -1,0 +1,92 @@
+#pragma once
+
+// The one path from a parsed request to a running command.
+//
+// execute() is what the tick calls. A request of an ordinary client on an ordinary server goes straight to its handler;
+// every reason to look closer (not authenticated, inside MULTI, server paused, memory short ...) is a bit in the client's
+// gate or the server's gate, and only if one of them is set are the checks made, in the order in which Redis answers
+// them: unknown command, arity, authentication, memory, state of the server, transaction.
+//
+// call() runs a handler whose request was admitted and does what every command has in common: statistics, slow log,
+// error counts. EXEC (and later scripts) use it for the requests inside.
+//
+// Time is read once per command: the end of one is the beginning of the next. On x86-64 that is the cycle counter,
+// because a system clock read would be a tenth of the cost of a pipelined GET.
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "base/bytes.h"
+#include "server/core/context.h"
+
+namespace larder {
+
+// Reasons on the side of the server to look closer at each request.
+enum ServerGate : uint32_t {
+  kServerPaused = 1u << 0,
+  kServerMemoryLimited = 1u << 1,  // maxmemory is set
+  kServerLoading = 1u << 2,
+};
+
+// Elapsed time for statistics. Counts cycles where the processor has a constant-rate counter and the clock is the
+// machine's; otherwise asks the clock.
+class Stopwatch {
+ public:
+  // `use_cycles` is false under a simulated clock.
+  Stopwatch(const Clock& clock, bool use_cycles);
+  uint64_t now_ns() const;
+
+ private:
+  const Clock& clock_;
+  double ns_per_cycle_ = 0;  // 0: no cycle counter
+};
+
+class Dispatcher {
+ public:
+  enum class Outcome : uint8_t {
+    kDone,
+    kHold,  // the request was not run (the client is paused or blocks): keep it and everything behind it
+  };
+
+  Dispatcher(Services& services, bool use_cycles);
+
+  // Checks and runs one request; the reply (or the error) is in `reply`. `command` is what the registry resolved, null
+  // when the name is unknown. `first_key_hash` is the hash of the first key if it has been computed, or 0.
+  Outcome execute(Client& client, const Command* command, std::span<const Bytes> argv, uint64_t first_key_hash,
+                  ReplyWriter& reply);
+
+  // Runs an admitted request and accounts for it.
+  void call(Client& client, const Command& command, std::span<const Bytes> argv, uint64_t first_key_hash,
+            ReplyWriter& reply);
+
+  // Called when a turn begins, so that waiting is not counted as work.
+  void start_clock() { last_ns_ = stopwatch_.now_ns(); }
+  // The wall clock of this tick, in milliseconds; every command of a tick sees the same time.
+  void set_now_ms(int64_t now_ms) { now_ms_ = now_ms; }
+  int64_t now_ms() const { return now_ms_; }
+
+  void set_gate(ServerGate reason, bool on) { gate_ = on ? gate_ | reason : gate_ & ~reason; }
+  bool has_gate(ServerGate reason) const { return (gate_ & reason) != 0; }
+  // True while a transaction's requests run: blocking commands do not wait then.
+  bool in_transaction() const { return in_transaction_; }
+  void set_in_transaction(bool on) { in_transaction_ = on; }
+
+ private:
+  enum class Admission : uint8_t { kRun, kAnswered, kHold };
+  Admission admit(Client& client, const Command* command, std::span<const Bytes> argv, ReplyWriter& reply);
+  Admission reject(Client& client, const Command* command, ReplyWriter& reply, Bytes error);
+  bool reject_unknown(Client& client, const Command* command, std::span<const Bytes> argv, ReplyWriter& reply);
+  bool memory_allows(const Command& command) const;
+  void queue_in_transaction(Client& client, const Command& command, std::span<const Bytes> argv, ReplyWriter& reply);
+  void observe(Client& client, const Command& command, std::span<const Bytes> argv, uint64_t elapsed_ns);
+
+  Services& services_;
+  Stopwatch stopwatch_;
+  uint32_t gate_ = 0;
+  uint64_t last_ns_ = 0;
+  int64_t now_ms_ = 0;
+  bool in_transaction_ = false;
+};
+
+}  // namespace larder

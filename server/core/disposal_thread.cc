@@ -1,0 +1,45 @@
+#include "server/core/disposal_thread.h"
+
+namespace larder {
+
+DisposalThread::DisposalThread() : thread_([this] { run(); }) {}
+
+DisposalThread::~DisposalThread() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  work_.notify_one();
+  thread_.join();
+}
+
+void DisposalThread::dispose(void* memory, size_t, void (*release)(void*)) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (queue_.size() < kQueuedMax) {
+      queue_.push_back({memory, release});
+      memory = nullptr;
+    }
+  }
+  if (memory != nullptr) {
+    release(memory);
+    return;
+  }
+  work_.notify_one();
+}
+
+void DisposalThread::run() {
+  std::vector<Item> batch;
+  while (true) {
+    {
+      std::unique_lock lock(mutex_);
+      work_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+      if (queue_.empty()) return;
+      batch.swap(queue_);
+    }
+    for (const Item& item : batch) item.release(item.memory);
+    batch.clear();
+  }
+}
+
+}  // namespace larder

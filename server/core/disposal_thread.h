@@ -1,0 +1,42 @@
+#pragma once
+
+// Frees big memory on a thread of its own, so that giving pages back to the system never stalls the loop.
+//
+// The queue is bounded by kQueuedMax; beyond it memory is freed on the caller's thread, which only happens when values
+// are freed faster than a thread can free them.
+
+#include <condition_variable>
+#include <cstddef>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "storage/disposal.h"
+
+namespace larder {
+
+class DisposalThread final : public Disposal {
+ public:
+  static constexpr size_t kQueuedMax = 64 * 1024;
+
+  DisposalThread();
+  // Frees what is queued, then ends the thread.
+  ~DisposalThread() override;
+
+  void dispose(void* memory, size_t size_bytes, void (*release)(void*)) override;
+
+ private:
+  struct Item {
+    void* memory;
+    void (*release)(void*);
+  };
+  void run();
+
+  std::mutex mutex_;
+  std::condition_variable work_;
+  std::vector<Item> queue_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace larder

@@ -1,0 +1,36 @@
+#pragma once
+
+// What follows from a change of a key, whoever caused it: a command (through CommandContext::changed), the clock
+// (expiry) or the memory limit (eviction). This is the one place; storage speaks through the observer interface, the
+// commands through their context.
+
+#include <cstdint>
+
+#include "base/bytes.h"
+#include "server/core/events.h"
+#include "server/core/server_stats.h"
+#include "server/core/transaction.h"
+#include "storage/keyspace_observer.h"
+
+namespace larder {
+
+class KeyEvents final : public KeyspaceObserver {
+ public:
+  // Both outlive this.
+  KeyEvents(ServerStats& stats, TransactionTable& transactions) : stats_(stats), transactions_(transactions) {}
+
+  // A command changed the key.
+  void changed(uint16_t db, Bytes key, [[maybe_unused]] Event event) {
+    ++stats_.dirty;
+    if (!transactions_.empty()) [[unlikely]] transactions_.key_changed(db, key);
+  }
+
+  void expired(Keyspace& keyspace, Bytes key) override;
+  void evicted(Keyspace& keyspace, Bytes key) override;
+
+ private:
+  ServerStats& stats_;
+  TransactionTable& transactions_;
+};
+
+}  // namespace larder

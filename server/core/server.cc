@@ -1,0 +1,180 @@
+#include "server/core/server.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+
+namespace larder {
+namespace {
+
+// Idle clients are looked for in slices, so that ten thousand of them never cost one long look.
+constexpr size_t kIdleClientsPerCron = 1024;
+
+// Work of one step of the background loop, between two looks at the clock.
+constexpr size_t kExpiryStepsPerLook = 64;
+constexpr size_t kFreedEntriesPerLook = 256;
+
+StoreOptions store_options(const Server::Environment& environment, const Settings& settings, Random& random,
+                           KeyspaceObserver& observer) {
+  StoreOptions options;
+  options.database_count = static_cast<int>(settings.databases);
+  options.hash_seed = random.next();
+  options.random_seed = random.next();
+  options.observer = &observer;
+  options.disposal = &environment.disposal;
+  return options;
+}
+
+}  // namespace
+
+Server::Server(const Environment& environment, const Settings& settings, std::span<const CommandFamily> families,
+               ServerIdentity identity)
+    : settings_(settings),
+      identity_(std::move(identity)),
+      random_(environment.random_seed),
+      clock_(environment.clock),
+      log_(environment.log),
+      registry_(families),
+      key_events_(stats_, transactions_),
+      store_(store_options(environment, settings_, random_, key_events_)),
+      options_(settings_),
+      services_{clock_,    random_,  environment.files, log_,          store_,  settings_,   options_,
+                registry_, clients_, stats_,            slowlog_,      latency_, transactions_, key_events_,
+                flushed_,  pause_,   environment.process, identity_},
+      dispatcher_(services_, environment.use_cycle_counter),
+      tick_(services_, dispatcher_) {
+  for (const RenamedCommand& renamed : settings_.renamed_commands) {
+    if (!registry_.rename(renamed.name, renamed.new_name)) {
+      log_.warning("rename-command: cannot rename '{}' to '{}'", renamed.name, renamed.new_name);
+    }
+  }
+  apply_settings();
+  for (const Bytes name : {"maxmemory", "maxmemory-policy", "lfu-log-factor", "lfu-decay-time", "slowlog-max-len"}) {
+    options_.subscribe(name, [this] {
+      apply_settings();
+      return Status();
+    });
+  }
+}
+
+Server::~Server() = default;
+
+void Server::apply_settings() {
+  const bool frequency = settings_.maxmemory_policy == MaxmemoryPolicy::kAllkeysLfu ||
+                         settings_.maxmemory_policy == MaxmemoryPolicy::kVolatileLfu;
+  store_.access().set_tracking(frequency ? AccessTracking::kFrequency : AccessTracking::kRecency,
+                               {static_cast<uint32_t>(settings_.lfu_log_factor),
+                                static_cast<uint32_t>(settings_.lfu_decay_time_min)});
+  slowlog_.set_max_entries(static_cast<size_t>(settings_.slowlog_max_len));
+  dispatcher_.set_gate(kServerMemoryLimited, settings_.maxmemory_bytes > 0);
+}
+
+Client* Server::connect(ClientLink& link, const ClientOrigin& origin, std::string& refusal) {
+  if (clients_.count() >= static_cast<size_t>(settings_.maxclients)) {
+    ++stats_.connections_rejected;
+    refusal = "-" + std::string(kMaxClients.text()) + "\r\n";
+    return nullptr;
+  }
+  if (settings_.protected_mode && settings_.requirepass.empty() && !origin.is_loopback && !origin.is_unix_socket) {
+    ++stats_.connections_rejected;
+    refusal = "-" + std::string(kProtectedMode.text()) + "\r\n";
+    return nullptr;
+  }
+  ++stats_.connections_received;
+  Client& client = clients_.add(link, origin, clock_.wall_ms());
+  if (!settings_.requirepass.empty()) client.gate |= kGateUnauthenticated;
+  return &client;
+}
+
+void Server::disconnect(Client& client) {
+  tick_.forget(client);
+  transactions_.unwatch_all(client);
+  clients_.remove(client);
+}
+
+void Server::check_output_limits(Client& client) {
+  const ClientClass kind = (client.flags & kClientReplica)  ? ClientClass::kReplica
+                           : (client.flags & kClientPubsub) ? ClientClass::kPubsub
+                                                            : ClientClass::kNormal;
+  const OutputLimit& limit = settings_.output_limits[static_cast<size_t>(kind)];
+  const auto owed = static_cast<int64_t>(client.queued_bytes());
+  bool exceeded = limit.hard_bytes > 0 && owed > limit.hard_bytes;
+  if (limit.soft_bytes > 0 && owed > limit.soft_bytes) {
+    const int64_t now_ms = clock_.wall_ms();
+    if (client.over_soft_limit_since_ms == 0) client.over_soft_limit_since_ms = now_ms;
+    exceeded |= now_ms - client.over_soft_limit_since_ms > limit.soft_seconds * 1000;
+  } else {
+    client.over_soft_limit_since_ms = 0;
+  }
+  if (!exceeded) return;
+  ++stats_.output_limit_disconnections;
+  log_.warning("Client id={} addr={} closed for overcoming of output buffer limits: {} bytes are owed", client.id,
+               client.peer, owed);
+  client.close_now();
+}
+
+bool Server::background() {
+  const int64_t deadline_us = clock_.mono_us() + kBackgroundBudgetUs;
+  const int64_t now_ms = clock_.wall_ms();
+  store_.set_now(now_ms);
+  update_pause(now_ms);
+  bool more = true;
+  while (more) {
+    more = flushed_.free_some(kFreedEntriesPerLook);
+    if (settings_.active_expiry) more |= expire_some(now_ms);
+    if (clock_.mono_us() >= deadline_us) break;
+  }
+  return more;
+}
+
+// One round over the databases; each gets the same number of steps. True when a database has more that is due.
+bool Server::expire_some(int64_t now_ms) {
+  bool more = false;
+  for (int db = 0; db < store_.database_count(); ++db) {
+    Keyspace& keyspace = store_.database(db);
+    if (keyspace.volatile_count() == 0) continue;
+    more |= keyspace.advance_expiry(now_ms, kExpiryStepsPerLook).more_due;
+  }
+  return more;
+}
+
+void Server::cron() {
+  const int64_t now_ms = clock_.wall_ms();
+  stats_.ops.sample(stats_.commands_processed, now_ms);
+  stats_.input.sample(stats_.net_input_bytes, now_ms);
+  stats_.output.sample(stats_.net_output_bytes, now_ms);
+  stats_.memory_peak_bytes = std::max(stats_.memory_peak_bytes, memory_bytes());
+  close_idle_clients(now_ms);
+}
+
+uint64_t Server::memory_bytes() const { return store_.memory_bytes() + tick_.memory_bytes(); }
+
+void Server::close_idle_clients(int64_t now_ms) {
+  const auto all = clients_.all();
+  for (size_t i = 0; i < std::min(kIdleClientsPerCron, all.size()); ++i) {
+    idle_cursor_ = idle_cursor_ + 1 < all.size() ? idle_cursor_ + 1 : 0;
+    Client& client = *all[idle_cursor_];
+    if (client.queued_bytes() > 0) check_output_limits(client);
+    const bool exempt = (client.flags & (kClientReplica | kClientPubsub)) || (client.gate & kGateBlocked);
+    if (settings_.timeout_s == 0 || exempt) continue;
+    if (now_ms - client.last_active_ms > settings_.timeout_s * 1000) {
+      log_.verbose("Closing idle client {}", client.peer);
+      client.close_now();
+    }
+  }
+}
+
+void Server::update_pause(int64_t now_ms) {
+  if (!dispatcher_.has_gate(kServerPaused) || pause_.active(now_ms)) return;
+  pause_.mode = PauseState::Mode::kNone;
+  dispatcher_.set_gate(kServerPaused, false);
+  resume_requested_ = true;
+}
+
+bool Server::take_resume_request() {
+  const bool requested = resume_requested_;
+  resume_requested_ = false;
+  return requested;
+}
+
+}  // namespace larder

@@ -1,0 +1,110 @@
+#pragma once
+
+// A whole server without sockets: the parts, wired together, and what happens besides requests.
+//
+// The side with the sockets (server/net, or a test with a simulated clock) owns a Server, tells it of clients that come
+// and go, drives its tick, and calls background() after each tick and at least every kBackgroundIntervalMs, and cron()
+// every kCronIntervalMs. Everything else happens inside.
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "base/clock.h"
+#include "base/file_system.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "server/config/option_table.h"
+#include "server/config/settings.h"
+#include "server/core/client_list.h"
+#include "server/core/dispatcher.h"
+#include "server/core/flush_queue.h"
+#include "server/core/key_events.h"
+#include "server/core/pause.h"
+#include "server/core/registry.h"
+#include "server/core/server_stats.h"
+#include "server/core/services.h"
+#include "server/core/tick.h"
+#include "server/core/transaction.h"
+#include "server/observe/latency_monitor.h"
+#include "server/observe/slowlog.h"
+#include "storage/disposal.h"
+#include "storage/keyspace.h"
+
+namespace larder {
+
+class Server {
+ public:
+  static constexpr int64_t kBackgroundIntervalMs = 5;
+  static constexpr int64_t kCronIntervalMs = 100;
+  // What background work may take of one tick.
+  static constexpr int64_t kBackgroundBudgetUs = 500;
+
+  // What is injected. References outlive the server.
+  struct Environment {
+    Clock& clock;
+    FileSystem& files;
+    Log& log;
+    ProcessControl& process;
+    Disposal& disposal;
+    uint64_t random_seed = 0;
+    bool use_cycle_counter = true;  // false under a simulated clock
+  };
+
+  Server(const Environment& environment, const Settings& settings, std::span<const CommandFamily> families,
+         ServerIdentity identity);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  Tick& tick() { return tick_; }
+  Services& services() { return services_; }
+  Settings& settings() { return settings_; }
+
+  // A connection came in. Null when it is refused; `refusal` is then what to send before closing it, a complete reply.
+  Client* connect(ClientLink& link, const ClientOrigin& origin, std::string& refusal);
+  void disconnect(Client& client);
+
+  // Judges what a client is owed against the limits of its class; marks it for closing when they are exceeded.
+  void check_output_limits(Client& client);
+
+  // Expiry and the other work between ticks, within kBackgroundBudgetUs. True when more of it is due at once.
+  bool background();
+  // Slow periodic work: rates, idle clients, the pause's end.
+  void cron();
+  // True while ticks would let requests run that are held now: the pause has ended. Held clients are to be resumed.
+  bool take_resume_request();
+  // Bytes of data and of the tick's buffers.
+  uint64_t memory_bytes() const;
+
+ private:
+  void apply_settings();
+  bool expire_some(int64_t now_ms);
+  void close_idle_clients(int64_t now_ms);
+  void update_pause(int64_t now_ms);
+
+  Settings settings_;
+  ServerIdentity identity_;
+  Random random_;
+  Clock& clock_;
+  Log& log_;
+  Registry registry_;
+  ClientList clients_;
+  ServerStats stats_;
+  Slowlog slowlog_;
+  LatencyMonitor latency_;
+  TransactionTable transactions_;
+  PauseState pause_;
+  KeyEvents key_events_;
+  Store store_;
+  FlushQueue flushed_;
+  OptionTable options_;
+  Services services_;
+  Dispatcher dispatcher_;
+  Tick tick_;
+  size_t idle_cursor_ = 0;
+  bool resume_requested_ = false;
+};
+
+}  // namespace larder

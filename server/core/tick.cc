@@ -1,0 +1,278 @@
+#include "server/core/tick.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "server/config/settings.h"
+#include "server/core/registry.h"
+#include "server/core/server_stats.h"
+#include "storage/keyspace.h"
+
+namespace larder {
+namespace {
+
+// What the output buffer may keep between ticks.
+constexpr size_t kKeptOutputBytes = 1024 * 1024;
+
+RequestLimits limits_for(const Client& client, const Settings& settings) {
+  RequestLimits limits;
+  limits.bulk_bytes_max = settings.bulk_bytes_max;
+  limits.authenticated = (client.gate & kGateUnauthenticated) == 0;
+  return limits;
+}
+
+}  // namespace
+
+void Tick::PinCollector::shift(size_t from_offset, ptrdiff_t by_bytes) {
+  for (auto pin = pins_.rbegin(); pin != pins_.rend() && pin->offset >= from_offset; ++pin) {
+    pin->offset = static_cast<size_t>(static_cast<ptrdiff_t>(pin->offset) + by_bytes);
+  }
+}
+
+Tick::Tick(Services& services, Dispatcher& dispatcher) : services_(services), dispatcher_(dispatcher) {}
+
+Tick::Room Tick::input_room(Client& client) {
+  if (!client.unread) {
+    arena_room_ = input_.allocate(kTurnInputBytes);
+    return {arena_room_, kTurnInputBytes};
+  }
+  // In the middle of a request: receive behind what is there, and for a large value in large pieces.
+  arena_room_ = nullptr;
+  const size_t size = client.unread->size();
+  size_t want = kTurnInputBytes;
+  if (client.unread_needed > size) want = std::clamp(client.unread_needed - size, kTurnInputBytes, kLargeInputBytes);
+  return {client.unread->reserve(want), want};
+}
+
+void Tick::received(Client& client, size_t count) {
+  client.bytes_in += count;
+  services_.stats.net_input_bytes += count;
+  ++services_.stats.reads_processed;
+  if (arena_room_ != nullptr) {
+    input_.trim_to(arena_room_ + count);
+    open_turn(client, {arena_room_, count}, true);
+    arena_room_ = nullptr;
+  } else {
+    client.unread->commit(count);
+    open_turn(client, client.unread->bytes(), false);
+  }
+}
+
+void Tick::resume(Client& client) {
+  client.flags &= ~kClientHeld;
+  if (client.turn == Client::kNoTurn && client.unread) open_turn(client, client.unread->bytes(), false);
+}
+
+void Tick::open_turn(Client& client, Bytes input, bool from_arena) {
+  LARDER_ASSERT(client.turn == Client::kNoTurn);
+  client.turn = static_cast<uint32_t>(turns_.size());
+  Turn turn;
+  turn.client = &client;
+  turn.input = input;
+  turn.from_arena = from_arena;
+  turns_.push_back(turn);
+  if (!(client.gate & (kGateClosing | kGateBlocked))) {
+    parse(client.turn);
+  } else {
+    turns_.back().held = true;
+  }
+}
+
+// Parses what is complete. A client that is not authenticated gets one request at a time, because the limits of the next
+// depend on its outcome.
+void Tick::parse(uint32_t turn_index) {
+  Turn& turn = turns_[turn_index];
+  Client& client = *turn.client;
+  const RequestLimits limits = limits_for(client, services_.settings);
+  turn.needed_bytes = 0;
+  while (turn.parsed < turn.input.size()) {
+    const ParseResult result = parse_request(turn.input.substr(turn.parsed), limits, client.progress, arguments_);
+    turn.parsed += result.consumed;
+    if (result.outcome == ParseOutcome::kRequest) [[likely]] {
+      Request request{nullptr, turn_index, result.first_arg, result.arg_count, 0, turn.parsed};
+      request.command = services_.registry.resolve(arguments_.slice(result));
+      requests_.push_back(request);
+      if (!limits.authenticated) return;
+      continue;
+    }
+    if (result.outcome == ParseOutcome::kError) {
+      turn.protocol_error = result;
+    } else {
+      turn.needed_bytes = result.needed_bytes;
+    }
+    return;
+  }
+}
+
+void Tick::run(int64_t now_ms) {
+  dispatcher_.set_now_ms(now_ms);
+  services_.store.set_now(now_ms);
+  ++services_.stats.ticks;
+  for (size_t begin = 0; begin < requests_.size();) {
+    const size_t end = std::min(begin + kPrefetchWindow, requests_.size());
+    prefetch(begin, end);
+    dispatcher_.start_clock();
+    for (size_t i = begin; i < end; ++i) execute(requests_[i]);
+    begin = end;
+  }
+  services_.stats.tick_requests_max = std::max<uint64_t>(services_.stats.tick_requests_max, requests_.size());
+  // Turns without a complete request still have a tail to keep or an error to answer.
+  for (uint32_t i = 0; i < turns_.size(); ++i) {
+    if (turns_[i].output_begin == turns_[i].output_end && turns_[i].executed == 0) {
+      switch_turn(i);
+    }
+  }
+  close_turn();
+  for (Turn& turn : turns_) {
+    if (turn.client == nullptr) continue;
+    turn.client->last_active_ms = now_ms;
+    keep_rest(turn);
+  }
+}
+
+void Tick::prefetch(size_t begin, size_t end) {
+  for (size_t i = begin; i < end; ++i) {
+    Request& request = requests_[i];
+    const Command* command = request.command;
+    if (command == nullptr || command->first_key == 0) continue;
+    if (static_cast<uint32_t>(command->first_key) >= request.argument_count) continue;
+    const Client* client = turns_[request.turn].client;
+    if (client == nullptr) continue;
+    request.hash = services_.store.hashed(arguments_[request.first_argument + static_cast<uint32_t>(command->first_key)]).hash;
+    services_.store.database(client->db).prefetch_bucket(request.hash);
+  }
+  for (size_t i = begin; i < end; ++i) {
+    const Request& request = requests_[i];
+    const Client* client = turns_[request.turn].client;
+    if (request.hash != 0 && client != nullptr) services_.store.database(client->db).prefetch_entry(request.hash);
+  }
+}
+
+void Tick::switch_turn(uint32_t turn_index) {
+  if (running_turn_ == turn_index) return;
+  close_turn();
+  running_turn_ = turn_index;
+  Turn& turn = turns_[turn_index];
+  turn.output_begin = turn.output_end = output_.size();
+  turn.first_pin = static_cast<uint32_t>(pins_.size());
+  if (turn.client != nullptr) reply_.redirect(output_, turn.client->protocol, &pin_collector_);
+}
+
+void Tick::close_turn() {
+  if (running_turn_ == Client::kNoTurn) return;
+  Turn& turn = turns_[running_turn_];
+  running_turn_ = Client::kNoTurn;
+  if (turn.client != nullptr && turn.protocol_error.outcome == ParseOutcome::kError && !turn.held &&
+      !turn.client->wants_close()) {
+    const std::string text = protocol_error_text(turn.protocol_error);
+    services_.log.verbose("Protocol error ({}) from client {}", text, turn.client->peer);
+    reply_.error(Bytes("ERR " + text));
+    turn.client->gate |= kGateClosing;
+    turn.client->link->wake();
+  }
+  turn.output_end = output_.size();
+  turn.pin_count = static_cast<uint32_t>(pins_.size()) - turn.first_pin;
+}
+
+void Tick::execute(const Request& first) {
+  Request request = first;
+  switch_turn(request.turn);
+  while (true) {
+    Turn& turn = turns_[request.turn];
+    Client* client = turn.client;
+    if (client == nullptr || turn.held || client->wants_close()) return;
+    const auto outcome = dispatcher_.execute(*client, request.command,
+                                             arguments_.slice(request.first_argument, request.argument_count),
+                                             request.hash, reply_);
+    if (outcome == Dispatcher::Outcome::kHold) {
+      turn.held = true;
+      return;
+    }
+    turn.executed = request.end;
+    if (turn.parsed != request.end || turn.needed_bytes != 0 || turn.protocol_error.outcome == ParseOutcome::kError ||
+        turn.parsed == turn.input.size() || client->wants_close()) {
+      return;
+    }
+    // The input of a client that was not authenticated is parsed request by request.
+    const size_t parsed_before = requests_.size();
+    parse(request.turn);
+    if (requests_.size() == parsed_before) return;
+    request = requests_.back();
+    requests_.resize(parsed_before);
+  }
+}
+
+// Moves what is not executed to the client's own buffer, or drops what is executed from it.
+void Tick::keep_rest(Turn& turn) {
+  Client& client = *turn.client;
+  if (turn.held) {
+    client.flags |= kClientHeld;
+    // Behind a held request everything is parsed anew when the client is resumed.
+    client.progress.clear();
+    client.unread_needed = 0;
+  } else {
+    // Empty requests in front of an unfinished one are consumed too.
+    turn.executed = turn.protocol_error.outcome == ParseOutcome::kError ? turn.input.size() : turn.parsed;
+    client.unread_needed = turn.needed_bytes;
+  }
+  const Bytes rest = client.wants_close() ? Bytes() : turn.input.substr(turn.executed);
+  if (rest.empty()) {
+    client.unread.reset();
+    return;
+  }
+  if (turn.from_arena) {
+    client.unread = std::make_unique<Buffer>(std::max(rest.size(), std::min(turn.needed_bytes, kLargeInputBytes)));
+    client.unread->append(rest);
+  } else {
+    client.unread->consume_front(turn.executed);
+  }
+  if (static_cast<int64_t>(client.unread->size()) > services_.settings.query_buffer_limit_bytes) {
+    ++services_.stats.input_limit_disconnections;
+    services_.log.warning("Closing client id={} addr={} that reached max query buffer length: {} bytes", client.id,
+                          client.peer, client.unread->size());
+    client.close_now();
+  }
+}
+
+Bytes Tick::take_output(const Turn& turn) {
+  Client& client = *turn.client;
+  const Bytes all = output_.bytes();
+  const Bytes range = all.substr(turn.output_begin, turn.output_end - turn.output_begin);
+  if (turn.pin_count == 0 && client.queued_bytes() == 0) return range;
+  OutputQueue& queue = client.queue();
+  size_t at = turn.output_begin;
+  for (uint32_t i = 0; i < turn.pin_count; ++i) {
+    Pin& pin = pins_[turn.first_pin + i];
+    queue.append(all.substr(at, pin.offset - at));
+    queue.append(pin.bytes);
+    pin.bytes.release = nullptr;  // the queue holds it now
+    at = pin.offset;
+  }
+  queue.append(all.substr(at, turn.output_end - at));
+  return {};
+}
+
+void Tick::finish() {
+  for (Turn& turn : turns_) {
+    if (turn.client != nullptr) turn.client->turn = Client::kNoTurn;
+  }
+  for (Pin& pin : pins_) {
+    if (pin.bytes.release != nullptr) pin.bytes.release(pin.bytes.owner);
+  }
+  pins_.clear();
+  turns_.clear();
+  requests_.clear();
+  arguments_.clear();
+  input_.reset();
+  output_.clear();
+  output_.shrink(kKeptOutputBytes);
+}
+
+void Tick::forget(Client& client) {
+  if (client.turn == Client::kNoTurn) return;
+  turns_[client.turn].client = nullptr;
+  client.turn = Client::kNoTurn;
+}
+
+}  // namespace larder

@@ -1,0 +1,139 @@
+#pragma once
+
+// One turn of the loop: what was received becomes requests, requests become replies.
+//
+// The side with the sockets (server/net, or a test) drives a tick through these steps:
+//
+//     for each readable client:  room = input_room(client); receive into it; received(client, n)
+//     run()                                    prefetch, execute
+//     for each of turns():       bytes = take_output(turn); send; what the socket did not take -> give_back()
+//     finish()                                 arenas are reset
+//
+// Input of a client without an unfinished request lands in the tick's arena, and its requests are views into it; only an
+// unfinished tail is copied to the client (`Client::unread`). A client with an unfinished request receives into its own
+// buffer, so a large value that arrives in many pieces is received in place and never copied again.
+//
+// run() works through all requests of all clients in windows of kPrefetchWindow: the buckets of the window's keys are
+// prefetched, then the entries that they name, then the requests are executed in order of arrival. So a thousand clients
+// with one request each gain as much as one client with a thousand.
+//
+// Replies of the whole tick go into one buffer. Each turn's replies are one contiguous range of it, except where a large
+// value is sent from where it lies (a pin): then the range is split around the pin.
+//
+// Bounds: a client gets at most kTurnInputBytes of new input a tick (a large value: kLargeInputBytes), and with that a
+// bounded number of requests. A client that is held (paused, blocked) keeps its bytes and is taken up again by resume().
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/bytes.h"
+#include "protocol/reply_writer.h"
+#include "protocol/request_parser.h"
+#include "server/core/client.h"
+#include "server/core/dispatcher.h"
+#include "server/core/services.h"
+
+namespace larder {
+
+class Tick {
+ public:
+  static constexpr size_t kTurnInputBytes = 32 * 1024;
+  static constexpr size_t kLargeInputBytes = 1024 * 1024;
+  static constexpr size_t kPrefetchWindow = 32;
+
+  // One client's part of the tick.
+  struct Turn {
+    Client* client = nullptr;
+    Bytes input;                 // everything it has sent that is not consumed
+    size_t parsed = 0;           // bytes of input that are parsed into requests
+    size_t executed = 0;         // bytes of input whose requests are executed
+    size_t output_begin = 0;     // its replies in the tick's output
+    size_t output_end = 0;
+    uint32_t first_pin = 0;
+    uint32_t pin_count = 0;
+    ParseResult protocol_error;  // outcome kError when the input is malformed at `parsed`
+    bool held = false;           // a request was not run; the rest of the input waits
+    bool from_arena = false;     // input lies in the tick's arena, not in the client's own buffer
+    size_t needed_bytes = 0;     // of the unfinished request at `parsed`, 0 when there is none
+  };
+
+  struct Room {
+    char* at;
+    size_t bytes;
+  };
+
+  Tick(Services& services, Dispatcher& dispatcher);
+
+  // Where to receive new bytes of this client, at least one. Used up by received() or dropped by the next input_room().
+  Room input_room(Client& client);
+  // `count` bytes were received into the room: parses them. Requires: count > 0.
+  void received(Client& client, size_t count);
+  // Takes up a client whose unread bytes may hold whole requests (it was held and no longer is).
+  void resume(Client& client);
+
+  // Executes everything parsed. `now_ms` is the wall clock.
+  void run(int64_t now_ms);
+
+  std::span<const Turn> turns() const { return turns_; }
+  // What this turn is to send at once. Empty when there is nothing, or when it went to the client's queue because it
+  // must come after what is queued or holds pins. Valid until finish().
+  Bytes take_output(const Turn& turn);
+  // Puts the part of the output that the socket did not take into the client's queue.
+  static void give_back(Client& client, Bytes rest) { client.queue().append(rest); }
+  void finish();
+
+  // The client is gone: its turn is void. Must be called before a client in turns() is destroyed.
+  void forget(Client& client);
+  size_t memory_bytes() const { return input_.capacity() + output_.capacity(); }
+
+ private:
+  struct Request {
+    const Command* command;
+    uint32_t turn;
+    uint32_t first_argument;
+    uint32_t argument_count;
+    uint64_t hash;
+    size_t end;  // offset behind the request in its turn's input
+  };
+  // A large value that belongs at `offset` of the tick's output.
+  struct Pin {
+    size_t offset;
+    PinnedBytes bytes;
+  };
+  class PinCollector final : public PinnedSink {
+   public:
+    explicit PinCollector(std::vector<Pin>& pins) : pins_(pins) {}
+    void pin(size_t offset, PinnedBytes pinned) override { pins_.push_back({offset, pinned}); }
+    void shift(size_t from_offset, ptrdiff_t by_bytes) override;
+
+   private:
+    std::vector<Pin>& pins_;
+  };
+
+  void open_turn(Client& client, Bytes input, bool from_arena);
+  void parse(uint32_t turn_index);
+  void prefetch(size_t begin, size_t end);
+  void switch_turn(uint32_t turn_index);
+  void close_turn();
+  void execute(const Request& request);
+  void keep_rest(Turn& turn);
+
+  Services& services_;
+  Dispatcher& dispatcher_;
+  Arena input_;
+  Buffer output_;
+  RequestArgs arguments_;
+  std::vector<Request> requests_;
+  std::vector<Turn> turns_;
+  std::vector<Pin> pins_;
+  PinCollector pin_collector_{pins_};
+  ReplyWriter reply_{output_, 2, &pin_collector_};
+  char* arena_room_ = nullptr;            // the latest room given out, when it lies in the arena
+  uint32_t running_turn_ = Client::kNoTurn;
+};
+
+}  // namespace larder

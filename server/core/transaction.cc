@@ -1,0 +1,52 @@
+#include "server/core/transaction.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "server/core/client.h"
+
+namespace larder {
+
+size_t TransactionTable::PlaceHash::operator()(const Place& place) const {
+  return std::hash<std::string>()(place.key) ^ (place.db * 0x9e3779b97f4a7c15ull);
+}
+
+void TransactionTable::watch(Client& client, uint16_t db, Bytes key, bool already_expired) {
+  if (!client.transaction) client.transaction = std::make_unique<Transaction>();
+  auto& watched = client.transaction->watched;
+  const bool known = std::any_of(watched.begin(), watched.end(),
+                                 [&](const WatchedKey& entry) { return entry.db == db && entry.key == key; });
+  if (known) return;
+  watched.push_back({db, std::string(key), already_expired});
+  watchers_[Place{db, std::string(key)}].push_back(&client);
+}
+
+void TransactionTable::unwatch_all(Client& client) {
+  if (!client.transaction) return;
+  for (const WatchedKey& entry : client.transaction->watched) {
+    const auto place = watchers_.find(Place{entry.db, entry.key});
+    if (place == watchers_.end()) continue;
+    std::erase(place->second, &client);
+    if (place->second.empty()) watchers_.erase(place);
+  }
+  client.transaction->watched.clear();
+  client.transaction->watch_broken = false;
+}
+
+void TransactionTable::key_changed(uint16_t db, Bytes key) {
+  const auto place = watchers_.find(Place{db, std::string(key)});
+  if (place != watchers_.end()) break_all(place->second);
+}
+
+void TransactionTable::break_all(const std::vector<Client*>& clients) {
+  for (Client* client : clients) client->transaction->watch_broken = true;
+}
+
+size_t TransactionTable::watching_clients() const {
+  std::vector<const Client*> all;
+  for (const auto& [place, clients] : watchers_) all.insert(all.end(), clients.begin(), clients.end());
+  std::sort(all.begin(), all.end());
+  return static_cast<size_t>(std::unique(all.begin(), all.end()) - all.begin());
+}
+
+}  // namespace larder

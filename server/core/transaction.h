@@ -1,0 +1,78 @@
+#pragma once
+
+// MULTI, EXEC and WATCH.
+//
+// Between MULTI and EXEC the dispatcher checks each request as if it were to run and puts a copy of its arguments into
+// the client's Transaction; EXEC runs them through the dispatcher one after the other. An error while queueing marks the
+// transaction as aborted.
+//
+// WATCH is optimistic: the table below maps a watched key to the clients that watch it, and a change of the key
+// (`ctx.changed`, expiry, eviction, a flush) marks those clients' transactions dirty. With nobody watching, a change
+// costs one test of `empty()`.
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/bytes.h"
+
+namespace larder {
+
+struct Client;
+struct Command;
+class Keyspace;
+
+struct QueuedRequest {
+  const Command* command = nullptr;
+  std::vector<std::string> arguments;
+};
+
+struct WatchedKey {
+  uint16_t db = 0;
+  std::string key;
+  bool was_expired = false;  // its deadline had passed when it was watched: its removal is no change
+};
+
+struct Transaction {
+  std::vector<QueuedRequest> requests;
+  size_t queued_bytes = 0;
+  std::vector<WatchedKey> watched;
+  bool open = false;         // MULTI was given
+  bool aborted = false;      // a request could not be queued: EXEC answers EXECABORT
+  bool watch_broken = false; // a watched key changed: EXEC answers null
+};
+
+class TransactionTable {
+ public:
+  bool empty() const { return watchers_.empty(); }
+
+  void watch(Client& client, uint16_t db, Bytes key, bool already_expired);
+  void unwatch_all(Client& client);
+
+  void key_changed(uint16_t db, Bytes key);
+  // A flush: every watched key of the database that exists (or, with another database swapped in, may change).
+  // `exists` tells whether the key was there.
+  template <typename Exists>
+  void database_changed(uint16_t db, Exists exists) {
+    for (auto& [place, clients] : watchers_) {
+      if (place.db == db && exists(place.key)) break_all(clients);
+    }
+  }
+  size_t watching_clients() const;
+
+ private:
+  struct Place {
+    uint16_t db = 0;
+    std::string key;
+    bool operator==(const Place&) const = default;
+  };
+  struct PlaceHash {
+    size_t operator()(const Place& place) const;
+  };
+  static void break_all(const std::vector<Client*>& clients);
+
+  std::unordered_map<Place, std::vector<Client*>, PlaceHash> watchers_;
+};
+
+}  // namespace larder

@@ -1,0 +1,114 @@
+#include "server/net/connection.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "base/assert.h"
+#include "server/core/server_stats.h"
+#include "server/net/net_server.h"
+
+namespace larder {
+namespace {
+
+constexpr size_t kPiecesPerWrite = 64;
+
+bool would_block(int error_number) { return error_number == EAGAIN || error_number == EWOULDBLOCK; }
+
+}  // namespace
+
+void Connection::open(int fd, Client& client) {
+  client_ = &client;
+  watch(net_.loop().raw(), fd, true, false);
+}
+
+void Connection::on_ready(bool readable, bool writable) {
+  if (writable && wants_write_) net_.mark_woken(*this);
+  if (readable) net_.mark_ready(*this);
+}
+
+void Connection::wake() { net_.mark_woken(*this); }
+
+void Connection::receive(Tick& tick) {
+  const Tick::Room room = tick.input_room(*client_);
+  const ssize_t count = recv(fd(), room.at, room.bytes, 0);
+  if (count > 0) {
+    tick.received(*client_, static_cast<size_t>(count));
+    return;
+  }
+  if (count < 0 && (would_block(errno) || errno == EINTR)) return;
+  if (count < 0 || client_->queued_bytes() == 0) {
+    close();
+    return;
+  }
+  // The other side sends no more but still reads: it gets what it is owed.
+  input_ended_ = true;
+  client_->close_after_reply();
+}
+
+void Connection::send_reply(Bytes bytes) {
+  while (!bytes.empty() && client_->queued_bytes() == 0) {
+    const ssize_t count = send(fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (count > 0) {
+      net_.count_sent(*client_, static_cast<size_t>(count));
+      bytes.remove_prefix(static_cast<size_t>(count));
+      continue;
+    }
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && would_block(errno)) break;
+    client_->close_now();
+    return;
+  }
+  if (!bytes.empty()) Tick::give_back(*client_, bytes);
+}
+
+void Connection::flush_queue() {
+  while (client_->queued_bytes() > 0) {
+    std::array<Bytes, kPiecesPerWrite> pieces;
+    std::array<iovec, kPiecesPerWrite> vectors;
+    const size_t count = client_->queue_->gather(pieces);
+    for (size_t i = 0; i < count; ++i) vectors[i] = {const_cast<char*>(pieces[i].data()), pieces[i].size()};
+    msghdr message{};
+    message.msg_iov = vectors.data();
+    message.msg_iovlen = count;
+    const ssize_t sent = sendmsg(fd(), &message, MSG_NOSIGNAL);
+    if (sent > 0) {
+      net_.count_sent(*client_, static_cast<size_t>(sent));
+      client_->queue_->consume(static_cast<size_t>(sent));
+      continue;
+    }
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0 && would_block(errno)) break;
+    client_->close_now();
+    return;
+  }
+  if (client_->queued_bytes() == 0) client_->queue_.reset();
+}
+
+void Connection::settle() {
+  if (client_->queued_bytes() > 0) net_.server().check_output_limits(*client_);
+  const bool done = client_->queued_bytes() == 0 && (client_->gate & kGateClosing);
+  if (done || (client_->flags & kClientCloseNow)) {
+    close();
+    return;
+  }
+  watch_for_what_is_due();
+}
+
+void Connection::watch_for_what_is_due() {
+  wants_write_ = client_->queued_bytes() > 0;
+  const bool reads = !input_ended_ && !(client_->gate & (kGateClosing | kGateBlocked)) && !(client_->flags & kClientHeld);
+  watch(net_.loop().raw(), fd(), reads, wants_write_);
+}
+
+void Connection::close() {
+  if (closed()) return;
+  net_.forget(*this);
+  client_ = nullptr;
+  close_and_destroy();
+}
+
+}  // namespace larder

@@ -1,0 +1,172 @@
+#include "server/net/net_server.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace larder {
+namespace {
+
+Connection* connection_of(Client& client) { return static_cast<Connection*>(client.link); }
+
+}  // namespace
+
+NetServer::NetServer(EventLoop& loop, Server& server) : loop_(loop), server_(server) {
+  loop_.on_turn([this] { return turn(); });
+  cron_ = std::make_unique<Timer>(loop_.raw(), [this] { server_.cron(); });
+  cron_->start(Server::kCronIntervalMs, Server::kCronIntervalMs);
+  background_ = std::make_unique<Timer>(loop_.raw(), [] {});  // it only ends the wait; turn() does the work
+  background_->start(Server::kBackgroundIntervalMs, Server::kBackgroundIntervalMs);
+}
+
+NetServer::~NetServer() { close_everything(); }
+
+Status NetServer::listen() {
+  const Settings& settings = server_.settings();
+  const ListenOptions options{settings.tcp_backlog, settings.tcp_keepalive_s};
+  const auto on_accept = [this](int fd, const ClientOrigin& origin) { accept(fd, origin); };
+  for (const std::string& configured : settings.bind) {
+    if (settings.port == 0) break;
+    const bool optional = !configured.empty() && configured[0] == '-';
+    const std::string address = optional ? configured.substr(1) : configured;
+    Result<Listener*> listener = Listener::listen_tcp(loop_.raw(), address, settings.port, options, on_accept);
+    if (listener) {
+      listeners_.push_back(*listener);
+    } else if (!optional) {
+      return listener.error();
+    }
+  }
+  if (!settings.unix_socket.empty()) {
+    Result<Listener*> listener = Listener::listen_unix(loop_.raw(), settings.unix_socket,
+                                                       settings.unix_socket_permissions, options, on_accept);
+    if (!listener) return listener.error();
+    listeners_.push_back(*listener);
+    unix_paths_.push_back(settings.unix_socket);
+  }
+  if (listeners_.empty()) return Status(ErrorCode::kInvalidArgument, "no address to listen on");
+  return Status();
+}
+
+void NetServer::accept(int fd, const ClientOrigin& origin) {
+  auto connection = std::make_unique<Connection>(*this);
+  std::string refusal;
+  Client* client = server_.connect(*connection, origin, refusal);
+  if (client == nullptr) {
+    // Best effort: the socket is new, so its buffer takes a line.
+    [[maybe_unused]] const ssize_t sent = send(fd, refusal.data(), refusal.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    close(fd);
+    return;
+  }
+  connection.release()->open(fd, *client);
+}
+
+void NetServer::run() { loop_.run(); }
+
+void NetServer::request_shutdown() {
+  shutting_down_ = true;
+  loop_.hurry();
+}
+
+void NetServer::mark_ready(Connection& connection) {
+  if (connection.in_ready_list) return;
+  connection.in_ready_list = true;
+  ready_.push_back(&connection);
+}
+
+void NetServer::mark_woken(Connection& connection) {
+  if (connection.in_woken_list) return;
+  connection.in_woken_list = true;
+  woken_.push_back(&connection);
+}
+
+void NetServer::count_sent(Client& client, size_t bytes) {
+  client.bytes_out += bytes;
+  ServerStats& stats = server_.services().stats;
+  stats.net_output_bytes += bytes;
+  ++stats.writes_processed;
+}
+
+bool NetServer::turn() {
+  receive_all();
+  if (!server_.tick().turns().empty()) {
+    server_.tick().run(server_.services().clock.wall_ms());
+    send_all();
+    server_.tick().finish();
+  }
+  flush_woken();
+  if (shutting_down_) {
+    loop_.stop();
+    return true;
+  }
+  const int64_t now_us = server_.services().clock.mono_us();
+  bool more = false;
+  if (now_us >= background_due_us_) {
+    more = server_.background();
+    background_due_us_ = now_us + (more ? Server::kBackgroundBudgetUs : Server::kBackgroundIntervalMs * 1000);
+  }
+  if (server_.take_resume_request()) {
+    resume_held();
+    more = true;
+  }
+  return more || !woken_.empty() || !server_.tick().turns().empty();
+}
+
+void NetServer::receive_all() {
+  for (size_t i = 0; i < ready_.size(); ++i) {
+    Connection* connection = ready_[i];
+    if (connection == nullptr) continue;
+    connection->in_ready_list = false;
+    if (connection->client()->turn == Client::kNoTurn) connection->receive(server_.tick());
+  }
+  ready_.clear();
+}
+
+void NetServer::send_all() {
+  for (const Tick::Turn& turn : server_.tick().turns()) {
+    if (turn.client == nullptr) continue;
+    Connection* connection = connection_of(*turn.client);
+    const Bytes bytes = server_.tick().take_output(turn);
+    connection->send_reply(bytes);
+    if (turn.client->queued_bytes() > 0 || turn.client->wants_close() || turn.held) mark_woken(*connection);
+  }
+}
+
+void NetServer::flush_woken() {
+  std::vector<Connection*> woken;
+  woken.swap(woken_);
+  for (Connection* connection : woken) {
+    if (connection != nullptr) connection->in_woken_list = false;
+  }
+  for (size_t i = 0; i < woken.size(); ++i) {
+    Connection* connection = woken[i];
+    if (connection == nullptr || connection->client() == nullptr) continue;
+    connection->flush_queue();
+    connection->settle();
+  }
+}
+
+void NetServer::resume_held() {
+  for (const auto& client : server_.services().clients.all()) {
+    if (!(client->flags & kClientHeld)) continue;
+    server_.tick().resume(*client);
+    mark_woken(*connection_of(*client));  // reads again
+  }
+}
+
+void NetServer::forget(Connection& connection) {
+  if (connection.in_ready_list) std::replace(ready_.begin(), ready_.end(), &connection, static_cast<Connection*>(nullptr));
+  if (connection.in_woken_list) std::replace(woken_.begin(), woken_.end(), &connection, static_cast<Connection*>(nullptr));
+  server_.disconnect(*connection.client());
+}
+
+void NetServer::close_everything() {
+  const ClientList& clients = server_.services().clients;
+  while (clients.count() > 0) connection_of(*clients.all().back())->close();
+  for (Listener* listener : listeners_) listener->close_and_destroy();
+  listeners_.clear();
+  for (const std::string& path : unix_paths_) unlink(path.c_str());
+  unix_paths_.clear();
+}
+
+}  // namespace larder

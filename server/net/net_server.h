@@ -1,0 +1,68 @@
+#pragma once
+
+// The server on real sockets: listeners, connections, and the turn of the loop that drives the tick.
+//
+//     poll: descriptors become ready        -> lists of readable and of woken connections
+//     turn: receive for each readable one   -> requests in the tick
+//           tick.run()                      -> replies
+//           one send per connection         -> the rest goes to the connection's queue
+//           woken connections are flushed, background work gets what is left of its interval
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "server/core/server.h"
+#include "server/net/connection.h"
+#include "server/net/event_loop.h"
+#include "server/net/listener.h"
+
+namespace larder {
+
+class NetServer {
+ public:
+  // `loop` and `server` outlive this.
+  NetServer(EventLoop& loop, Server& server);
+  ~NetServer();
+
+  // Opens every configured address. An address with a leading '-' may fail.
+  Status listen();
+  // Serves until a shutdown is asked for.
+  void run();
+  // Ends run() after the current turn.
+  void request_shutdown();
+
+  EventLoop& loop() { return loop_; }
+  Server& server() { return server_; }
+
+  // For connections.
+  void mark_ready(Connection& connection);
+  void mark_woken(Connection& connection);
+  void count_sent(Client& client, size_t bytes);
+  // The connection is about to be destroyed.
+  void forget(Connection& connection);
+
+ private:
+  void accept(int fd, const ClientOrigin& origin);
+  bool turn();
+  void receive_all();
+  void send_all();
+  void flush_woken();
+  void resume_held();
+  void close_everything();
+
+  EventLoop& loop_;
+  Server& server_;
+  std::vector<Listener*> listeners_;
+  std::vector<std::string> unix_paths_;
+  std::vector<Connection*> ready_;
+  std::vector<Connection*> woken_;
+  std::unique_ptr<Timer> cron_;
+  std::unique_ptr<Timer> background_;
+  int64_t background_due_us_ = 0;
+  bool shutting_down_ = false;
+};
+
+}  // namespace larder
