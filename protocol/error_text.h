@@ -145,6 +145,8 @@ inline constexpr ErrorText kNoKeyPermission{"NOPERM No permissions to access a k
 inline constexpr ErrorText kNoChannelPermission{"NOPERM No permissions to access a channel"};
 // "ERR Can't execute 'get': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
 std::string subscribed_context_error(Bytes full_command_name);
+// "ERR DEBUG command not allowed. If the enable-debug-command option ..."  `command`: "debug" or "module".
+std::string protected_command_error(Bytes command);
 // "EXECABORT Transaction discarded because of: <text>"
 std::string exec_abort_error(Bytes reason);
 // "NOGROUP No such key 'k' or consumer group 'g'"

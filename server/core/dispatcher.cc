@@ -50,6 +50,8 @@ bool runs_inside_multi(Bytes name) {
   return std::find(std::begin(kDirect), std::end(kDirect), name) != std::end(kDirect);
 }
 
+const Command& top_level(const Command& command) { return command.parent != nullptr ? *command.parent : command; }
+
 }  // namespace
 
 Stopwatch::Stopwatch(const Clock& clock, bool use_cycles)
@@ -72,18 +74,29 @@ Dispatcher::Outcome Dispatcher::execute(Client& client, const Command* command, 
     return Outcome::kDone;
   }
   const size_t start = reply.position();
+  if (client.gate & kGateReply) begin_unanswered(client, reply);
   const Admission admission = admit(client, command, argv, reply);
-  if (admission == Admission::kHold) return Outcome::kHold;
+  if (admission == Admission::kHold) {
+    // The request comes again, and is the one to skip then.
+    if (client.flags & kClientReplySkip) client.flags = (client.flags & ~kClientReplySkip) | kClientReplySkipNext;
+    return Outcome::kHold;
+  }
   if (admission == Admission::kRun) call(client, *command, argv, first_key_hash, reply);
   if (client.flags & (kClientReplyOff | kClientReplySkip)) {
     reply.truncate_to(start);
     client.flags &= ~kClientReplySkip;
-    if (!(client.flags & (kClientReplyOff | kClientReplySkipNext))) client.gate &= ~kGateReply;
   }
+  if (!(client.flags & (kClientReplyOff | kClientReplySkipNext))) client.gate &= ~kGateReply;
+  return Outcome::kDone;
+}
+
+// CLIENT REPLY OFF or SKIP was given. The reply is written all the same and then dropped; it must not hold pins, because
+// those cannot be taken back.
+void Dispatcher::begin_unanswered(Client& client, ReplyWriter& reply) {
   if (client.flags & kClientReplySkipNext) {
     client.flags = (client.flags & ~kClientReplySkipNext) | kClientReplySkip;
   }
-  return Outcome::kDone;
+  reply.redirect(reply.buffer(), reply.protocol_version(), nullptr);
 }
 
 Dispatcher::Admission Dispatcher::reject(Client& client, const Command* command, ReplyWriter& reply, Bytes error) {
@@ -102,7 +115,7 @@ bool Dispatcher::reject_unknown(Client& client, const Command* command, std::spa
     reject(client, command, reply, unknown_command_error(argv[0], argv.data() + 1, argv.size() - 1));
     return true;
   }
-  if (command->is_container() && argv.size() >= 2 && command->spec->run == nullptr) {
+  if (command->is_container() && argv.size() >= 2) {
     reject(client, command, reply, unknown_subcommand_error(command->full_name, argv[1]));
     return true;
   }
@@ -121,34 +134,38 @@ Dispatcher::Admission Dispatcher::admit(Client& client, const Command* command, 
   if ((client.gate & kGateUnauthenticated) && !(spec.flags & kNoAuthNeeded)) {
     return reject(client, command, reply, kNoAuth.text());
   }
-  if (spec.flags & kProtected) {
-    const auto use = services_.settings.enable_debug_command;
-    const bool local = (client.flags & (kClientLoopback | kClientUnixSocket)) != 0;
-    if (use == ProtectedCommandUse::kNo || (use == ProtectedCommandUse::kLocal && !local)) {
-      return reject(client, command, reply, protected_command_error(spec.name));
-    }
+  if ((spec.flags & kProtected) && !protected_command_allowed(client, *command)) {
+    return reject(client, command, reply, protected_command_error(top_level(*command).spec->name));
   }
   if ((gate_ & kServerMemoryLimited) && (spec.flags & kDenyOom) && !memory_allows(*command)) {
     return reject(client, command, reply, kOom.text());
   }
   if ((gate_ & kServerLoading) && !(spec.flags & kWhileLoading)) return reject(client, command, reply, kLoading.text());
-  if ((client.gate & kGateSubscriber) && client.protocol == 2 && !allowed_while_subscribed(spec.name)) {
+  if ((client.gate & kGateSubscriber) && client.protocol == 2 && !allowed_while_subscribed(command->full_name)) {
     return reject(client, command, reply, subscribed_context_error(command->full_name));
   }
   const bool in_multi = (client.gate & kGateTransaction) != 0;
   if (in_multi && (spec.flags & kNoMulti)) return reject(client, command, reply, kNotAllowedInTransaction.text());
-  if (in_multi && !runs_inside_multi(spec.name)) {
+  if (in_multi && !runs_inside_multi(command->full_name)) {
     queue_in_transaction(client, *command, argv, reply);
     return Admission::kAnswered;
   }
   if (gate_ & kServerPaused) {
     const PauseState& pause = services_.pause;
     const bool writes = (spec.flags & (kWrite | kMayReplicate)) != 0 || (spec.name == "exec" && in_multi);
-    const bool applies = pause.mode == PauseState::Mode::kAll ? spec.name != "client" : writes;
-    const bool is_client_command = command->parent != nullptr && command->parent->spec->name == "client";
-    if (pause.active(now_ms_) && applies && !is_client_command) return Admission::kHold;
+    const bool applies = pause.mode == PauseState::Mode::kAll ? top_level(*command).spec->name != "client" : writes;
+    if (pause.active(now_ms_) && applies) return Admission::kHold;
   }
   return Admission::kRun;
+}
+
+// DEBUG and MODULE LOAD are refused unless the configuration allows them, to all or to local clients.
+bool Dispatcher::protected_command_allowed(const Client& client, const Command& command) const {
+  const Settings& settings = services_.settings;
+  const auto use = top_level(command).spec->name == "module" ? settings.enable_module_command
+                                                             : settings.enable_debug_command;
+  const bool local = (client.flags & (kClientLoopback | kClientUnixSocket)) != 0;
+  return use == ProtectedCommandUse::kYes || (use == ProtectedCommandUse::kLocal && local);
 }
 
 bool Dispatcher::memory_allows(const Command&) const {
@@ -171,7 +188,7 @@ void Dispatcher::queue_in_transaction(Client& client, const Command& command, st
 void Dispatcher::call(Client& client, const Command& command, std::span<const Bytes> argv, uint64_t first_key_hash,
                       ReplyWriter& reply) {
   const size_t start = reply.position();
-  const uint32_t errors_before = reply.error_count();
+  counted_errors_ = reply.error_count();
   client.last_command = command.full_name;
   CommandContext ctx(*this, services_, client, reply, now_ms_);
   ctx.begin(command, argv, first_key_hash);
@@ -186,7 +203,9 @@ void Dispatcher::call(Client& client, const Command& command, std::span<const By
   stats.cpu_ns += elapsed_ns;
   ++client.commands;
   ++services_.stats.commands_processed;
-  if (reply.error_count() != errors_before) [[unlikely]] {
+  // An error of a request inside a transaction was counted there, not again for its EXEC.
+  if (reply.error_count() != counted_errors_) [[unlikely]] {
+    counted_errors_ = reply.error_count();
     ++stats.failed_calls;
     services_.stats.count_error(reply.buffer().bytes().substr(start));
   }

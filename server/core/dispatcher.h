@@ -77,6 +77,8 @@ class Dispatcher {
   Admission admit(Client& client, const Command* command, std::span<const Bytes> argv, ReplyWriter& reply);
   Admission reject(Client& client, const Command* command, ReplyWriter& reply, Bytes error);
   bool reject_unknown(Client& client, const Command* command, std::span<const Bytes> argv, ReplyWriter& reply);
+  void begin_unanswered(Client& client, ReplyWriter& reply);
+  bool protected_command_allowed(const Client& client, const Command& command) const;
   bool memory_allows(const Command& command) const;
   void queue_in_transaction(Client& client, const Command& command, std::span<const Bytes> argv, ReplyWriter& reply);
   void observe(Client& client, const Command& command, std::span<const Bytes> argv, uint64_t elapsed_ns);
@@ -87,6 +89,7 @@ class Dispatcher {
   uint64_t last_ns_ = 0;
   int64_t now_ms_ = 0;
   bool in_transaction_ = false;
+  uint32_t counted_errors_ = 0;  // of the reply writer's count: those that are in the statistics already
 };
 
 }  // namespace larder

@@ -1,0 +1,22 @@
+#pragma once
+
+// The families of commands: one constant each, defined in `<family>_commands.cc`. Declaring one here and listing it in
+// all_families.cc is all that it takes for its commands to exist.
+
+#include "server/core/registry.h"
+
+namespace larder {
+
+extern const CommandFamily kConnectionFamily;
+extern const CommandFamily kClientFamily;
+extern const CommandFamily kClusterFamily;
+extern const CommandFamily kTransactionFamily;
+extern const CommandFamily kCommandFamily;
+extern const CommandFamily kServerFamily;
+extern const CommandFamily kMemoryFamily;
+extern const CommandFamily kSlowlogFamily;
+extern const CommandFamily kLatencyFamily;
+extern const CommandFamily kDebugFamily;
+extern const CommandFamily kAclFamily;
+
+}  // namespace larder
