@@ -1,8 +1,8 @@
 // A bump allocator for what lives exactly as long as one tick (or one request): allocation is a pointer increment, and
 // everything is given back at once. Blocks never move, so views into the arena stay valid until reset().
 //
-// After reset() one chunk is kept, of at most the size given to reset(), so that a quiet server returns the memory of its busiest tick.
-// Nothing is destroyed: only trivially destructible things may live here.
+// After reset() one chunk is kept, of at most the size given to reset(), so that a quiet server returns the memory of
+// its busiest tick. Nothing is destroyed: only trivially destructible things may live here.
 #pragma once
 
 #include <cstddef>
@@ -29,7 +29,8 @@ class Arena {
   // Uninitialised memory, valid until reset(). Requires: alignment is a power of two, at most 16.
   char* allocate(size_t n, size_t alignment = 1) {
     const size_t padding = (alignment - reinterpret_cast<uintptr_t>(next_)) & (alignment - 1);
-    if (n + padding > static_cast<size_t>(limit_ - next_)) [[unlikely]] return allocate_chunk(n);
+    if (n + padding > static_cast<size_t>(limit_ - next_)) [[unlikely]]
+      return allocate_chunk(n);
     char* result = next_ + padding;
     next_ = result + n;
     return result;
@@ -51,7 +52,8 @@ class Arena {
 
   template <class T>
   T* make_array(size_t count) {
-    static_assert(std::is_trivially_destructible_v<T> && std::is_trivially_default_constructible_v<T> && alignof(T) <= 16);
+    static_assert(std::is_trivially_destructible_v<T> && std::is_trivially_default_constructible_v<T> &&
+                  alignof(T) <= 16);
     return reinterpret_cast<T*>(allocate(count * sizeof(T), alignof(T)));
   }
 

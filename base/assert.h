@@ -9,8 +9,9 @@ namespace larder {
 
 }  // namespace larder
 
-#define LARDER_ASSERT(condition) \
-  (__builtin_expect(static_cast<bool>(condition), 1) ? static_cast<void>(0) : ::larder::assertion_failed(#condition, __FILE__, __LINE__))
+#define LARDER_ASSERT(condition)                                            \
+  (__builtin_expect(static_cast<bool>(condition), 1) ? static_cast<void>(0) \
+                                                     : ::larder::assertion_failed(#condition, __FILE__, __LINE__))
 
 // Marks a place that control flow cannot reach; reaching it is an assertion failure, not undefined behaviour.
 #define LARDER_UNREACHABLE() ::larder::assertion_failed("unreachable", __FILE__, __LINE__)

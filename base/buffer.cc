@@ -13,8 +13,8 @@ void Buffer::grow(size_t free_bytes_min) {
   const size_t used = size();
   LARDER_ASSERT(free_bytes_min <= SIZE_MAX / 4 - used);
   const size_t needed = used + free_bytes_min;
-  // Consumed space in front is reused only when it is at least half of the memory: then the move is paid for by the bytes
-  // consumed since the last one, and appending stays O(1) amortised.
+  // Consumed space in front is reused only when it is at least half of the memory: then the move is paid for by the
+  // bytes consumed since the last one, and appending stays O(1) amortised.
   if (needed <= capacity() && used <= capacity() / 2) {
     if (used > 0) std::memmove(storage_, begin_, used);
     begin_ = storage_;

@@ -3,10 +3,10 @@
 //   storage_        begin_              end_               limit_
 //      | consumed ... |  bytes() ......... | free ........... |
 //
-// The two-step write (reserve, then commit) lets an emitter write with plain stores after one bound check. Memory is never
-// zero-filled. Growth at least doubles, so appending is amortised O(1); consume_front is O(1), and the consumed space is
-// reused when room is needed. Allocation failure stops the process, as everywhere in the server.
-// Rejected: std::string and std::vector (both zero-fill on resize, and that is most of the cost of a 16-byte reply).
+// The two-step write (reserve, then commit) lets an emitter write with plain stores after one bound check. Memory is
+// never zero-filled. Growth at least doubles, so appending is amortised O(1); consume_front is O(1), and the consumed
+// space is reused when room is needed. Allocation failure stops the process, as everywhere in the server. Rejected:
+// std::string and std::vector (both zero-fill on resize, and that is most of the cost of a 16-byte reply).
 #pragma once
 
 #include <cstddef>
@@ -36,7 +36,8 @@ class Buffer {
 
   // Returns the write position with at least `n` bytes free behind it. Valid until the next call that may grow or move.
   char* reserve(size_t n) {
-    if (static_cast<size_t>(limit_ - end_) < n) [[unlikely]] grow(n);
+    if (static_cast<size_t>(limit_ - end_) < n) [[unlikely]]
+      grow(n);
     return end_;
   }
   // Makes `n` bytes written at the position of reserve() part of the content. Requires: they fit in what was reserved.
@@ -83,8 +84,8 @@ class Buffer {
     begin_ += n;
     if (begin_ == end_) clear();
   }
-  // Replaces `old_size` bytes at `offset` by room for `new_size` (uninitialised where it grew), moving what follows, and
-  // returns the start of that room. Requires: offset + old_size <= size().
+  // Replaces `old_size` bytes at `offset` by room for `new_size` (uninitialised where it grew), moving what follows,
+  // and returns the start of that room. Requires: offset + old_size <= size().
   char* resize_gap(size_t offset, size_t old_size, size_t new_size);
 
   // After a burst: gives memory back when the buffer holds more than `capacity_bytes_max` and its content fits in that.

@@ -10,7 +10,8 @@
 
 namespace larder {
 
-// A borrowed run of bytes, any values, not terminated. The owner is whoever handed it out; see there for how long it lives.
+// A borrowed run of bytes, any values, not terminated. The owner is whoever handed it out; see there for how long it
+// lives.
 using Bytes = std::string_view;
 
 inline namespace literals {

@@ -1,5 +1,5 @@
-// Time as an injected thing. Nothing in the server asks the operating system for the time but SystemClock, so that a test
-// owns time and a simulation repeats.
+// Time as an injected thing. Nothing in the server asks the operating system for the time but SystemClock, so that a
+// test owns time and a simulation repeats.
 #pragma once
 
 #include <cstdint>

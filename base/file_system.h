@@ -1,6 +1,6 @@
 // Files behind an interface, so that tests can fail any call and lose un-synced bytes (memory_file_system.h) and the
-// simulator can own the disk. Paths are as the operating system takes them. All calls may block: they belong to helper threads.
-// Errors carry the operation, the path and the system's text.
+// simulator can own the disk. Paths are as the operating system takes them. All calls may block: they belong to helper
+// threads. Errors carry the operation, the path and the system's text.
 #pragma once
 
 #include <cstddef>
@@ -15,11 +15,11 @@
 namespace larder {
 
 enum class OpenMode : uint8_t {
-  kRead,          // must exist
-  kTruncate,      // write; created, or emptied if it exists
-  kAppend,        // write at the end; created if it does not exist
-  kReadWrite,     // must exist; append() writes at the end
-  kCreateNew,     // write; must not exist
+  kRead,       // must exist
+  kTruncate,   // write; created, or emptied if it exists
+  kAppend,     // write at the end; created if it does not exist
+  kReadWrite,  // must exist; append() writes at the end
+  kCreateNew,  // write; must not exist
 };
 
 // An open file. Closed by the destructor; call close() to learn of errors that only closing reports.

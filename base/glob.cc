@@ -1,8 +1,9 @@
 // Glob matching with one saved position.
 //
 // Matching goes forward through pattern and text together. At a '*' the place is saved (behind the star, at the current
-// text position) and the star takes nothing. On a mismatch the latest saved star takes one more byte and matching resumes behind it.
-// Going back to an earlier star is never needed: whatever text the earlier star would give up, the latest one can take.
+// text position) and the star takes nothing. On a mismatch the latest saved star takes one more byte and matching
+// resumes behind it. Going back to an earlier star is never needed: whatever text the earlier star would give up, the
+// latest one can take.
 #include "base/glob.h"
 
 #include <utility>
@@ -15,7 +16,8 @@ constexpr size_t kNoStar = static_cast<size_t>(-1);
 
 char fold(char c, bool ignore_case) { return ignore_case ? to_lower(c) : c; }
 
-// Matches `c` against the bracket whose '[' is at `*at` and moves `*at` behind the bracket (or to the end of an unclosed one).
+// Matches `c` against the bracket whose '[' is at `*at` and moves `*at` behind the bracket (or to the end of an
+// unclosed one).
 bool match_bracket(Bytes pattern, size_t* at, char c, bool ignore_case) {
   const auto wanted = static_cast<unsigned char>(fold(c, ignore_case));
   size_t i = *at + 1;

@@ -4,8 +4,8 @@
 //   [^abc]   none of these              \x       the byte x itself, also inside brackets
 // A bracket that is never closed ends with the pattern; a backslash at the very end stands for itself.
 //
-// Cost: O(pattern) memory-free, at worst O(pattern x text): only the latest '*' is ever returned to, because an earlier one
-// cannot help when a later one failed. There is no recursion.
+// Cost: O(pattern) memory-free, at worst O(pattern x text): only the latest '*' is ever returned to, because an earlier
+// one cannot help when a later one failed. There is no recursion.
 #pragma once
 
 #include "base/bytes.h"

@@ -3,7 +3,8 @@
 // Values below 2^bits are counted exactly; above, each power of two is split into 2^(bits-1) equal buckets. A bucket
 // is reported by its upper bound, so a reported value is never below the true one and at most 2^(1-bits) above it:
 // 1.6 % with the default of 7 bits. min, max and the sum (hence the mean) are exact.
-// Memory grows with the largest value seen: 64 counters of 8 bytes per power of two above 64; 10 KB reach a second in ns.
+// Memory grows with the largest value seen: 64 counters of 8 bytes per power of two above 64; 10 KB reach a second in
+// ns.
 #pragma once
 
 #include <bit>
@@ -24,7 +25,8 @@ class Histogram {
   void record(uint64_t value) { record_many(value, 1); }
   void record_many(uint64_t value, uint64_t times) {
     const size_t bucket = bucket_of(value);
-    if (bucket >= counts_.size()) [[unlikely]] grow(bucket);
+    if (bucket >= counts_.size()) [[unlikely]]
+      grow(bucket);
     counts_[bucket] += times;
     count_ += times;
     sum_ += value * times;

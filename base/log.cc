@@ -37,7 +37,8 @@ struct CivilDate {
   uint32_t day;    // 1..31
 };
 
-// Days since 1970-01-01 to the Gregorian calendar, after Howard Hinnant's "chrono-Compatible Low-Level Date Algorithms".
+// Days since 1970-01-01 to the Gregorian calendar, after Howard Hinnant's "chrono-Compatible Low-Level Date
+// Algorithms".
 CivilDate civil_date(int64_t days) {
   days += 719468;  // to 0000-03-01
   const int64_t era = (days >= 0 ? days : days - 146096) / 146097;

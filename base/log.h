@@ -3,8 +3,8 @@
 //   pid : role, local time, mark of the level (. debug, - verbose, * notice, # warning), text
 //
 // Text is built from a pattern in which each "{}" takes the next argument; nothing is built for a level that is off.
-// Control bytes in arguments are escaped, so a key or client name cannot forge a line. Not for use from several threads at once
-// unless the sink says so: a Log belongs to its thread.
+// Control bytes in arguments are escaped, so a key or client name cannot forge a line. Not for use from several threads
+// at once unless the sink says so: a Log belongs to its thread.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +28,8 @@ class LogSink {
   virtual void write_line(LogLevel level, Bytes line) = 0;
 };
 
-// Standard output, the file at `path` (opened anew for each line is too slow; it is kept open and opened again when it was
-// moved away), the system log. All may be written from any thread: each line is one write call (os_log.cc).
+// Standard output, the file at `path` (opened anew for each line is too slow; it is kept open and opened again when it
+// was moved away), the system log. All may be written from any thread: each line is one write call (os_log.cc).
 std::unique_ptr<LogSink> make_stdout_log_sink();
 Result<std::unique_ptr<LogSink>> open_file_log_sink(const std::string& path);
 std::unique_ptr<LogSink> make_system_log_sink(const std::string& identity, int facility_local);
@@ -56,8 +56,7 @@ class LogValue {
   LogValue(bool value) : LogValue(value ? Bytes("yes") : Bytes("no")) {}
   LogValue(char value) : kind_(Kind::kChar), signed_(value) {}
   template <class T>
-    requires(std::is_integral_v<T>)
-  LogValue(T value) : kind_(std::is_signed_v<T> ? Kind::kSigned : Kind::kUnsigned) {
+  requires(std::is_integral_v<T>) LogValue(T value) : kind_(std::is_signed_v<T> ? Kind::kSigned : Kind::kUnsigned) {
     if constexpr (std::is_signed_v<T>) {
       signed_ = value;
     } else {

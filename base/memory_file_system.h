@@ -1,8 +1,8 @@
 // A file system in memory for tests: it can fail any call and lose what was not synced.
 //
-// Each file keeps two contents, the one a reader sees and the one that was synced; each directory likewise keeps the names that
-// were synced. power_cut() throws the un-synced ones away, as a machine that lost power may. Handles that were open
-// then fail with kIo. A test that must survive any crash loops `fail_call(n)` or `power_cut()` over every n.
+// Each file keeps two contents, the one a reader sees and the one that was synced; each directory likewise keeps the
+// names that were synced. power_cut() throws the un-synced ones away, as a machine that lost power may. Handles that
+// were open then fail with kIo. A test that must survive any crash loops `fail_call(n)` or `power_cut()` over every n.
 #pragma once
 
 #include <cstdint>
@@ -33,15 +33,16 @@ class MemoryFileSystem final : public FileSystem {
 
   // Calls so far that change or sync something (opens for writing, appends, syncs, renames, removes, truncates).
   uint64_t call_count() const;
-  // From now on the `n`-th such call (1 is the next one) fails with `code`; with `and_after` also all later ones. 0 turns it off.
+  // From now on the `n`-th such call (1 is the next one) fails with `code`; with `and_after` also all later ones. 0
+  // turns it off.
   void fail_call(uint64_t n, ErrorCode code = ErrorCode::kIo, bool and_after = false);
   // A failing append still writes this many of its bytes first (a torn write). Default 0.
   void set_torn_bytes(size_t bytes);
   // Total bytes that fit; more gives kNoSpace. Default: no limit.
   void set_capacity(uint64_t bytes);
 
-  // Drops every byte and every name that was not synced and breaks the open handles. `kept_unsynced_bytes` may let the first few
-  // un-synced bytes of each file survive, as a real disk does.
+  // Drops every byte and every name that was not synced and breaks the open handles. `kept_unsynced_bytes` may let the
+  // first few un-synced bytes of each file survive, as a real disk does.
   void power_cut(size_t kept_unsynced_bytes = 0);
 
   // Shortcuts for tests. set_content also syncs. content asserts that the file exists.

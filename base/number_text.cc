@@ -54,8 +54,8 @@ namespace {
 void convert(const char* text, char** end, double* out) { *out = std::strtod(text, end); }
 void convert(const char* text, char** end, long double* out) { *out = std::strtold(text, end); }
 
-// The C library's reading of `text`, which must not be empty or start with white space. It needs a terminator, hence the copy; a
-// zero byte inside ends the number early and is thereby rejected.
+// The C library's reading of `text`, which must not be empty or start with white space. It needs a terminator, hence
+// the copy; a zero byte inside ends the number early and is thereby rejected.
 template <class T>
 std::optional<T> parse_with_library(Bytes text, NanText nan) {
   constexpr size_t kStackBytes = 256;
@@ -84,8 +84,8 @@ std::optional<T> parse_with_library(Bytes text, NanText nan) {
 
 std::optional<double> parse_double(Bytes text, NanText nan) {
   if (text.empty()) return std::nullopt;
-  // Plain decimals, the usual case, are read without the copy and without the locale. "inf", hexadecimal, '+' and whatever does not
-  // end where the text ends goes the general way.
+  // Plain decimals, the usual case, are read without the copy and without the locale. "inf", hexadecimal, '+' and
+  // whatever does not end where the text ends goes the general way.
   if (is_digit(text.back())) {
     double value = 0;
     const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -103,8 +103,8 @@ namespace {
 
 constexpr double kWholeMax = 0x1p62;  // whole numbers up to here are written as integers
 
-// Lays out the digits of a positive number 0.d1d2d3... x 10^point: where the point goes and when an exponent is used follows
-// what Redis 7.2 and later send for a score.
+// Lays out the digits of a positive number 0.d1d2d3... x 10^point: where the point goes and when an exponent is used
+// follows what Redis 7.2 and later send for a score.
 size_t lay_out_double(char* out, const char* digits, int digit_count, int point) {
   const int last_place = point - digit_count;  // power of ten of the last digit
   const int exponent = point - 1;              // power of ten of the first digit
@@ -199,14 +199,15 @@ size_t trim_decimals(char* text, size_t size) {
 #if LDBL_MANT_DIG == 64
 constexpr uint64_t kDecimalsScale = 100'000'000'000'000'000;  // 10^17
 
-// value = mantissa x 2^-places with a 64-bit mantissa, so the fraction times 10^17 is exact in 128 bits and rounds once, to even on a tie, as
-// printf does. Ten times as fast as printf. Requires: 0 <= value < 2^63.
+// value = mantissa x 2^-places with a 64-bit mantissa, so the fraction times 10^17 is exact in 128 bits and rounds
+// once, to even on a tie, as printf does. Ten times as fast as printf. Requires: 0 <= value < 2^63.
 size_t write_decimals_exactly(char* out, long double value) {
   __extension__ using Wide = unsigned __int128;
   const auto whole_part = static_cast<uint64_t>(value);
   uint64_t whole = whole_part;
   int exponent = 0;
-  const long double fraction = std::frexp(value - static_cast<long double>(whole_part), &exponent);  // in [0.5, 1), or 0
+  const long double fraction =
+      std::frexp(value - static_cast<long double>(whole_part), &exponent);  // in [0.5, 1), or 0
   const auto mantissa = static_cast<uint64_t>(std::ldexp(fraction, 64));
   const int places = 64 - exponent;  // at least 64
   uint64_t decimals = 0;

@@ -1,11 +1,11 @@
 // Numbers to text and back, exactly as clients of the protocol expect them.
 //
-// Integers are strict: an optional '-', no '+', no spaces, no leading zeros ("0" itself is fine, "-0" is not), the whole
-// range of the type. Doubles are read leniently in form (decimal, exponent, hexadecimal, inf, infinity, nan, any case)
-// but strictly in extent: the text must be a number from its first byte to its last.
-// Doubles are written with the fewest digits that read back to the same value: whole numbers up to half of the int64
-// range as integers, others in the layout described at write_double. Long doubles are written with 17 decimals and
-// without trailing zeros: the form of INCRBYFLOAT.
+// Integers are strict: an optional '-', no '+', no spaces, no leading zeros ("0" itself is fine, "-0" is not), the
+// whole range of the type. Doubles are read leniently in form (decimal, exponent, hexadecimal, inf, infinity, nan, any
+// case) but strictly in extent: the text must be a number from its first byte to its last. Doubles are written with the
+// fewest digits that read back to the same value: whole numbers up to half of the int64 range as integers, others in
+// the layout described at write_double. Long doubles are written with 17 decimals and without trailing zeros: the form
+// of INCRBYFLOAT.
 //
 // Cost: write_int64 about 2-4 ns, parse_int64 about 0.3 ns a digit, write_double 30-60 ns (std::to_chars).
 #pragma once
@@ -21,8 +21,8 @@
 
 namespace larder {
 
-inline constexpr size_t kInt64TextBytesMax = 20;       // "-9223372036854775808"
-inline constexpr size_t kDoubleTextBytesMax = 32;      // "-1.7976931348623157e+308"
+inline constexpr size_t kInt64TextBytesMax = 20;         // "-9223372036854775808"
+inline constexpr size_t kDoubleTextBytesMax = 32;        // "-1.7976931348623157e+308"
 inline constexpr size_t kLongDoubleTextBytesMax = 5120;  // 4933 digits before the point and 17 after it
 
 std::optional<int64_t> parse_int64(Bytes text);
@@ -92,8 +92,8 @@ inline size_t write_int64(char* out, int64_t value) {
 }
 
 // Writes a double in the protocol's form and returns the length. `out` has room for kDoubleTextBytesMax bytes.
-// "inf", "-inf", "nan", "-0"; whole numbers of magnitude up to 2^62 as integers; otherwise the shortest digits that read
-// back to the same value, plain while that needs few zeros ("0.00001", "123.25"), else "d.ddde+XX" / "d.ddde-XX".
+// "inf", "-inf", "nan", "-0"; whole numbers of magnitude up to 2^62 as integers; otherwise the shortest digits that
+// read back to the same value, plain while that needs few zeros ("0.00001", "123.25"), else "d.ddde+XX" / "d.ddde-XX".
 size_t write_double(char* out, double value);
 
 // Writes `value` with 17 decimals, rounded, and without trailing zeros or a bare point: 3 -> "3", 10.5 -> "10.5".

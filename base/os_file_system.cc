@@ -19,11 +19,16 @@ constexpr mode_t kDirectoryMode = 0755;
 
 int open_flags(OpenMode mode) {
   switch (mode) {
-    case OpenMode::kRead: return O_RDONLY;
-    case OpenMode::kTruncate: return O_WRONLY | O_CREAT | O_TRUNC | O_APPEND;
-    case OpenMode::kAppend: return O_WRONLY | O_CREAT | O_APPEND;
-    case OpenMode::kReadWrite: return O_RDWR | O_APPEND;
-    case OpenMode::kCreateNew: return O_WRONLY | O_CREAT | O_EXCL | O_APPEND;
+    case OpenMode::kRead:
+      return O_RDONLY;
+    case OpenMode::kTruncate:
+      return O_WRONLY | O_CREAT | O_TRUNC | O_APPEND;
+    case OpenMode::kAppend:
+      return O_WRONLY | O_CREAT | O_APPEND;
+    case OpenMode::kReadWrite:
+      return O_RDWR | O_APPEND;
+    case OpenMode::kCreateNew:
+      return O_WRONLY | O_CREAT | O_EXCL | O_APPEND;
   }
   LARDER_UNREACHABLE();
 }

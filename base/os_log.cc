@@ -50,7 +50,8 @@ class FileLogSink final : public LogSink {
     struct stat by_path {};
     struct stat by_fd {};
     if (::fstat(fd_, &by_fd) != 0) return;
-    if (::stat(path_.c_str(), &by_path) == 0 && by_path.st_ino == by_fd.st_ino && by_path.st_dev == by_fd.st_dev) return;
+    if (::stat(path_.c_str(), &by_path) == 0 && by_path.st_ino == by_fd.st_ino && by_path.st_dev == by_fd.st_dev)
+      return;
     const int fd = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (fd < 0) return;
     ::close(fd_);

@@ -1,5 +1,5 @@
-// Seeded random numbers (xoshiro256**, Blackman and Vigna, public domain). One generator per owner, seeded once, so that a
-// test or a simulation repeats from its seed. Not for secrets: those come from os_entropy.
+// Seeded random numbers (xoshiro256**, Blackman and Vigna, public domain). One generator per owner, seeded once, so
+// that a test or a simulation repeats from its seed. Not for secrets: those come from os_entropy.
 #pragma once
 
 #include <array>

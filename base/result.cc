@@ -7,22 +7,38 @@ namespace larder {
 
 Bytes error_code_name(ErrorCode code) {
   switch (code) {
-    case ErrorCode::kUnknown: return "unknown";
-    case ErrorCode::kInvalidArgument: return "invalid argument";
-    case ErrorCode::kOutOfRange: return "out of range";
-    case ErrorCode::kNotFound: return "not found";
-    case ErrorCode::kAlreadyExists: return "already exists";
-    case ErrorCode::kPermission: return "permission denied";
-    case ErrorCode::kNoSpace: return "no space";
-    case ErrorCode::kIo: return "i/o error";
-    case ErrorCode::kCorruption: return "corruption";
-    case ErrorCode::kTruncated: return "truncated";
-    case ErrorCode::kUnsupported: return "unsupported";
-    case ErrorCode::kBusy: return "busy";
-    case ErrorCode::kTimeout: return "timeout";
-    case ErrorCode::kDisconnected: return "disconnected";
-    case ErrorCode::kResourceLimit: return "limit reached";
-    case ErrorCode::kCancelled: return "cancelled";
+    case ErrorCode::kUnknown:
+      return "unknown";
+    case ErrorCode::kInvalidArgument:
+      return "invalid argument";
+    case ErrorCode::kOutOfRange:
+      return "out of range";
+    case ErrorCode::kNotFound:
+      return "not found";
+    case ErrorCode::kAlreadyExists:
+      return "already exists";
+    case ErrorCode::kPermission:
+      return "permission denied";
+    case ErrorCode::kNoSpace:
+      return "no space";
+    case ErrorCode::kIo:
+      return "i/o error";
+    case ErrorCode::kCorruption:
+      return "corruption";
+    case ErrorCode::kTruncated:
+      return "truncated";
+    case ErrorCode::kUnsupported:
+      return "unsupported";
+    case ErrorCode::kBusy:
+      return "busy";
+    case ErrorCode::kTimeout:
+      return "timeout";
+    case ErrorCode::kDisconnected:
+      return "disconnected";
+    case ErrorCode::kResourceLimit:
+      return "limit reached";
+    case ErrorCode::kCancelled:
+      return "cancelled";
   }
   return "unknown";
 }
@@ -41,32 +57,42 @@ namespace {
 ErrorCode code_of_errno(int error_number) {
   switch (error_number) {
     case ENOENT:
-    case ENOTDIR: return ErrorCode::kNotFound;
+    case ENOTDIR:
+      return ErrorCode::kNotFound;
     case EEXIST:
-    case ENOTEMPTY: return ErrorCode::kAlreadyExists;
+    case ENOTEMPTY:
+      return ErrorCode::kAlreadyExists;
     case EACCES:
     case EPERM:
-    case EROFS: return ErrorCode::kPermission;
+    case EROFS:
+      return ErrorCode::kPermission;
     case ENOSPC:
     case EFBIG:
 #ifdef EDQUOT
     case EDQUOT:
 #endif
       return ErrorCode::kNoSpace;
-    case EINVAL: return ErrorCode::kInvalidArgument;
+    case EINVAL:
+      return ErrorCode::kInvalidArgument;
     case EAGAIN:
-    case EBUSY: return ErrorCode::kBusy;
-    case ETIMEDOUT: return ErrorCode::kTimeout;
+    case EBUSY:
+      return ErrorCode::kBusy;
+    case ETIMEDOUT:
+      return ErrorCode::kTimeout;
     case ECONNREFUSED:
     case ECONNRESET:
     case EPIPE:
-    case ENOTCONN: return ErrorCode::kDisconnected;
+    case ENOTCONN:
+      return ErrorCode::kDisconnected;
     case EMFILE:
     case ENFILE:
-    case ENOMEM: return ErrorCode::kResourceLimit;
+    case ENOMEM:
+      return ErrorCode::kResourceLimit;
     case ENOTSUP:
-    case ENOSYS: return ErrorCode::kUnsupported;
-    default: return ErrorCode::kIo;
+    case ENOSYS:
+      return ErrorCode::kUnsupported;
+    default:
+      return ErrorCode::kIo;
   }
 }
 

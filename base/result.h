@@ -5,10 +5,10 @@
 //   LARDER_TRY((*file)->sync());
 //   LARDER_TRY_ASSIGN(const uint64_t size_bytes, (*file)->size());
 //
-// Cost: a Status is one pointer, null when all is well. A Result is a std::variant, so it stays trivially copyable when T
-// and E are; with E = ErrorText (protocol/error_text.h) an error costs two words and no allocation.
-// Rejected: exceptions (unbounded cost, invisible flow), std::expected (not in C++20), bare enums (no place for a path
-// or an offset, which is what an operator needs).
+// Cost: a Status is one pointer, null when all is well. A Result is a std::variant, so it stays trivially copyable when
+// T and E are; with E = ErrorText (protocol/error_text.h) an error costs two words and no allocation. Rejected:
+// exceptions (unbounded cost, invisible flow), std::expected (not in C++20), bare enums (no place for a path or an
+// offset, which is what an operator needs).
 #pragma once
 
 #include <cstdint>
@@ -100,17 +100,15 @@ class [[nodiscard]] Result {
   using Value = T;
 
   template <class U = T>
-    requires(std::is_constructible_v<T, U &&> && !std::is_same_v<std::remove_cvref_t<U>, Result> &&
-             !std::is_same_v<std::remove_cvref_t<U>, E> && !std::is_same_v<std::remove_cvref_t<U>, Status> &&
-             std::is_convertible_v<U &&, T>)
-  constexpr Result(U&& value) : state_(std::in_place_index<0>, std::forward<U>(value)) {}
+  requires(std::is_constructible_v<T, U&&> && !std::is_same_v<std::remove_cvref_t<U>, Result> &&
+           !std::is_same_v<std::remove_cvref_t<U>, E> && !std::is_same_v<std::remove_cvref_t<U>, Status> &&
+           std::is_convertible_v<U&&, T>) constexpr Result(U&& value)
+      : state_(std::in_place_index<0>, std::forward<U>(value)) {}
 
   constexpr Result(E error) : state_(std::in_place_index<1>, std::move(error)) {}
 
   // Requires: !status.ok().
-  Result(Status status)
-    requires std::is_same_v<E, Error>
-      : state_(std::in_place_index<1>, std::move(status).error()) {}
+  Result(Status status) requires std::is_same_v<E, Error> : state_(std::in_place_index<1>, std::move(status).error()) {}
 
   constexpr bool ok() const { return state_.index() == 0; }
   constexpr explicit operator bool() const { return ok(); }
@@ -157,11 +155,7 @@ class [[nodiscard]] Result {
     return std::move(*std::get_if<1>(&state_));
   }
 
-  Status status() const
-    requires std::is_same_v<E, Error>
-  {
-    return ok() ? Status() : Status(error());
-  }
+  Status status() const requires std::is_same_v<E, Error> { return ok() ? Status() : Status(error()); }
 
  private:
   std::variant<T, E> state_;
@@ -169,18 +163,20 @@ class [[nodiscard]] Result {
 
 }  // namespace larder
 
-// Returns from the enclosing function when `expression` (a Status, or a Result whose value is not wanted) holds an error.
-#define LARDER_TRY(expression)                                                              \
-  do {                                                                                      \
-    if (auto larder_try_result = (expression); !larder_try_result.ok()) [[unlikely]]        \
-      return std::move(larder_try_result).error();                                          \
+// Returns from the enclosing function when `expression` (a Status, or a Result whose value is not wanted) holds an
+// error.
+#define LARDER_TRY(expression)                                                       \
+  do {                                                                               \
+    if (auto larder_try_result = (expression); !larder_try_result.ok()) [[unlikely]] \
+      return std::move(larder_try_result).error();                                   \
   } while (false)
 
 #define LARDER_CONCAT_INNER(a, b) a##b
 #define LARDER_CONCAT(a, b) LARDER_CONCAT_INNER(a, b)
-#define LARDER_TRY_ASSIGN_INNER(holder, declaration, expression)          \
-  auto holder = (expression);                                             \
-  if (!holder.ok()) [[unlikely]] return std::move(holder).error();        \
+#define LARDER_TRY_ASSIGN_INNER(holder, declaration, expression) \
+  auto holder = (expression);                                    \
+  if (!holder.ok()) [[unlikely]]                                 \
+    return std::move(holder).error();                            \
   declaration = *std::move(holder)
 
 // Declares or assigns `declaration` from the value of a Result, or returns its error from the enclosing function.

@@ -1,5 +1,5 @@
-// Typed reading of a command's arguments. The first error is latched and later calls return default values, so a handler
-// reads everything in one go and checks once:
+// Typed reading of a command's arguments. The first error is latched and later calls return default values, so a
+// handler reads everything in one go and checks once:
 //
 //   const auto [key, offset, value] = args.take<Key, int64_t, Bytes>();
 //   if (!args.done(ctx.reply())) return;
@@ -76,9 +76,11 @@ class ArgReader {
   bool ok() const { return !error_; }
   ErrorText error() const { return error_; }
 
-  // Ends reading. True: no error and nothing left over. False: the error (kSyntax for left-over arguments) has been written to `reply`.
+  // Ends reading. True: no error and nothing left over. False: the error (kSyntax for left-over arguments) has been
+  // written to `reply`.
   [[nodiscard]] bool done(ReplyWriter& reply) {
-    if (!error_ && at_end()) [[likely]] return true;
+    if (!error_ && at_end()) [[likely]]
+      return true;
     reply.error(error_ ? error_ : kSyntax);
     return false;
   }

@@ -1,5 +1,5 @@
-// Every error text that goes over the wire, in one place. Texts start with their code word (ERR, WRONGTYPE ...), because
-// clients branch on it, and carry neither the leading '-' nor a line end: ReplyWriter::error adds those.
+// Every error text that goes over the wire, in one place. Texts start with their code word (ERR, WRONGTYPE ...),
+// because clients branch on it, and carry neither the leading '-' nor a line end: ReplyWriter::error adds those.
 //
 // Fixed texts are `ErrorText` constants: two words, no allocation, usable as the error type of a Result. Texts with
 // parameters are built by the functions at the end and passed to ReplyWriter::error as bytes.
@@ -90,7 +90,8 @@ inline constexpr ErrorText kProtectedMode{
     "DENIED Larder is running in protected mode because protected mode is enabled and no password is set for the "
     "default user. In this mode connections are only accepted from the loopback interface. To accept connections from "
     "other machines, either set a password (requirepass, or an ACL user), or run CONFIG SET protected-mode no from the "
-    "same machine, or start the server with --protected-mode no; in the last two cases make sure that the server cannot "
+    "same machine, or start the server with --protected-mode no; in the last two cases make sure that the server "
+    "cannot "
     "be reached from the internet."};
 inline constexpr ErrorText kNoSuchClient{"ERR No such client"};
 inline constexpr ErrorText kClientName{"ERR Client names cannot contain spaces, newlines or special characters."};
@@ -99,20 +100,25 @@ inline constexpr ErrorText kUnblocked{"UNBLOCKED client unblocked via CLIENT UNB
 // State of the server
 inline constexpr ErrorText kOom{"OOM command not allowed when used memory > 'maxmemory'."};
 inline constexpr ErrorText kLoading{"LOADING Larder is loading the dataset in memory"};
-inline constexpr ErrorText kBusyScript{"BUSY Larder is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."};
-inline constexpr ErrorText kBusyFunction{"BUSY Larder is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE."};
+inline constexpr ErrorText kBusyScript{
+    "BUSY Larder is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."};
+inline constexpr ErrorText kBusyFunction{
+    "BUSY Larder is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE."};
 inline constexpr ErrorText kNotBusy{"NOTBUSY No scripts in execution right now."};
 inline constexpr ErrorText kUnkillable{
     "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script "
     "termination or kill the server in a hard way using the SHUTDOWN NOSAVE command."};
 inline constexpr ErrorText kNoScript{"NOSCRIPT No matching script. Please use EVAL."};
 inline constexpr ErrorText kReadOnly{"READONLY You can't write against a read only replica."};
-inline constexpr ErrorText kMasterDown{"MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."};
+inline constexpr ErrorText kMasterDown{
+    "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."};
 inline constexpr ErrorText kNoReplicas{"NOREPLICAS Not enough good replicas to write."};
 inline constexpr ErrorText kMisconfSnapshot{
-    "MISCONF Larder is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may "
+    "MISCONF Larder is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that "
+    "may "
     "modify the data set are disabled, because this instance is configured to report errors during writes if RDB "
-    "snapshotting fails (stop-writes-on-bgsave-error option). Please check the server logs for details about the RDB error."};
+    "snapshotting fails (stop-writes-on-bgsave-error option). Please check the server logs for details about the RDB "
+    "error."};
 inline constexpr ErrorText kClusterDisabled{"ERR This instance has cluster support disabled"};
 inline constexpr ErrorText kCrossSlot{"CROSSSLOT Keys in request don't hash to the same slot"};
 inline constexpr ErrorText kSaveInProgress{"ERR Background save already in progress"};
@@ -132,7 +138,8 @@ inline constexpr ErrorText kNotAllowedInTransaction{"ERR Command not allowed ins
 
 // "ERR wrong number of arguments for 'get' command"
 std::string wrong_arity_error(Bytes full_command_name);
-// "ERR unknown command 'foo', with args beginning with: 'a' 'b' ", cut as Redis cuts: 128 bytes of name, 128 of arguments.
+// "ERR unknown command 'foo', with args beginning with: 'a' 'b' ", cut as Redis cuts: 128 bytes of name, 128 of
+// arguments.
 std::string unknown_command_error(Bytes name, const Bytes* args, size_t arg_count);
 // "ERR unknown subcommand 'foo'. Try CONFIG HELP."  `container` in any case, shown in upper case.
 std::string unknown_subcommand_error(Bytes container, Bytes subcommand);

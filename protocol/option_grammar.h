@@ -1,17 +1,19 @@
-// Options of a command as a table: SET's NX | XX | GET | EX s | PX ms | KEEPTTL ... in any order, some excluding others.
+// Options of a command as a table: SET's NX | XX | GET | EX s | PX ms | KEEPTTL ... in any order, some excluding
+// others.
 //
 //   enum SetOption : size_t { kNx, kXx, kGet, kEx, kPx, kKeepTtl };            // the row's index is its name
 //   constexpr OptionRule kSetRules[] = {
 //       {"NX", OptionArgument::kNone, 1}, {"XX", OptionArgument::kNone, 1}, {"GET"},
-//       {"EX", OptionArgument::kInteger, 2}, {"PX", OptionArgument::kInteger, 2}, {"KEEPTTL", OptionArgument::kNone, 2},
+//       {"EX", OptionArgument::kInteger, 2}, {"PX", OptionArgument::kInteger, 2}, {"KEEPTTL", OptionArgument::kNone,
+//       2},
 //   };
 //   const auto options = parse_options(args, kSetRules);
 //   if (!args.done(ctx.reply())) return;
 //   if (options.has(kEx)) ttl_s = options.integer(kEx);
 //
-// As Redis does it: the words are checked first (unknown word, missing argument or two words that exclude each other: syntax
-// error), the numbers after them; a word may be repeated, the last one counts. Two different words exclude each other when
-// their `groups` share a bit.
+// As Redis does it: the words are checked first (unknown word, missing argument or two words that exclude each other:
+// syntax error), the numbers after them; a word may be repeated, the last one counts. Two different words exclude each
+// other when their `groups` share a bit.
 #pragma once
 
 #include <array>
@@ -40,7 +42,8 @@ struct OptionValue {
 };
 
 namespace internal {
-void parse_options(ArgReader& args, const OptionRule* rules, size_t rule_count, OptionValue* values, bool stop_at_unknown);
+void parse_options(ArgReader& args, const OptionRule* rules, size_t rule_count, OptionValue* values,
+                   bool stop_at_unknown);
 }
 
 template <size_t N>

@@ -1,9 +1,10 @@
 // Replies from bytes, for clients: the C++ client library, the command line tool, the load generator and the tests.
 //
-// ReplyReader builds typed values from RESP2 and RESP3, incrementally: an explicit stack of open aggregates is kept between calls, so a
-// reply arriving in many pieces costs O(bytes). Depth and sizes are bounded, because a client does not trust its server either. No
-// recursion. ReplyScanner only counts: it finds where replies end and whether they are errors, at a few ns a reply.
-// Not supported, as no server sends them: streamed strings and aggregates of RESP3 ("$?", "*?").
+// ReplyReader builds typed values from RESP2 and RESP3, incrementally: an explicit stack of open aggregates is kept
+// between calls, so a reply arriving in many pieces costs O(bytes). Depth and sizes are bounded, because a client does
+// not trust its server either. No recursion. ReplyScanner only counts: it finds where replies end and whether they are
+// errors, at a few ns a reply. Not supported, as no server sends them: streamed strings and aggregates of RESP3 ("$?",
+// "*?").
 #pragma once
 
 #include <cstddef>
@@ -35,12 +36,12 @@ enum class ReplyKind : uint8_t {
 
 struct Reply {
   ReplyKind kind = ReplyKind::kNull;
-  bool null_array = false;  // kNull that came as *-1
-  int64_t integer = 0;      // kInteger, kBoolean
-  double number = 0;        // kDouble
-  std::string text;         // kSimple, kError, kBulk, kBigNumber, kVerbatim; kDouble: as the server wrote it
-  std::string verbatim_format;  // kVerbatim: "txt" or "mkd"
-  std::vector<Reply> elements;  // kArray, kMap, kSet, kPush
+  bool null_array = false;        // kNull that came as *-1
+  int64_t integer = 0;            // kInteger, kBoolean
+  double number = 0;              // kDouble
+  std::string text;               // kSimple, kError, kBulk, kBigNumber, kVerbatim; kDouble: as the server wrote it
+  std::string verbatim_format;    // kVerbatim: "txt" or "mkd"
+  std::vector<Reply> elements;    // kArray, kMap, kSet, kPush
   std::vector<Reply> attributes;  // key, value, key, value ... that preceded this reply (RESP3)
 
   bool is_null() const { return kind == ReplyKind::kNull; }
@@ -56,7 +57,7 @@ struct Reply {
 struct ReplyLimits {
   size_t depth_max = 64;
   size_t text_bytes_max = size_t{512} * 1024 * 1024;
-  size_t line_bytes_max = 1024 * 1024;      // a simple string, error, number or header
+  size_t line_bytes_max = 1024 * 1024;         // a simple string, error, number or header
   size_t element_count_max = size_t{1} << 30;  // of one aggregate; memory follows arrival, not the claim
 };
 
@@ -82,19 +83,20 @@ class ReplyReader {
   void reset();
 
  private:
+  // An aggregate whose elements are still arriving. Its `reply` collects them.
   struct Open {
     Reply reply;
     uint64_t elements_left;
     bool is_attribute;
-    std::vector<Reply> own_attributes;
   };
   enum class Step : uint8_t { kItem, kOpened, kIncomplete, kError };
 
   Step read_item(Reply* item);
-  Step read_text(Reply* item, ReplyKind kind, Bytes length_text, size_t header_bytes);
-  Step open_aggregate(ReplyKind kind, bool is_attribute, Bytes count_text, size_t header_bytes, Reply* item);
+  Step read_line_item(char type, Bytes line, Reply* item);
+  Step read_text(char type, Bytes line, Reply* item);
+  Step open_aggregate(char type, Bytes line, Reply* item);
   Step fail(Bytes text);
-  bool close_item(Reply* item, Reply* done);
+  bool place_item(Reply* item);
 
   ReplyLimits limits_;
   Buffer input_;
@@ -124,23 +126,24 @@ class ReplyScanner {
 
  private:
   enum class State : uint8_t { kType, kCount, kLine, kSkip, kBroken };
-  const char* scan_count(const char* at, const char* end, Counts* completed);
-  const char* scan_line(const char* at, const char* end, Counts* completed);
-  bool count_done(Counts* completed);
-  void item_done(Counts* completed);
+  void start_item(char type);
+  const char* read_count(const char* at, const char* end, Counts* completed);
+  const char* read_line(const char* at, const char* end, Counts* completed);
+  void finish_count(Counts* completed);
+  void finish_item(Counts* completed);
 
   State state_ = State::kType;
-  char type_ = 0;
-  char top_type_ = 0;  // type of the reply's outermost item
+  char type_ = 0;        // of the item being read
+  char top_type_ = 0;    // of the reply's outermost item; 0 before it came
+  bool is_top_ = false;  // the item being read is the outermost one
   bool top_null_ = false;
   bool negative_ = false;
   bool any_digit_ = false;
-  bool saw_cr_ = false;
-  uint64_t number_ = 0;
-  uint64_t skip_bytes_ = 0;
-  uint64_t items_left_ = 0;  // 0 between replies
+  bool keep_error_ = false;  // the line being read is the first top-level error
+  uint64_t number_ = 0;      // the count or length being read
+  uint64_t skip_bytes_ = 0;  // of a bulk string and its line end
+  uint64_t items_left_ = 0;  // until the reply is complete; 0 between replies
   std::string first_error_;
-  bool first_error_open_ = false;
 };
 
 }  // namespace larder

@@ -1,5 +1,5 @@
-// Replies into a buffer: the second half of the server's hot path. One writer serves both protocol versions; a handler says what it
-// means (map, set, null, double ...) and the version is handled here.
+// Replies into a buffer: the second half of the server's hot path. One writer serves both protocol versions; a handler
+// says what it means (map, set, null, double ...) and the version is handled here.
 //
 //   RESP2                                       RESP3
 //   null    $-1          null_array *-1         _
@@ -7,12 +7,12 @@
 //   double_value  bulk   boolean  :1 / :0       ,1.5  #t / #f
 //   big_number    bulk   verbatim bulk          (123  =15\r\ntxt:...
 //
-// Every small emitter reserves once and writes with plain stores. A reply whose length is not known beforehand is written behind a
-// deferred header, which is filled in when it ends; only if the header needs more digits than were set aside do bytes move.
-// Large values are not copied: with a PinnedSink the writer emits the bulk header, hands the sink the position and the
-// pinned bytes, and goes on behind them (writev sends the pieces).
-// Invariant: what was written before a begin_deferred() never moves. Cost: integer(small) 1-2 ns, bulk of 100 bytes 5 ns.
-// Rejected: building a string per reply and appending it; a virtual writer per version (an indirect call per element).
+// Every small emitter reserves once and writes with plain stores. A reply whose length is not known beforehand is
+// written behind a deferred header, which is filled in when it ends; only if the header needs more digits than were set
+// aside do bytes move. Large values are not copied: with a PinnedSink the writer emits the bulk header, hands the sink
+// the position and the pinned bytes, and goes on behind them (writev sends the pieces). Invariant: what was written
+// before a begin_deferred() never moves. Cost: integer(small) 1-2 ns, bulk of 100 bytes 5 ns. Rejected: building a
+// string per reply and appending it; a virtual writer per version (an indirect call per element).
 #pragma once
 
 #include <cstddef>
@@ -40,8 +40,8 @@ struct PinnedBytes {
 class PinnedSink {
  public:
   virtual ~PinnedSink() = default;
-  // `pinned` belongs between the buffer's bytes before and from `offset` (counted in Buffer::bytes()). The sink takes over the duty to
-  // release it. Calls come with offsets that never decrease.
+  // `pinned` belongs between the buffer's bytes before and from `offset` (counted in Buffer::bytes()). The sink takes
+  // over the duty to release it. Calls come with offsets that never decrease.
   virtual void pin(size_t offset, PinnedBytes pinned) = 0;
   // A deferred header changed its length: offsets at or behind `from_offset` are to be moved by `by_bytes`.
   virtual void shift(size_t from_offset, ptrdiff_t by_bytes) = 0;
@@ -49,7 +49,8 @@ class PinnedSink {
 
 class ReplyWriter {
  public:
-  // Values of at least this size are worth a pin: below it, copying costs less than the entry of the writev and the release.
+  // Values of at least this size are worth a pin: below it, copying costs less than the entry of the writev and the
+  // release.
   static constexpr size_t kPinBytesMin = 16 * 1024;
 
   // Borrows the buffer and the sink (which may be null: then everything is copied).
@@ -108,7 +109,8 @@ class ReplyWriter {
   // Complete protocol bytes, as they are.
   void raw(Bytes bytes) { out_->append(bytes); }
 
-  // A header to be filled in when the number of elements is known. Marks nest like brackets: the latest begun ends first.
+  // A header to be filled in when the number of elements is known. Marks nest like brackets: the latest begun ends
+  // first.
   struct Mark {
     size_t offset;
     uint32_t header_bytes;

@@ -4,18 +4,18 @@
 //   or an inline line                SET k "v\x01" \r\n
 //
 // parse_request looks at a contiguous view that starts at a request's first byte. A complete request is appended to the
-// caller's RequestArgs as views into that input, and the number of consumed bytes is returned; the caller goes on behind
-// them. An incomplete request leaves what was found in a ParseProgress (as offsets, because the caller will move the
-// tail to a buffer of the connection), so that a request arriving in n pieces costs O(bytes), not O(n x bytes).
+// caller's RequestArgs as views into that input, and the number of consumed bytes is returned; the caller goes on
+// behind them. An incomplete request leaves what was found in a ParseProgress (as offsets, because the caller will move
+// the tail to a buffer of the connection), so that a request arriving in n pieces costs O(bytes), not O(n x bytes).
 //
 //   read into arena -> parse, parse, parse (progress empty) -> kIncomplete: copy the rest to the connection
 //   next read       -> append to that copy once `needed_bytes` are there, parse it with the same progress -> ...
 //
-// Invariants: a result depends on the bytes only, never on how they were split; views lie inside the input or, for quoted
-// inline words, in the arena of RequestArgs; consumed <= input.size(); memory grows with the bytes that arrived, never
-// with a count or length that a header merely claims; no recursion.
-// Cost: 3-argument SET about 15 ns; see docs/design/protocol.md. Rejected: a state machine fed byte by byte (3 times
-// slower), one allocated array per request, and copying arguments to own strings (what the whole tick is built to avoid).
+// Invariants: a result depends on the bytes only, never on how they were split; views lie inside the input or, for
+// quoted inline words, in the arena of RequestArgs; consumed <= input.size(); memory grows with the bytes that arrived,
+// never with a count or length that a header merely claims; no recursion. Cost: 3-argument SET about 15 ns; see
+// docs/design/protocol.md. Rejected: a state machine fed byte by byte (3 times slower), one allocated array per
+// request, and copying arguments to own strings (what the whole tick is built to avoid).
 #pragma once
 
 #include <cstddef>
@@ -70,8 +70,8 @@ struct ParseResult {
   // kRequest: bytes of the request, with empty requests in front of it (they are skipped as Redis does).
   // kIncomplete: bytes of empty requests that may be dropped; the unfinished request starts behind them.
   size_t consumed = 0;
-  // kIncomplete: counted from the start of the unfinished request (behind `consumed`), the fewest bytes with which another
-  // try can get further. Exact for the end of a bulk string, so a caller may reserve for a large value once.
+  // kIncomplete: counted from the start of the unfinished request (behind `consumed`), the fewest bytes with which
+  // another try can get further. Exact for the end of a bulk string, so a caller may reserve for a large value once.
   size_t needed_bytes = 0;
 };
 
@@ -108,7 +108,8 @@ class RequestArgs {
 
   // For parsers. Room for `n` more views, uninitialised; then commit how many were written.
   Bytes* reserve(size_t n) {
-    if (capacity_ - size_ < n) [[unlikely]] grow(n);
+    if (capacity_ - size_ < n) [[unlikely]]
+      grow(n);
     return views_ + size_;
   }
   void commit(size_t n) { size_ += static_cast<uint32_t>(n); }
@@ -154,14 +155,14 @@ class ParseProgress {
 
 // Parses one request at the start of `input`. With an active `progress`, `input` starts with the same bytes as when it
 // was left (at the unfinished request's first byte) and has more behind them, if any.
-// kRequest: appended to `args`, progress empty. kIncomplete: args as before. kError: args as before; the connection is to be
-// closed after the error reply.
+// kRequest: appended to `args`, progress empty. kIncomplete: args as before. kError: args as before; the connection is
+// to be closed after the error reply.
 ParseResult parse_request(Bytes input, const RequestLimits& limits, ParseProgress& progress, RequestArgs& args);
 
 // Splits a line into words with the quoting of inline requests, configuration files and the command line tool:
-// words are separated by white space; "..." understands \xHH \n \r \t \b \a and backslash-anything; '...' understands \' only; a
-// closing quote ends the word and must be followed by white space or the end. Words are views into `line` or, when quotes
-// changed them, into args.text(). Returns false for unbalanced quotes (args is then as before).
+// words are separated by white space; "..." understands \xHH \n \r \t \b \a and backslash-anything; '...' understands
+// \' only; a closing quote ends the word and must be followed by white space or the end. Words are views into `line`
+// or, when quotes changed them, into args.text(). Returns false for unbalanced quotes (args is then as before).
 bool split_quoted_words(Bytes line, RequestArgs& args);
 
 namespace internal {

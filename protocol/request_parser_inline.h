@@ -1,8 +1,8 @@
 // The fast path of parse_request: part of request_parser.h, apart only for its length.
 //
-// It takes a request that is complete, authenticated and plain: '*' count of up to 3 digits, bulk lengths of up to 9 digits, no leading
-// zeros. Whatever else comes (inline, empty, split, erroneous, limited) leaves no trace and goes to parse_request_slow, the one place
-// that knows all rules.
+// It takes a request that is complete, authenticated and plain: '*' count of up to 3 digits, bulk lengths of up to 9
+// digits, no leading zeros. Whatever else comes (inline, empty, split, erroneous, limited) leaves no trace and goes to
+// parse_request_slow, the one place that knows all rules.
 #pragma once
 
 #include "protocol/request_parser.h"
@@ -10,8 +10,8 @@
 namespace larder {
 namespace internal {
 
-// Reads "digits\r\n" at `at` where at most `digits_max` digits are allowed and `digits_max + 2` bytes are readable. Returns the byte
-// behind the line, or null when it is not of that plain form.
+// Reads "digits\r\n" at `at` where at most `digits_max` digits are allowed and `digits_max + 2` bytes are readable.
+// Returns the byte behind the line, or null when it is not of that plain form.
 inline const char* read_plain_length(const char* at, uint32_t digits_max, uint32_t* value) {
   uint32_t number = static_cast<unsigned char>(*at) - '0';
   if (number > 9) return nullptr;
@@ -52,14 +52,17 @@ inline ParseResult parse_request(Bytes input, const RequestLimits& limits, Parse
   for (uint32_t i = 0; i < count; i++, view++) {
     uint32_t length = 0;
     if (static_cast<size_t>(end - at) >= kBulkLineBytes) [[likely]] {
-      if (*at != '$') [[unlikely]] return internal::parse_request_slow(input, limits, progress, args);
+      if (*at != '$') [[unlikely]]
+        return internal::parse_request_slow(input, limits, progress, args);
       at = internal::read_plain_length(at + 1, 9, &length);
     } else {
       // Near the end of the input: short lengths only, so that no byte behind it is read.
-      if (end - at < 6 || *at != '$') [[unlikely]] return internal::parse_request_slow(input, limits, progress, args);
+      if (end - at < 6 || *at != '$') [[unlikely]]
+        return internal::parse_request_slow(input, limits, progress, args);
       at = internal::read_plain_length(at + 1, 3, &length);
     }
-    if (at == nullptr || length > limits.bulk_bytes_max || at > end || static_cast<size_t>(end - at) < size_t{length} + 2) [[unlikely]] {
+    if (at == nullptr || length > limits.bulk_bytes_max || at > end ||
+        static_cast<size_t>(end - at) < size_t{length} + 2) [[unlikely]] {
       return internal::parse_request_slow(input, limits, progress, args);
     }
     *view = Bytes(at, length);
