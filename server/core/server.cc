@@ -49,12 +49,10 @@ Server::Server(const Environment& environment, const Settings& settings, std::sp
     }
   }
   apply_settings();
-  for (const Bytes name : {"maxmemory", "maxmemory-policy", "lfu-log-factor", "lfu-decay-time", "slowlog-max-len"}) {
-    options_.subscribe(name, [this] {
-      apply_settings();
-      return Status();
-    });
-  }
+  options_.subscribe({"maxmemory", "maxmemory-policy", "lfu-log-factor", "lfu-decay-time", "slowlog-max-len"}, [this] {
+    apply_settings();
+    return Status();
+  });
 }
 
 Server::~Server() = default;

@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Resident bytes per item and per idle connection, side by side in one run.
+
+For each shape of item a fresh server is started, its resident memory is read, the items are inserted, and the growth is
+divided by their number. Connections are opened, used once, and left idle.
+
+    bench/compare/memory.py --items 1000000 --json out.json
+    bench/compare/memory.py --counts 1000000,1200000,1500000,1800000      # does the figure hold at any count?
+"""
+
+import argparse
+import json
+import pathlib
+import random
+import sys
+import time
+
+from servers import Server
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BATCH = 5_000
+
+
+def set_command(index: int, value_bytes: int, ttl: bool) -> bytes:
+    key = b"key:%012d" % index
+    value = random.randbytes(value_bytes // 2).hex().encode()
+    if ttl:
+        return b"*5\r\n$3\r\nSET\r\n$16\r\n%s\r\n$%d\r\n%s\r\n$2\r\nEX\r\n$6\r\n%06d\r\n" % (
+            key, value_bytes, value, 100_000 + index % 800_000)
+    return b"*3\r\n$3\r\nSET\r\n$16\r\n%s\r\n$%d\r\n%s\r\n" % (key, value_bytes, value)
+
+
+# name: (bytes of the value, with a time to live, budget in bytes per item)
+SHAPES = {
+    "16 + 8": (8, False, 45),
+    "16 + 32": (32, False, 68),
+    "16 + 100": (100, False, 136),
+    "16 + 32, time to live": (32, True, 80),
+}
+CONNECTION_BUDGET = 800
+
+
+def settled_resident_bytes(server: Server) -> int:
+    """Resident memory once it stops changing: background work after a load may go on for a moment."""
+    last = server.resident_bytes()
+    for _ in range(20):
+        time.sleep(0.2)
+        now = server.resident_bytes()
+        if abs(now - last) < 64 * 1024:
+            return now
+        last = now
+    return last
+
+
+def bytes_per_item(path: str, name: str, shape: tuple, items: int) -> float:
+    server = Server(name, path, 0)
+    try:
+        client = server.client()
+        client.call("PING")
+        before = settled_resident_bytes(server)
+        for start in range(0, items, BATCH):
+            count = min(BATCH, items - start)
+            client.socket.sendall(b"".join(set_command(i, shape[0], shape[1]) for i in range(start, start + count)))
+            for _ in range(count):
+                client.read()
+        assert client.call("DBSIZE") == items
+        return (settled_resident_bytes(server) - before) / items
+    finally:
+        server.stop()
+
+
+def bytes_per_connection(path: str, name: str, connections: int) -> float:
+    server = Server(name, path, 0)
+    try:
+        before = settled_resident_bytes(server)
+        clients = [server.client() for _ in range(connections)]
+        for client in clients:
+            client.call("SET", "k", "v" * 100)
+        growth = settled_resident_bytes(server) - before
+        for client in clients:
+            client.close()
+        return growth / connections
+    finally:
+        server.stop()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--server", action="append", default=[], metavar="NAME=PATH")
+    parser.add_argument("--larder", default=str(ROOT / "build/release/bin/larder-server"))
+    parser.add_argument("--reference", default="redis-server")
+    parser.add_argument("--items", type=int, default=1_000_000)
+    parser.add_argument("--counts", help="only the first shape, at these numbers of items")
+    parser.add_argument("--connections", type=int, default=5_000)
+    parser.add_argument("--json")
+    options = parser.parse_args()
+    paths = {"larder": options.larder, "redis-server": options.reference}
+    paths.update(pair.split("=", 1) for pair in options.server)
+    results: dict[str, dict[str, float]] = {}
+
+    def report(label: str, budget: int, measure) -> None:
+        results[label] = {name: measure(name, path) for name, path in paths.items()}
+        shown = "  ".join(f"{name} {value:8.1f}" for name, value in results[label].items())
+        print(f"{label:28} {shown}  budget {budget}", flush=True)
+
+    if options.counts:
+        for count in map(int, options.counts.split(",")):
+            report(f"16 + 8, {count} items", 45,
+                   lambda name, path, count=count: bytes_per_item(path, name, SHAPES["16 + 8"], count))
+    else:
+        for label, shape in SHAPES.items():
+            report(label, shape[2], lambda name, path, shape=shape: bytes_per_item(path, name, shape, options.items))
+        report("idle connection", CONNECTION_BUDGET,
+               lambda name, path: bytes_per_connection(path, name, options.connections))
+    if options.json:
+        pathlib.Path(options.json).write_text(json.dumps(results, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

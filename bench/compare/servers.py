@@ -1,0 +1,100 @@
+"""Servers under measurement: started on loopback, pinned to a core, asked about, stopped by process id."""
+
+import os
+import socket
+import subprocess
+import tempfile
+import time
+
+CLOCK_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class RespClient:
+    """The few lines of RESP2 that a measurement needs: one command, one reply."""
+
+    def __init__(self, port: int):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
+        self.file = self.socket.makefile("rb")
+
+    def send(self, *words) -> None:
+        encoded = [w if isinstance(w, bytes) else str(w).encode() for w in words]
+        self.socket.sendall(b"*%d\r\n" % len(encoded) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in encoded))
+
+    def read(self):
+        line = self.file.readline()
+        kind, rest = line[:1], line[1:-2]
+        if kind == b"$":
+            size = int(rest)
+            return None if size < 0 else self.file.read(size + 2)[:-2]
+        if kind == b"*":
+            return [self.read() for _ in range(int(rest))]
+        if kind == b"-":
+            raise RuntimeError(rest.decode())
+        return int(rest) if kind == b":" else rest
+
+    def call(self, *words):
+        self.send(*words)
+        return self.read()
+
+    def close(self) -> None:
+        self.file.close()
+        self.socket.close()
+
+
+class Server:
+    """One server process: `path` with `args`, pinned to `core`."""
+
+    def __init__(self, name: str, path: str, core: int, args: list[str] | None = None):
+        self.name = name
+        self.port = free_port()
+        self.directory = tempfile.TemporaryDirectory(prefix="larder-compare-")
+        command = ["taskset", "-c", str(core), path, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
+                   "--appendonly", "no", "--dir", self.directory.name, "--maxclients", "20000", *(args or [])]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+        self._wait_until_ready()
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"{self.name} ended with exit code {self.process.returncode}")
+            try:
+                client = RespClient(self.port)
+                client.call("PING")
+                client.close()
+                return
+            except (OSError, RuntimeError, ValueError):
+                time.sleep(0.05)
+        raise RuntimeError(f"{self.name} did not answer within 10 s")
+
+    def client(self) -> RespClient:
+        return RespClient(self.port)
+
+    def cpu_seconds(self) -> float:
+        """User and system time of the process so far, all of its threads."""
+        with open(f"/proc/{self.process.pid}/stat") as stat:
+            fields = stat.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS_PER_S
+
+    def resident_bytes(self) -> int:
+        with open(f"/proc/{self.process.pid}/status") as status:
+            for line in status:
+                if line.startswith("VmRSS:"):
+                    return int(line.split()[1]) * 1024
+        raise RuntimeError("no VmRSS")
+
+    def stop(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.directory.cleanup()

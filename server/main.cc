@@ -1,0 +1,156 @@
+// The server's program: arguments become settings, settings a server, and the loop runs until it is told to stop.
+
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/file_system.h"
+#include "base/log.h"
+#include "base/os_daemon.h"
+#include "base/os_process.h"
+#include "base/random.h"
+#include "base/version.h"
+#include "server/command/all_families.h"
+#include "server/config/command_line.h"
+#include "server/core/disposal_thread.h"
+#include "server/core/server.h"
+#include "server/net/event_loop.h"
+#include "server/net/net_server.h"
+#include "server/net/process_limits.h"
+
+namespace larder {
+namespace {
+
+constexpr int kExitFailure = 1;
+
+// The process as the commands see it. The loop exists after the server, so it is attached later.
+class Process final : public ProcessControl {
+ public:
+  explicit Process(Clock& clock) : clock_(clock) {}
+  void attach(NetServer& net) { net_ = &net; }
+
+  void request_shutdown() override {
+    if (net_ != nullptr) net_->request_shutdown();
+  }
+  void sleep_us(int64_t duration_us) override { os_sleep_us(duration_us); }
+  uint64_t resident_bytes() const override { return os_resident_bytes(); }
+
+ private:
+  Clock& clock_;
+  NetServer* net_ = nullptr;
+};
+
+int fail(const std::string& text) {
+  std::fprintf(stderr, "%s\n", text.c_str());
+  return kExitFailure;
+}
+
+std::unique_ptr<LogSink> make_log_sink(const Settings& settings, std::string& error) {
+  if (settings.logfile.empty()) return make_stdout_log_sink();
+  Result<std::unique_ptr<LogSink>> sink = open_file_log_sink(settings.logfile);
+  if (!sink) {
+    error = "Can't open the log file: " + sink.error().to_string();
+    return nullptr;
+  }
+  return std::move(*sink);
+}
+
+LogLevel log_level_of(const std::string& name) {
+  if (name == "debug") return LogLevel::kDebug;
+  if (name == "verbose") return LogLevel::kVerbose;
+  if (name == "warning") return LogLevel::kWarning;
+  return name == "nothing" ? LogLevel::kNothing : LogLevel::kNotice;
+}
+
+ServerIdentity make_identity(const CommandLine& command_line, const Clock& clock) {
+  ServerIdentity identity;
+  identity.run_id = os_entropy_hex(20);
+  identity.executable = os_executable_path();
+  identity.config_file = command_line.config_file;
+  identity.os = os_system_name();
+  identity.process_id = os_process_id();
+  identity.started_ms = clock.wall_ms();
+  return identity;
+}
+
+void log_addresses(Log& log, const Settings& settings) {
+  if (settings.port != 0) {
+    std::string addresses;
+    for (const std::string& address : settings.bind) addresses += (addresses.empty() ? "" : " ") + address;
+    log.notice("Listening on {} port {}", addresses, settings.port);
+  }
+  if (!settings.unix_socket.empty()) log.notice("Listening on the unix socket {}", settings.unix_socket);
+}
+
+// Runs the server until it is told to stop. Returns the exit code of the process.
+int serve(const CommandLine& command_line, FileSystem& files, Clock& clock) {
+  Settings settings = command_line.settings;
+  std::string error;
+  const std::unique_ptr<LogSink> sink = make_log_sink(settings, error);
+  if (!sink) return fail(error);
+  Log log(*sink, clock, log_level_of(settings.log_level));
+
+  log.notice("Larder {} is starting, process {}", LARDER_VERSION, os_process_id());
+  if (command_line.config_file.empty()) {
+    log.notice("No configuration file: defaults and the command line apply");
+  } else {
+    log.notice("Configuration read from {}", command_line.config_file);
+  }
+  const int64_t fits = raise_descriptor_limit(settings.maxclients);
+  if (fits < settings.maxclients) {
+    log.warning("The limit of open files allows {} clients, not the {} of maxclients", fits, settings.maxclients);
+    settings.maxclients = fits;
+  }
+  ignore_broken_pipes();
+
+  Process process(clock);
+  DisposalThread disposal;
+  const Server::Environment environment{clock, files, log, process, disposal, os_entropy_u64(), true};
+  Server server(environment, settings, all_families(), make_identity(command_line, clock));
+  EventLoop loop;
+  NetServer net(loop, server);
+  process.attach(net);
+  if (const Status listening = net.listen(); !listening.ok()) {
+    log.warning("Failed listening on port {}: {}", settings.port, listening.to_string());
+    return kExitFailure;
+  }
+  for (const int signal_number : {SIGTERM, SIGINT}) {
+    loop.on_signal(signal_number, [&log, &net](int number) {
+      log.warning("Received {}, shutting down", number == SIGTERM ? "SIGTERM" : "SIGINT");
+      net.request_shutdown();
+    });
+  }
+  if (!settings.pidfile.empty()) {
+    const Status written = replace_file(files, settings.pidfile, std::to_string(os_process_id()) + "\n");
+    if (!written.ok()) log.warning("The pid file was not written: {}", written.to_string());
+  }
+  log_addresses(log, settings);
+  log.notice("Ready to accept connections");
+  net.run();
+  if (!settings.pidfile.empty()) (void)files.remove(settings.pidfile);
+  log.warning("Larder is now ready to exit, bye bye...");
+  return 0;
+}
+
+int run(int argc, char** argv) {
+  SystemClock clock;
+  const std::unique_ptr<FileSystem> files = make_os_file_system();
+  Result<CommandLine> command_line = parse_command_line(argc, argv, *files);
+  if (!command_line) return fail(command_line.error().message);
+  if (command_line->action == CommandLine::Action::kPrint) {
+    std::fputs(command_line->text.c_str(), stdout);
+    return 0;
+  }
+  if (const Status changed = os_change_directory(command_line->settings.dir); !changed.ok()) {
+    return fail("Can't chdir to '" + command_line->settings.dir + "': " + changed.error().message);
+  }
+  if (command_line->settings.daemonize && !os_daemonize()) return fail("Can't become a daemon");
+  return serve(*command_line, *files, clock);
+}
+
+}  // namespace
+}  // namespace larder
+
+int main(int argc, char** argv) { return larder::run(argc, argv); }
