@@ -6,7 +6,6 @@ pkg_check_modules(LIBUV REQUIRED IMPORTED_TARGET libuv>=1.43)  # linked to serve
 pkg_check_modules(LIBEDIT IMPORTED_TARGET libedit)             # line editing in the CLI
 
 find_path(LARDER_XXHASH_INCLUDE xxhash.h REQUIRED)             # used header-only
-find_path(LARDER_FAST_FLOAT_INCLUDE fast_float/fast_float.h)   # header-only; Ubuntu 22.04 has no package of it
 
 if(LARDER_JEMALLOC)
   # The static archive spares an indirect call per allocation. It replaces malloc for the whole process.
