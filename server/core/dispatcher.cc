@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "server/config/settings.h"
+#include "server/core/authentication.h"
 #include "server/core/pause.h"
 #include "server/core/server_stats.h"
 #include "server/core/transaction.h"
@@ -39,8 +40,8 @@ double measure_ns_per_cycle(const Clock&) { return 0; }
 
 // In RESP2 a subscriber may only use these.
 bool allowed_while_subscribed(Bytes name) {
-  constexpr Bytes kAllowed[] = {"subscribe",    "unsubscribe",  "psubscribe", "punsubscribe", "ssubscribe",
-                                "sunsubscribe", "ping",         "quit",       "reset"};
+  constexpr Bytes kAllowed[] = {"subscribe",    "unsubscribe", "psubscribe", "punsubscribe", "ssubscribe",
+                                "sunsubscribe", "ping",        "quit",       "reset"};
   return std::find(std::begin(kAllowed), std::end(kAllowed), name) != std::end(kAllowed);
 }
 
@@ -90,8 +91,8 @@ Dispatcher::Outcome Dispatcher::execute(Client& client, const Command* command, 
   return Outcome::kDone;
 }
 
-// CLIENT REPLY OFF or SKIP was given. The reply is written all the same and then dropped; it must not hold pins, because
-// those cannot be taken back.
+// CLIENT REPLY OFF or SKIP was given. The reply is written all the same and then dropped; it must not hold pins,
+// because those cannot be taken back.
 void Dispatcher::begin_unanswered(Client& client, ReplyWriter& reply) {
   if (client.flags & kClientReplySkipNext) {
     client.flags = (client.flags & ~kClientReplySkipNext) | kClientReplySkip;
@@ -101,7 +102,14 @@ void Dispatcher::begin_unanswered(Client& client, ReplyWriter& reply) {
 
 Dispatcher::Admission Dispatcher::reject(Client& client, const Command* command, ReplyWriter& reply, Bytes error) {
   const size_t start = reply.position();
-  reply.error(error);
+  const bool is_exec = command != nullptr && command->full_name == "exec" && client.transaction != nullptr;
+  if (is_exec && client.transaction->open) {
+    // An EXEC that may not run ends its transaction.
+    reply.error(exec_abort_error(error.starts_with("ERR ") ? error.substr(4) : error));
+    services_.transactions.close(client);
+  } else {
+    reply.error(error);
+  }
   services_.stats.count_error(reply.buffer().bytes().substr(start));
   if (command != nullptr) ++command->stats.rejected_calls;
   if (client.transaction && client.transaction->open) client.transaction->aborted = true;
@@ -131,28 +139,31 @@ Dispatcher::Admission Dispatcher::admit(Client& client, const Command* command, 
   if (client.gate & kGateBlocked) return Admission::kHold;
   if (reject_unknown(client, command, argv, reply)) return Admission::kAnswered;
   const CommandSpec& spec = *command->spec;
-  if ((client.gate & kGateUnauthenticated) && !(spec.flags & kNoAuthNeeded)) {
+  if (!(spec.flags & kNoAuthNeeded) && must_authenticate(client, services_.settings)) {
     return reject(client, command, reply, kNoAuth.text());
   }
   if ((spec.flags & kProtected) && !protected_command_allowed(client, *command)) {
     return reject(client, command, reply, protected_command_error(top_level(*command).spec->name));
   }
-  if ((gate_ & kServerMemoryLimited) && (spec.flags & kDenyOom) && !memory_allows(*command)) {
+  const bool in_multi = (client.gate & kGateTransaction) != 0;
+  // EXEC is judged by what it is going to run.
+  const bool is_exec = in_multi && command->full_name == "exec";
+  const uint32_t flags = spec.flags | (is_exec ? client.transaction->request_flags : 0);
+  if ((gate_ & kServerMemoryLimited) && (flags & kDenyOom) && !memory_allows(*command)) {
     return reject(client, command, reply, kOom.text());
   }
   if ((gate_ & kServerLoading) && !(spec.flags & kWhileLoading)) return reject(client, command, reply, kLoading.text());
   if ((client.gate & kGateSubscriber) && client.protocol == 2 && !allowed_while_subscribed(command->full_name)) {
     return reject(client, command, reply, subscribed_context_error(command->full_name));
   }
-  const bool in_multi = (client.gate & kGateTransaction) != 0;
-  if (in_multi && (spec.flags & kNoMulti)) return reject(client, command, reply, kNotAllowedInTransaction.text());
   if (in_multi && !runs_inside_multi(command->full_name)) {
+    if (spec.flags & kNoMulti) return reject(client, command, reply, kNotAllowedInTransaction.text());
     queue_in_transaction(client, *command, argv, reply);
     return Admission::kAnswered;
   }
   if (gate_ & kServerPaused) {
     const PauseState& pause = services_.pause;
-    const bool writes = (spec.flags & (kWrite | kMayReplicate)) != 0 || (spec.name == "exec" && in_multi);
+    const bool writes = (flags & (kWrite | kMayReplicate)) != 0;
     const bool applies = pause.mode == PauseState::Mode::kAll ? top_level(*command).spec->name != "client" : writes;
     if (pause.active(now_ms_) && applies) return Admission::kHold;
   }
@@ -162,8 +173,8 @@ Dispatcher::Admission Dispatcher::admit(Client& client, const Command* command, 
 // DEBUG and MODULE LOAD are refused unless the configuration allows them, to all or to local clients.
 bool Dispatcher::protected_command_allowed(const Client& client, const Command& command) const {
   const Settings& settings = services_.settings;
-  const auto use = top_level(command).spec->name == "module" ? settings.enable_module_command
-                                                             : settings.enable_debug_command;
+  const auto use =
+      top_level(command).spec->name == "module" ? settings.enable_module_command : settings.enable_debug_command;
   const bool local = (client.flags & (kClientLoopback | kClientUnixSocket)) != 0;
   return use == ProtectedCommandUse::kYes || (use == ProtectedCommandUse::kLocal && local);
 }
@@ -176,6 +187,7 @@ void Dispatcher::queue_in_transaction(Client& client, const Command& command, st
                                       ReplyWriter& reply) {
   QueuedRequest request;
   request.command = &command;
+  client.transaction->request_flags |= command.spec->flags;
   request.arguments.reserve(argv.size());
   for (const Bytes argument : argv) {
     request.arguments.emplace_back(argument);
@@ -210,6 +222,17 @@ void Dispatcher::call(Client& client, const Command& command, std::span<const By
     services_.stats.count_error(reply.buffer().bytes().substr(start));
   }
   observe(client, command, argv, elapsed_ns);
+  if (!redacted_.empty()) [[unlikely]]
+    redacted_.clear();
+}
+
+// The arguments with those replaced that the command marked as secret.
+std::vector<Bytes> Dispatcher::without_secrets(std::span<const Bytes> argv) const {
+  std::vector<Bytes> shown(argv.begin(), argv.end());
+  for (Bytes& argument : shown) {
+    if (std::find(redacted_.begin(), redacted_.end(), argument.data()) != redacted_.end()) argument = "(redacted)";
+  }
+  return shown;
 }
 
 // The slow log, the latency events and the command's histogram.
@@ -217,13 +240,14 @@ void Dispatcher::observe(Client& client, const Command& command, std::span<const
   const Settings& settings = services_.settings;
   if (settings.latency_tracking) {
     CommandStats& stats = command.stats;
-    if (!stats.latency_ns) [[unlikely]] stats.latency_ns = std::make_unique<Histogram>();
+    if (!stats.latency_ns) [[unlikely]]
+      stats.latency_ns = std::make_unique<Histogram>();
     stats.latency_ns->record(elapsed_ns);
   }
   const auto elapsed_us = static_cast<int64_t>(elapsed_ns / 1000);
   if (settings.slowlog_slower_than_us >= 0 && elapsed_us >= settings.slowlog_slower_than_us) [[unlikely]] {
     if (!(command.spec->flags & kSkipSlowlog)) {
-      services_.slowlog.record(argv, elapsed_us, now_ms_ / 1000, client.peer, client.name);
+      services_.slowlog.record(without_secrets(argv), elapsed_us, now_ms_ / 1000, client.peer, client.name);
     }
   }
   if (settings.latency_monitor_threshold_ms > 0 && elapsed_us >= settings.latency_monitor_threshold_ms * 1000)

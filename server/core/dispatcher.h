@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/bytes.h"
 #include "server/core/context.h"
@@ -71,6 +72,8 @@ class Dispatcher {
   // True while a transaction's requests run: blocking commands do not wait then.
   bool in_transaction() const { return in_transaction_; }
   void set_in_transaction(bool on) { in_transaction_ = on; }
+  // Keeps this argument of the running command (a password) out of the slow log and of whatever else shows requests.
+  void redact(Bytes argument) { redacted_.push_back(argument.data()); }
 
  private:
   enum class Admission : uint8_t { kRun, kAnswered, kHold };
@@ -81,6 +84,7 @@ class Dispatcher {
   bool protected_command_allowed(const Client& client, const Command& command) const;
   bool memory_allows(const Command& command) const;
   void queue_in_transaction(Client& client, const Command& command, std::span<const Bytes> argv, ReplyWriter& reply);
+  std::vector<Bytes> without_secrets(std::span<const Bytes> argv) const;
   void observe(Client& client, const Command& command, std::span<const Bytes> argv, uint64_t elapsed_ns);
 
   Services& services_;
@@ -89,6 +93,7 @@ class Dispatcher {
   uint64_t last_ns_ = 0;
   int64_t now_ms_ = 0;
   bool in_transaction_ = false;
+  std::vector<const char*> redacted_;
   uint32_t counted_errors_ = 0;  // of the reply writer's count: those that are in the statistics already
 };
 

@@ -33,6 +33,18 @@ void TransactionTable::unwatch_all(Client& client) {
   client.transaction->watch_broken = false;
 }
 
+void TransactionTable::open(Client& client) {
+  if (!client.transaction) client.transaction = std::make_unique<Transaction>();
+  client.transaction->open = true;
+  client.gate |= kGateTransaction;
+}
+
+void TransactionTable::close(Client& client) {
+  unwatch_all(client);
+  client.gate &= ~kGateTransaction;
+  client.transaction.reset();
+}
+
 void TransactionTable::key_changed(uint16_t db, Bytes key) {
   const auto place = watchers_.find(Place{db, std::string(key)});
   if (place != watchers_.end()) break_all(place->second);

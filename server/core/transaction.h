@@ -37,6 +37,7 @@ struct WatchedKey {
 struct Transaction {
   std::vector<QueuedRequest> requests;
   size_t queued_bytes = 0;
+  uint32_t request_flags = 0;  // CommandFlag of all requests together
   std::vector<WatchedKey> watched;
   bool open = false;         // MULTI was given
   bool aborted = false;      // a request could not be queued: EXEC answers EXECABORT
@@ -60,6 +61,11 @@ class TransactionTable {
     }
   }
   size_t watching_clients() const;
+
+  // MULTI: from now on the client's requests are queued.
+  static void open(Client& client);
+  // The end of a transaction, however it came: nothing is queued or watched any more, and its memory is given back.
+  void close(Client& client);
 
  private:
   struct Place {
