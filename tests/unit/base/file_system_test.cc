@@ -1,0 +1,204 @@
+// What both file systems promise, the machine's and the one in memory, and what only the latter can do.
+#include "base/file_system.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/log.h"
+#include "base/memory_file_system.h"
+
+namespace larder {
+namespace {
+
+class AnyFileSystem : public ::testing::TestWithParam<bool> {
+ protected:
+  void SetUp() override {
+    if (GetParam()) {
+      files_ = make_os_file_system();
+      const auto base = std::filesystem::temp_directory_path();
+      root_ = (base / ("larder_files_test_" + std::to_string(os_process_id()))).string();
+    } else {
+      files_ = std::make_unique<MemoryFileSystem>();
+      root_ = "/root";
+    }
+    ASSERT_TRUE(files_->make_directory(root_).ok());
+  }
+  void TearDown() override {
+    if (GetParam()) std::filesystem::remove_all(root_);
+  }
+  std::string path(const std::string& name) const { return join_path(root_, name); }
+  void write(const std::string& name, OpenMode mode, Bytes text) {
+    auto file = files_->open(path(name), mode);
+    ASSERT_TRUE(file) << file.error().to_string();
+    ASSERT_TRUE((*file)->append(text).ok());
+    ASSERT_TRUE((*file)->sync().ok());
+    ASSERT_TRUE((*file)->close().ok());
+  }
+  std::string read(const std::string& name) {
+    auto content = read_file(*files_, path(name), 1 << 20);
+    return content ? *content : content.error().to_string();
+  }
+
+  std::unique_ptr<FileSystem> files_;
+  std::string root_;
+};
+
+TEST_P(AnyFileSystem, ModesDoWhatTheySay) {
+  EXPECT_EQ(files_->open(path("a"), OpenMode::kRead).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(files_->open(path("a"), OpenMode::kReadWrite).error().code, ErrorCode::kNotFound);
+  write("a", OpenMode::kCreateNew, "one");
+  EXPECT_EQ(files_->open(path("a"), OpenMode::kCreateNew).error().code, ErrorCode::kAlreadyExists);
+  write("a", OpenMode::kAppend, "two");
+  EXPECT_EQ(read("a"), "onetwo");
+  write("a", OpenMode::kReadWrite, "three");
+  EXPECT_EQ(read("a"), "onetwothree");
+  write("a", OpenMode::kTruncate, "x");
+  EXPECT_EQ(read("a"), "x");
+}
+
+TEST_P(AnyFileSystem, ReadsInOrderAndAtOffsets) {
+  write("a", OpenMode::kTruncate, "0123456789");
+  auto file = files_->open(path("a"), OpenMode::kReadWrite);
+  ASSERT_TRUE(file);
+  char out[8];
+  EXPECT_EQ(*(*file)->read(out, 4), 4u);
+  EXPECT_EQ(Bytes(out, 4), "0123");
+  EXPECT_EQ(*(*file)->read_at(8, out, 8), 2u);
+  EXPECT_EQ(Bytes(out, 2), "89");
+  EXPECT_EQ(*(*file)->read(out, 8), 6u);
+  EXPECT_EQ(Bytes(out, 6), "456789");
+  EXPECT_EQ(*(*file)->read(out, 8), 0u);
+  EXPECT_EQ(*(*file)->read_at(100, out, 8), 0u);
+  EXPECT_EQ(*(*file)->size(), 10u);
+  EXPECT_TRUE((*file)->truncate(3).ok());
+  EXPECT_EQ(*(*file)->size(), 3u);
+  EXPECT_TRUE((*file)->append("x").ok());
+  EXPECT_EQ(read("a"), "012x");
+}
+
+TEST_P(AnyFileSystem, NamesMoveAndGo) {
+  write("a", OpenMode::kTruncate, "A");
+  write("b", OpenMode::kTruncate, "B");
+  EXPECT_TRUE(files_->rename(path("a"), path("b")).ok());
+  EXPECT_EQ(read("b"), "A");
+  EXPECT_FALSE(*files_->exists(path("a")));
+  EXPECT_TRUE(*files_->exists(path("b")));
+  EXPECT_EQ(*files_->file_size(path("b")), 1u);
+  EXPECT_EQ(files_->rename(path("a"), path("c")).code(), ErrorCode::kNotFound);
+  EXPECT_TRUE(files_->make_directory(path("sub")).ok());
+  EXPECT_EQ(files_->make_directory(path("sub")).code(), ErrorCode::kAlreadyExists);
+  auto entries = files_->list(root_);
+  ASSERT_TRUE(entries);
+  std::sort(entries->begin(), entries->end(), [](const auto& x, const auto& y) { return x.name < y.name; });
+  ASSERT_EQ(entries->size(), 2u);
+  EXPECT_EQ((*entries)[0].name, "b");
+  EXPECT_FALSE((*entries)[0].is_directory);
+  EXPECT_EQ((*entries)[1].name, "sub");
+  EXPECT_TRUE((*entries)[1].is_directory);
+  EXPECT_TRUE(files_->remove(path("b")).ok());
+  EXPECT_EQ(files_->remove(path("b")).code(), ErrorCode::kNotFound);
+  EXPECT_EQ(files_->list(path("nowhere")).error().code, ErrorCode::kNotFound);
+}
+
+TEST_P(AnyFileSystem, LockIsExclusiveUntilDropped) {
+  auto lock = files_->lock(path("lock"));
+  ASSERT_TRUE(lock);
+  EXPECT_EQ(files_->lock(path("lock")).error().code, ErrorCode::kBusy);
+  lock->reset();
+  EXPECT_TRUE(files_->lock(path("lock")));
+}
+
+TEST_P(AnyFileSystem, ReplaceFileAndReadLimit) {
+  ASSERT_TRUE(replace_file(*files_, path("a"), "one").ok());
+  ASSERT_TRUE(replace_file(*files_, path("a"), std::string(100000, 'y')).ok());
+  EXPECT_EQ(read("a"), std::string(100000, 'y'));
+  EXPECT_FALSE(*files_->exists(path("a.tmp")));
+  EXPECT_EQ(read_file(*files_, path("a"), 99999).error().code, ErrorCode::kResourceLimit);
+  EXPECT_EQ(read_file(*files_, path("none"), 10).error().code, ErrorCode::kNotFound);
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, AnyFileSystem, ::testing::Bool(),
+                         [](const auto& kind) { return kind.param ? "os" : "memory"; });
+
+TEST(Paths, JoinAndParent) {
+  EXPECT_EQ(join_path("a", "b"), "a/b");
+  EXPECT_EQ(join_path("a/", "b"), "a/b");
+  EXPECT_EQ(join_path("", "b"), "b");
+  EXPECT_EQ(join_path("a", "/b"), "/b");
+  EXPECT_EQ(parent_path("a/b"), "a");
+  EXPECT_EQ(parent_path("/a"), "/");
+  EXPECT_EQ(parent_path("a"), ".");
+}
+
+TEST(MemoryFileSystem, PowerCutDropsWhatWasNotSynced) {
+  MemoryFileSystem files;
+  files.set_content("/d/a", "old");
+  auto file = *files.open("/d/a", OpenMode::kAppend);
+  ASSERT_TRUE(file->append("-synced").ok());
+  ASSERT_TRUE(file->sync().ok());
+  ASSERT_TRUE(file->append("-lost").ok());
+  auto other = *files.open("/d/b", OpenMode::kTruncate);  // its name is never synced
+  ASSERT_TRUE(other->append("x").ok());
+  ASSERT_TRUE(other->sync().ok());
+  files.power_cut(2);
+  EXPECT_EQ(files.content("/d/a"), "old-synced-l");
+  EXPECT_FALSE(*files.exists("/d/b"));
+  EXPECT_EQ(file->append("y").code(), ErrorCode::kIo);
+}
+
+TEST(MemoryFileSystem, RenameIsDurableAfterTheDirectorySync) {
+  for (const bool synced : {false, true}) {
+    MemoryFileSystem files;
+    files.set_content("/d/a", "old");
+    files.set_content("/d/b", "new");
+    ASSERT_TRUE(files.rename("/d/b", "/d/a").ok());
+    if (synced) {
+      ASSERT_TRUE(files.sync_directory("/d").ok());
+    }
+    files.power_cut();
+    EXPECT_EQ(files.content("/d/a"), synced ? "new" : "old");
+    EXPECT_EQ(*files.exists("/d/b"), !synced);
+  }
+}
+
+TEST(MemoryFileSystem, FailuresAreInjected) {
+  MemoryFileSystem files;
+  files.set_content("/d/a", "");
+  auto file = *files.open("/d/a", OpenMode::kAppend);
+  files.fail_call(2, ErrorCode::kNoSpace);
+  files.set_torn_bytes(2);
+  EXPECT_TRUE(file->append("one").ok());
+  EXPECT_EQ(file->append("two").code(), ErrorCode::kNoSpace);
+  EXPECT_TRUE(file->append("three").ok());
+  EXPECT_EQ(files.content("/d/a"), "onetwthree");
+  files.fail_call(1, ErrorCode::kIo, true);
+  EXPECT_FALSE(file->sync().ok());
+  EXPECT_FALSE(files.remove("/d/a").ok());
+  files.fail_call(0);
+  EXPECT_TRUE(file->sync().ok());
+  files.set_capacity(12);
+  EXPECT_EQ(file->append("four").code(), ErrorCode::kNoSpace);
+  EXPECT_EQ(files.content("/d/a"), "onetwthreefo");
+}
+
+TEST(MemoryFileSystem, ReplaceFileSurvivesACrashAtEveryCall) {
+  for (uint64_t n = 1;; n++) {
+    MemoryFileSystem files;
+    files.set_content("/d/a", "old");
+    files.fail_call(n, ErrorCode::kIo, true);
+    const Status status = replace_file(files, "/d/a", "new");
+    files.power_cut(n % 3);
+    const std::string content = files.content("/d/a");
+    EXPECT_TRUE(content == "old" || content == "new") << content;
+    if (status.ok()) {
+      EXPECT_EQ(content, "new");
+      EXPECT_GT(n, 4u);
+      break;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace larder
