@@ -1,10 +1,11 @@
 #include "storage/blob.h"
 
 #include <cstdlib>
+#include <cstring>
 #include <new>
-#include <utility>
 
 #include "base/assert.h"
+#include "storage/block_allocator.h"
 
 namespace larder {
 namespace {
@@ -14,33 +15,40 @@ constexpr size_t kDisposeBytesMin = 64 * 1024;
 
 }  // namespace
 
-Blob* Blob::create(size_t capacity) {
-  void* memory = std::malloc(sizeof(Blob) + capacity);
-  LARDER_ASSERT(memory != nullptr);
-  Blob* blob = new (memory) Blob();
-  blob->capacity_ = capacity;
-  return blob;
-}
-
 void Blob::set_size(size_t size) {
   LARDER_ASSERT(size <= capacity_);
   size_ = size;
 }
 
-void Blob::release(Blob* blob, Disposal& disposal) {
+BlobHeap::~BlobHeap() { LARDER_ASSERT(used_bytes_ == 0); }
+
+Blob* BlobHeap::create(size_t capacity) {
+  // The allocator would round up anyway; what it adds is room to grow.
+  const size_t bytes = block_bytes(sizeof(Blob) + capacity);
+  void* memory = std::malloc(bytes);
+  LARDER_ASSERT(memory != nullptr);
+  Blob* blob = new (memory) Blob();
+  blob->capacity_ = bytes - sizeof(Blob);
+  used_bytes_ += bytes;
+  return blob;
+}
+
+Blob* BlobHeap::create_from(Bytes bytes) {
+  Blob* blob = create(bytes.size());
+  std::memcpy(blob->data(), bytes.data(), bytes.size());
+  blob->set_size(bytes.size());
+  return blob;
+}
+
+void BlobHeap::release(Blob* blob) {
   LARDER_ASSERT(blob->references_ > 0);
   if (--blob->references_ > 0) return;
+  used_bytes_ -= blob->memory_bytes();
   if (blob->memory_bytes() >= kDisposeBytesMin) {
-    disposal.dispose(blob, blob->memory_bytes(), [](void* memory) { std::free(memory); });
+    disposal_->dispose(blob, blob->memory_bytes(), [](void* memory) { std::free(memory); });
   } else {
     std::free(blob);
   }
-}
-
-BlobPin& BlobPin::operator=(BlobPin&& other) noexcept {
-  std::swap(blob_, other.blob_);
-  std::swap(disposal_, other.disposal_);
-  return *this;
 }
 
 }  // namespace larder

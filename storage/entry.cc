@@ -77,7 +77,6 @@ void Entry::set_pointer(void* pointer) {
 }
 
 void Entry::copy_state_from(const Entry& other) {
-  constexpr uint8_t kLayoutFlags = kHasDeadline | kLongKey | kLongValue;
   flags_ = static_cast<uint8_t>((flags_ & kLayoutFlags) | (other.flags_ & ~kLayoutFlags));
   std::memcpy(access_, other.access_, sizeof(access_));
   space_id_ = other.space_id_;

@@ -85,9 +85,8 @@ class Entry {
 
   ValueType type() const { return static_cast<ValueType>(type_encoding_ & 0x0f); }
   Encoding encoding() const { return static_cast<Encoding>(type_encoding_ >> 4); }
-  // Requires: the layout of the value bytes does not change with it.
-  void set_encoding(Encoding encoding) {
-    type_encoding_ = static_cast<uint8_t>((type_encoding_ & 0x0f) | (static_cast<uint8_t>(encoding) << 4));
+  void set_type_and_encoding(ValueType type, Encoding encoding) {
+    type_encoding_ = static_cast<uint8_t>(static_cast<uint8_t>(type) | (static_cast<uint8_t>(encoding) << 4));
   }
 
   Bytes key() const { return {bytes() + key_offset(), key_bytes()}; }
@@ -142,6 +141,8 @@ class Entry {
   void set_space_id(uint8_t space_id) { space_id_ = space_id; }
 
   EntryShape shape() const { return {type(), encoding(), has_deadline(), key_bytes(), value_bytes()}; }
+  // Whether an entry of that shape, of the same key, has key and value at the same places as this one.
+  bool has_layout_of(const EntryShape& shape) const { return ((flags_ ^ shape.flags()) & kLayoutFlags) == 0; }
   // Bytes of the block that are in use.
   size_t content_bytes() const { return value_offset() + value_bytes(); }
   // Copies the flags and fields that do not depend on the layout (access state, space, queue bits).
@@ -156,6 +157,7 @@ class Entry {
     return kEntryHeaderBytes + ((flags & kHasDeadline) ? 8 : 0) + ((flags & kLongKey) ? 3 : 0) +
            ((flags & kLongValue) ? 1 : 0);
   }
+  static constexpr uint8_t kLayoutFlags = kHasDeadline | kLongKey | kLongValue;
   size_t long_key_bytes() const;
   size_t long_value_bytes() const;
   void* pointer() const;

@@ -1,6 +1,5 @@
 #include "storage/hash.h"
 
-#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 namespace larder {

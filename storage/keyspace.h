@@ -26,6 +26,7 @@
 
 #include "base/bytes.h"
 #include "base/random.h"
+#include "storage/blob.h"
 #include "storage/block_allocator.h"
 #include "storage/disposal.h"
 #include "storage/entry.h"
@@ -75,12 +76,10 @@ struct EntryPolicy {
   using Item = Entry;
   using Key = Bytes;
   uint64_t seed = 0;
-  int64_t* table_bytes = nullptr;  // the store's count
 
   static bool equal(const Entry& entry, Bytes key) { return entry.key_equals(key); }
   uint64_t hash(const Entry& entry) const { return hash_bytes(entry.key(), seed); }
   static void prefetch(const Entry* entry) { __builtin_prefetch(entry); }
-  void account(int64_t bytes_delta) { *table_bytes += bytes_delta; }
 };
 using EntryTable = HashTable<EntryPolicy>;
 using EntrySlot = EntryTable::Slot;
@@ -98,10 +97,12 @@ class FlushedKeyspace {
 
  private:
   friend class Keyspace;
-  FlushedKeyspace(Store& store, EntryTable table, ExpiryIndex expiry);
+  FlushedKeyspace(Store& store, EntryTable table, ExpiryIndex expiry, std::unique_ptr<ExpiryIndex> old_expiry);
   Store* store_;
   EntryTable table_;
   ExpiryIndex expiry_;
+  std::unique_ptr<ExpiryIndex> old_expiry_;
+  uint64_t position_ = 0;
 };
 
 class Keyspace {
@@ -177,13 +178,16 @@ class Keyspace {
 
   // ---- Background
   struct ExpiryProgress {
-    size_t steps = 0;     // work done, of the kind that `steps_max` counts: one index item each
-    size_t expired = 0;   // keys removed
+    size_t steps = 0;       // work done, of the kind that `steps_max` counts: one index item each
+    size_t expired = 0;     // keys removed
     bool more_due = false;  // whether there is work that should be done now
   };
   // Removes keys that reached their deadline, oldest deadlines first, looking at no more than `steps_max` items of the
   // index (some 50 to 300 ns each). Call it every millisecond or two, again while more_due and time is left.
+  // `steps_max` is kept within 30.
   ExpiryProgress advance_expiry(int64_t now_ms, size_t steps_max);
+  // When advance_expiry() has something to do again, for a loop that sleeps; INT64_MAX if nothing has a deadline.
+  int64_t next_expiry_ms() const;
   const ExpiryIndex& expiry_index() const { return expiry_; }
 
   // Takes all entries away at once; the caller frees them in pieces.
@@ -200,32 +204,53 @@ class Keyspace {
   friend class StringValue;
   friend class FlushedKeyspace;
 
+  // How a string is going to be kept.
+  struct StringPlan {
+    Encoding encoding;
+    size_t value_bytes;
+    int64_t number;
+  };
+  static StringPlan plan_string(Bytes value, StringForm form);
+  static StringPlan plan_integer(int64_t number);
+  void write_string(Entry* entry, const StringPlan& plan, Bytes value);
+
   // The slot of a live entry; null for a missing or expired one, which is removed unless hidden.
   EntrySlot* find_slot(const HashedKey& key, int64_t now_ms, Touch touch);
-  void remove_expired(const HashedKey& key, EntrySlot* slot);
+  EntrySlot* create_string(const HashedKey& key, const StringPlan& plan, Bytes value, int64_t deadline_ms, int64_t now_ms);
+  void overwrite_string(uint64_t hash, EntrySlot* slot, const StringPlan& plan, Bytes value, int64_t deadline_ms,
+                        int64_t now_ms);
+  void remove_expired(uint64_t hash, EntrySlot* slot);
   // Frees the entry of the slot and the slot.
   void erase_slot(uint64_t hash, EntrySlot* slot);
-  // Puts a formatted entry under a key that is not there. Takes the block over.
-  void insert_entry(uint64_t hash, Entry* entry);
-  // A block with the header and key of `old_entry` and room for `shape`; its state bits are carried over.
-  Entry* reshape(const Entry& old_entry, const EntryShape& shape);
-  // The slot's entry with a value of `value_bytes` in the given encoding and with or without a deadline field: the same
-  // block where the size class allows, else a new one. The old value must already be released.
-  Entry* make_room(EntrySlot* slot, Encoding encoding, size_t value_bytes, bool has_deadline);
-  void note_deadline(uint64_t hash, int64_t old_deadline_ms, int64_t new_deadline_ms);
-  void overwrite_string(uint64_t hash, EntrySlot* slot, Bytes value, int64_t deadline_ms, StringForm form);
-  void write_new_string(const HashedKey& key, Bytes value, int64_t deadline_ms, StringForm form);
-  // Frees what the value refers to outside of the block.
-  void release_value(Entry& entry);
+  // The same, but what the value refers to lives on.
+  void detach_slot(uint64_t hash, EntrySlot* slot);
+  EntrySlot* insert_entry(uint64_t hash, Entry* entry, int64_t now_ms);
+  // A new block for `shape` with the given key and the state bits of `old`.
+  Entry* new_entry_like(const Entry& old, const EntryShape& shape, Bytes key);
+  // The slot's entry in another shape of the same key: the same block if it fits as it is, else a new one. Deadline and
+  // value bytes are kept as far as both shapes have them.
+  Entry* reshape(EntrySlot* slot, const EntryShape& shape);
+  // A deadline has changed: counts, and the index if it is earlier than before.
+  void note_deadline(uint64_t hash, int64_t old_deadline_ms, int64_t new_deadline_ms, int64_t now_ms);
   void swap_contents(Keyspace& other);
-  int64_t fire_expiry_item(uint32_t hash_prefix, int64_t now_ms, size_t* expired);
+  size_t settle_expiry(const ExpiryIndex::Batch& batch, int64_t now_ms);
+  size_t settle_expiry_item(uint32_t hash_prefix, int64_t now_ms);
+  void begin_expiry_rebuild();
+  size_t continue_expiry_rebuild(int64_t now_ms, size_t steps_max);
+
+  // Running sum of deadlines; an int64 would overflow with 5 million of them.
+  __extension__ typedef __int128 DeadlineSum;
 
   Store& store_;
   const int index_;
   EntryTable table_;
   ExpiryIndex expiry_;
+  // While the index is built anew: the one before, and how far the walk over the keys has come.
+  std::unique_ptr<ExpiryIndex> old_expiry_;
+  uint64_t rebuild_position_ = 0;
+  bool rebuild_walked_ = false;
   size_t volatile_count_ = 0;
-  DeadlineSum deadline_sum_ = 0;
+  DeadlineSum deadline_sum_ms_ = 0;
 };
 
 struct StoreOptions {
@@ -262,33 +287,37 @@ class Store {
   ExpiryMode expiry_mode() const { return expiry_mode_; }
 
   // Bytes of everything stored: blocks as large as they are in the allocator, blobs, tables, expiry indexes.
-  uint64_t memory_bytes() const;
-  // The part of it that is not keys and values: tables, indexes, and allocated pages with nothing in them.
-  uint64_t overhead_bytes() const;
-  BlockAllocator& blocks() { return blocks_; }
-  Disposal& disposal() { return *disposal_; }
+  uint64_t memory_bytes() const {
+    return blocks_.used_bytes() + blobs_.used_bytes() + index_blocks_.used_bytes() +
+           static_cast<uint64_t>(table_account_.bytes);
+  }
+  // The part of it that is not keys and values: tables and indexes.
+  uint64_t overhead_bytes() const {
+    return index_blocks_.used_bytes() + static_cast<uint64_t>(table_account_.bytes);
+  }
+  // The same, each part by itself.
+  const BlockAllocator& blocks() const { return blocks_; }
+  const BlobHeap& blobs() const { return blobs_; }
+  const HashTableAccount& table_account() const { return table_account_; }
 
  private:
   friend class Keyspace;
   friend class StringValue;
   friend class FlushedKeyspace;
 
-  void* allocate_block(size_t content_bytes) { return blocks_.allocate(content_bytes); }
-  void free_entry(Entry* entry) { blocks_.free(entry, entry->content_bytes()); }
-  Blob* create_blob(size_t capacity);
-  // Gives the entry's reference back.
-  void release_blob(Blob* blob);
+  // Frees what the entry's value refers to outside of its block.
+  void release_value(const Entry& entry);
+  void free_block(Entry* entry) { blocks_.free(entry, entry->content_bytes()); }
 
   const uint64_t hash_seed_;
   KeyspaceObserver* observer_;
   ImmediateDisposal immediate_disposal_;
-  Disposal* disposal_;
   ExpiryMode expiry_mode_ = ExpiryMode::kRemove;
   AccessTracker access_;
   BlockAllocator blocks_;
   BlockAllocator index_blocks_;  // the expiry indexes' chunks; apart, because they cannot be moved
-  int64_t table_bytes_ = 0;
-  int64_t blob_bytes_ = 0;
+  BlobHeap blobs_;
+  HashTableAccount table_account_;
   std::vector<std::unique_ptr<Keyspace>> databases_;
 };
 

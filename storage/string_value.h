@@ -48,7 +48,8 @@ class StringValue {
 
   StringValue() = default;
   // `slot` is null for a key that does not exist yet; `key.bytes` outlives the handle then.
-  StringValue(Keyspace& keyspace, const HashedKey& key, EntrySlot* slot) : keyspace_(&keyspace), key_(key), slot_(slot) {}
+  StringValue(Keyspace& keyspace, const HashedKey& key, EntrySlot* slot, int64_t now_ms)
+      : keyspace_(&keyspace), key_(key), slot_(slot), now_ms_(now_ms) {}
 
   // ---- Reading. A key that does not exist yet reads as the empty string.
   bool exists() const { return slot_ != nullptr; }
@@ -59,19 +60,18 @@ class StringValue {
   // Whether it is kept as a number; then number() is it.
   bool is_integer() const { return exists() && entry().encoding() == Encoding::kInteger; }
   int64_t number() const { return entry().integer(); }
+  // Constant time, no copy; a range of it is text.bytes().substr().
   StringText text() const;
-  // The value as a number, if its text is one (INCR's rule: the canonical text of an int64). False: it is not.
+  // The value as a number, if its text is one (INCR's rule: the canonical text of an int64; a key that does not exist
+  // yet counts as 0). False: it is not.
   [[nodiscard]] bool to_integer(int64_t* number) const;
-  // Bytes [start, start + count) of the text, cut at its end. `scratch` holds the digits of a number if need be.
-  Bytes range(size_t start, size_t count, StringText& scratch) const;
   // The deadline, or kNoDeadline.
   int64_t deadline_ms() const { return exists() ? entry().deadline_ms() : kNoDeadline; }
   // A reference to the bytes that outlives the handle and the key; empty if the string is not in a blob.
   BlobPin pin() const;
 
-  // ---- Writing. The first write to a key that does not exist creates it. Views of the old text end, except that the
-  // argument may point into it.
-  // Replaces the whole value.
+  // ---- Writing. The first write to a key that does not exist creates it. Views of the old text end.
+  // Replaces the whole value. `value` may be a view of the old text.
   void assign(Bytes value, DeadlineRule deadline = DeadlineRule::keep(), StringForm form = StringForm::kAny);
   // Replaces the whole value with a number; keeps the deadline.
   void set_integer(int64_t number);
@@ -84,16 +84,16 @@ class StringValue {
   char* mutable_bytes(size_t size_min);
 
  private:
-  Entry& mutable_entry() { return *slot_->item(); }
-  void refresh_slot();
-  // Makes the value a blob with at least `capacity` bytes that nobody else refers to, with the same text.
-  Blob* own_blob(size_t capacity);
-  // Makes the text `size` bytes long, in the block or in a blob, ready for an edit; new bytes are not set.
+  void assign(const Keyspace::StringPlan& plan, Bytes value, int64_t deadline_ms);
+  // Makes the text `size` bytes long, in the block or in a blob that nobody else refers to, ready for an edit. New bytes
+  // at its end are not set.
   char* resize_for_edit(size_t size);
+  char* resize_in_blob(size_t size);
 
   Keyspace* keyspace_ = nullptr;
   HashedKey key_;
   EntrySlot* slot_ = nullptr;
+  int64_t now_ms_ = 0;
 };
 
 // The name OBJECT ENCODING shows for the entry: int, embstr (up to 44 bytes, never edited) or raw.
@@ -104,7 +104,7 @@ Lookup<Value> Keyspace::read(const HashedKey& key, int64_t now_ms, Touch touch) 
   EntrySlot* slot = find_slot(key, now_ms, touch);
   if (slot == nullptr) return LookupError::kMissing;
   if (slot->item()->type() != Value::kType) return LookupError::kWrongType;
-  return Value(*this, key, slot);
+  return Value(*this, key, slot, now_ms);
 }
 
 template <class Value>
@@ -116,7 +116,7 @@ template <class Value>
 Lookup<Value> Keyspace::edit_or_create(const HashedKey& key, int64_t now_ms, Touch touch) {
   EntrySlot* slot = find_slot(key, now_ms, touch);
   if (slot != nullptr && slot->item()->type() != Value::kType) return LookupError::kWrongType;
-  return Value(*this, key, slot);
+  return Value(*this, key, slot, now_ms);
 }
 
 }  // namespace larder

@@ -1,0 +1,135 @@
+// Memory for small blocks of many sizes, packed tight.
+//
+// General allocators have size classes 16 bytes apart (and further beyond 128), which costs an entry of 57 bytes 7 of
+// 64. Here they are 4 bytes apart up to 136 and 8 up to 512; larger blocks come from malloc, in its own classes.
+//
+//   chunk: 2 MB, aligned, from the operating system
+//   ┌─────────────────────────────┬─────────────────┬─────────────────┬─────────────────┐
+//   │ header, 64 page records     │ page 0, shorter │ page 1          │ ... page 63     │
+//   └─────────────────────────────┴─────────────────┴─────────────────┴─────────────────┘
+//   page: 32 KB of blocks of one class. Its record counts the blocks in use and heads the list of freed ones (a freed
+//   block holds the offset of the next one in its first two bytes); blocks never used yet lie behind `fresh_offset`.
+//
+// The records are apart from the pages so that they do not all fall into the same sets of the processor's caches, and
+// so that a page is used to its last byte. A block's record is found from its address. A page that becomes empty goes
+// back to its chunk and may serve another class; empty pages beyond a sixteenth of those in use lose their memory to
+// the system, a chunk without pages in use is unmapped (one is kept).
+//
+// The count of blocks per page is what compaction needs: it moves the blocks of sparse pages (is_sparse) by allocating
+// anew, which fills the fuller ones.
+//
+// Belongs to one thread. Under AddressSanitizer free blocks are poisoned. Rejected: freed blocks in lists per class
+// (pages never become empty), bitmaps (a look-up of 8 KB of bits for the small classes), jemalloc's tcache alone
+// (classes too far apart).
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+namespace larder {
+
+inline constexpr size_t kFineClassBytesMax = 136;  // up to here classes are 4 bytes apart
+inline constexpr size_t kBlockBytesMax = 512;      // up to here 8; beyond it malloc serves
+
+// The size of the block that a request for `bytes` gets. Blocks of equal size are interchangeable.
+constexpr size_t block_bytes(size_t bytes) {
+  if (bytes <= kFineClassBytesMax) return (bytes + 3) & ~size_t{3};
+  if (bytes <= kBlockBytesMax) return (bytes + 7) & ~size_t{7};
+  const size_t step = std::bit_ceil(bytes) / 8;  // four steps to a doubling
+  return (bytes + step - 1) & ~(step - 1);
+}
+
+class BlockAllocator {
+ public:
+  static constexpr size_t kChunkBytes = 2 * 1024 * 1024;
+  static constexpr size_t kPageBytes = 32 * 1024;
+
+  BlockAllocator() = default;
+  ~BlockAllocator();  // Requires: every block was freed.
+  BlockAllocator(const BlockAllocator&) = delete;
+  BlockAllocator& operator=(const BlockAllocator&) = delete;
+
+  // A block of block_bytes(bytes), aligned to 4 bytes (8 if its size is a multiple of 8). Never null: the process stops
+  // when the system has no memory left. Requires: bytes > 0.
+  void* allocate(size_t bytes);
+  // Requires: `block` is from this allocator and block_bytes(bytes) is its size.
+  void free(void* block, size_t bytes);
+
+  // Whether the block lies in a page where less than `percent` of the blocks are in use, so that moving it helps.
+  bool is_sparse(const void* block, size_t bytes, uint32_t percent) const;
+
+  uint64_t used_bytes() const { return used_bytes_ + large_bytes_; }  // sizes of the blocks in use
+  // The same with what is lost in pages and chunks. What of it is resident the system knows; never-used pages are not.
+  uint64_t held_bytes() const { return chunk_count_ * kChunkBytes - decommitted_pages_ * kPageBytes + large_bytes_; }
+  uint64_t block_count() const { return block_count_; }
+  // Checks counts and lists; stops the process when one is wrong.
+  void check_integrity() const;
+
+ private:
+  static constexpr uint32_t kPagesPerChunk = kChunkBytes / kPageBytes;
+  static constexpr uint32_t kClassCount = 17 + kBlockBytesMax / 8 + 1;
+  static constexpr uint16_t kNoOffset = UINT16_MAX;
+
+  struct Page {
+    bool in_use() const { return block_bytes != 0; }
+    bool has_room() const { return free_offset != kNoOffset || fresh_offset + block_bytes <= end_offset; }
+    uint16_t free_offset;   // of the first freed block
+    uint16_t fresh_offset;  // where the blocks start that were never used
+    uint16_t end_offset;    // of the page's memory
+    uint16_t live;          // blocks in use
+    uint16_t block_bytes;   // 0: the page is not in use
+    uint8_t size_class;
+    bool decommitted;
+    bool listed;  // in the list of its class: it has room
+    Page* next;
+    Page* previous;
+  };
+  struct Chunk {
+    Page pages[kPagesPerChunk];
+    uint32_t free_pages;
+    Chunk* next;  // chunks with free pages; all chunks are in the second list
+    Chunk* previous;
+    Chunk* next_of_all;
+    Chunk* previous_of_all;
+  };
+  static constexpr size_t kChunkHeaderBytes = (sizeof(Chunk) + 63) & ~size_t{63};
+  static_assert(kChunkHeaderBytes < kPageBytes);
+
+  static constexpr uint32_t class_of(size_t bytes) {
+    return static_cast<uint32_t>(bytes <= kFineClassBytesMax ? (bytes + 3) / 4 : 17 + (bytes + 7) / 8);
+  }
+  static Chunk* chunk_of(const void* block) {
+    return reinterpret_cast<Chunk*>(reinterpret_cast<uintptr_t>(block) & ~(kChunkBytes - 1));
+  }
+  static Page* page_of(const void* block) {
+    return &chunk_of(block)->pages[(reinterpret_cast<uintptr_t>(block) & (kChunkBytes - 1)) / kPageBytes];
+  }
+  // Where offsets of the page count from.
+  static char* memory_of(const Page* page);
+
+  void* allocate_large(size_t bytes);
+  void free_large(void* block, size_t bytes);
+  Page* open_page(uint32_t size_class, size_t size);
+  void close_page(Page* page);
+  Chunk* open_chunk();
+  void close_chunk(Chunk* chunk);
+  void list_page(Page* page);
+  void unlist_page(Page* page);
+  void list_chunk(Chunk* chunk);
+  void unlist_chunk(Chunk* chunk);
+
+  Page* roomy_[kClassCount] = {};  // heads of the lists of pages with room
+  Chunk* chunks_with_pages_ = nullptr;
+  Chunk* all_chunks_ = nullptr;
+  uint64_t chunk_count_ = 0;
+  uint64_t empty_chunks_ = 0;
+  uint64_t pages_in_use_ = 0;
+  uint64_t decommitted_pages_ = 0;
+  uint64_t idle_pages_ = 0;  // free, used before, and still with their memory
+  uint64_t used_bytes_ = 0;
+  uint64_t large_bytes_ = 0;
+  uint64_t block_count_ = 0;
+};
+
+}  // namespace larder

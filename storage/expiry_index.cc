@@ -1,0 +1,201 @@
+#include "storage/expiry_index.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include "base/assert.h"
+
+namespace larder {
+
+ExpiryIndex& ExpiryIndex::operator=(ExpiryIndex&& other) noexcept {
+  if (this == &other) return *this;
+  free_some(SIZE_MAX);
+  blocks_ = other.blocks_;
+  wheel_ = std::exchange(other.wheel_, nullptr);
+  now_ms_ = other.now_ms_;
+  items_ = std::exchange(other.items_, 0);
+  chunk_count_ = std::exchange(other.chunk_count_, 0);
+  return *this;
+}
+
+// Sets the time of an index without items.
+void ExpiryIndex::start(int64_t now_ms) {
+  if (wheel_ == nullptr) wheel_ = new (blocks_->allocate(sizeof(Wheel))) Wheel();
+  now_ms_ = now_ms;
+  for (uint32_t k = 0; k < kLevels; k++) wheel_->levels[k].next_cut = cut_end(k);
+}
+
+void ExpiryIndex::free_wheel() {
+  if (wheel_ != nullptr) blocks_->free(wheel_, sizeof(Wheel));
+  wheel_ = nullptr;
+}
+
+void ExpiryIndex::add(uint32_t hash_prefix, int64_t deadline_ms, int64_t now_ms) {
+  if (items_ == 0) start(now_ms);
+  const int64_t due_ms = std::max(deadline_ms, now_ms_);
+  uint32_t k = 0;
+  int64_t index = due_ms >> shift_of(0);
+  // A level takes what falls into the running period of the level above or the one after it.
+  while (k + 1 < kLevels && index >= ((now_ms_ >> shift_of(k + 1)) + 2) << kRatioBits) {
+    k++;
+    index = due_ms >> shift_of(k);
+  }
+  if (k + 1 == kLevels) index = std::min(index, (now_ms_ >> shift_of(k)) + kSlots - 2);
+  Level& level = wheel_->levels[k];
+  const auto ring = static_cast<uint32_t>(index & (kSlots - 1));
+  push(&level.slots[ring], hash_prefix);
+  level.in_use[ring / 64] |= uint64_t{1} << (ring % 64);
+  items_++;
+}
+
+void ExpiryIndex::push(Slot* slot, uint32_t hash_prefix) {
+  if (slot->empty() || slot->count() == kChunkItems) {
+    auto* chunk = static_cast<Chunk*>(blocks_->allocate(sizeof(Chunk)));
+    chunk_count_++;
+    chunk->next = slot->first();
+    slot->set(chunk, 0);
+  }
+  slot->first()->items[slot->count()] = hash_prefix;
+  slot->set(slot->first(), slot->count() + 1);
+}
+
+void ExpiryIndex::free_first_chunk(Slot* slot) {
+  Chunk* chunk = slot->first();
+  items_ -= slot->count();
+  if (chunk->next != nullptr) {
+    slot->set(chunk->next, kChunkItems);
+  } else {
+    slot->clear();
+  }
+  blocks_->free(chunk, sizeof(Chunk));
+  chunk_count_--;
+}
+
+void ExpiryIndex::take(int64_t now_ms, Batch* batch) {
+  batch->count = 0;
+  if (items_ == 0) return;
+  now_ms_ = std::max(now_ms_, now_ms);
+  for (uint32_t k = 0; k < kLevels; k++) {
+    if (!refill_taken(k)) continue;
+    Slot& taken = wheel_->levels[k].taken;
+    batch->count = taken.count();
+    std::memcpy(batch->hash_prefixes, taken.first()->items, taken.count() * sizeof(uint32_t));
+    free_first_chunk(&taken);
+    return;
+  }
+}
+
+// Cuts the next slot off whose time has come, unless there is one already. Returns whether there are items.
+bool ExpiryIndex::refill_taken(uint32_t k) {
+  Level& level = wheel_->levels[k];
+  if (!level.taken.empty()) return true;
+  const int64_t end = cut_end(k);
+  level.next_cut = std::max(level.next_cut, end - kSlots);  // after a jump: each slot of the ring once
+  const int64_t index = next_in_use(level, level.next_cut, end);
+  level.next_cut = std::min(index + 1, end);
+  if (index >= end) return false;
+  const auto ring = static_cast<uint32_t>(index & (kSlots - 1));
+  level.taken = level.slots[ring];
+  level.slots[ring].clear();
+  level.in_use[ring / 64] &= ~(uint64_t{1} << (ring % 64));
+  return true;
+}
+
+// The first slot with items at an index in [begin, end), or `end`. Requires: end - begin <= kSlots.
+int64_t ExpiryIndex::next_in_use(const Level& level, int64_t begin, int64_t end) {
+  int64_t index = begin;
+  while (index < end) {
+    const auto ring = static_cast<uint32_t>(index & (kSlots - 1));
+    const uint64_t bits = level.in_use[ring / 64] >> (ring % 64);
+    if (bits != 0) return std::min(index + std::countr_zero(bits), end);
+    index += 64 - ring % 64;
+  }
+  return end;
+}
+
+bool ExpiryIndex::is_behind() const {
+  if (items_ == 0) return false;
+  const Level& due = wheel_->levels[0];
+  if (!due.taken.empty() || next_in_use(due, std::max(due.next_cut, cut_end(0) - kSlots), cut_end(0)) < cut_end(0)) {
+    return true;
+  }
+  // The first half of a period is for filing at leisure.
+  for (uint32_t k = 1; k < kLevels; k++) {
+    const Level& level = wheel_->levels[k];
+    const int64_t half_period_ms = int64_t{1} << (shift_of(k) - 1);
+    const bool second_half = (now_ms_ & half_period_ms) != 0;
+    const int64_t end = second_half ? cut_end(k) : cut_end(k) - 1;
+    const int64_t begin = std::max(level.next_cut, cut_end(k) - kSlots);
+    if ((second_half && !level.taken.empty()) || next_in_use(level, begin, end) < end) return true;
+  }
+  return false;
+}
+
+int64_t ExpiryIndex::next_due_ms() const {
+  if (items_ == 0) return INT64_MAX;
+  int64_t earliest = INT64_MAX;
+  for (uint32_t k = 0; k < kLevels; k++) {
+    const Level& level = wheel_->levels[k];
+    if (!level.taken.empty()) return now_ms_;
+    const int64_t begin = std::max(level.next_cut, cut_end(k) - kSlots);
+    const int64_t index = next_in_use(level, begin, begin + kSlots);
+    if (index == begin + kSlots) continue;
+    // A slot of level 0 is cut off when it is over, one of the others a whole period before it begins.
+    const int64_t cut_ms = (k == 0 ? index + 1 : index - 1) << shift_of(k);
+    earliest = std::min(earliest, std::max(cut_ms, now_ms_));
+  }
+  return earliest;
+}
+
+bool ExpiryIndex::free_some(size_t chunks_max) {
+  if (items_ == 0) {
+    free_wheel();
+    return false;
+  }
+  size_t freed = 0;
+  for (Level& level : wheel_->levels) {
+    while (!level.taken.empty() && freed < chunks_max) {
+      free_first_chunk(&level.taken);
+      freed++;
+    }
+    for (Slot& slot : level.slots) {
+      while (!slot.empty() && freed < chunks_max) {
+        free_first_chunk(&slot);
+        freed++;
+      }
+    }
+  }
+  if (items_ == 0) free_wheel();
+  return items_ > 0;
+}
+
+void ExpiryIndex::check_integrity() const {
+  if (!wheel_) {
+    LARDER_ASSERT(items_ == 0 && chunk_count_ == 0);
+    return;
+  }
+  uint64_t items = 0;
+  uint64_t chunks = 0;
+  const auto count = [&](const Slot& slot) {
+    if (slot.empty()) return;
+    LARDER_ASSERT(slot.count() > 0 && slot.count() <= kChunkItems);
+    items += slot.count();
+    for (const Chunk* chunk = slot.first(); chunk != nullptr; chunk = chunk->next) {
+      chunks++;
+      if (chunk != slot.first()) items += kChunkItems;
+    }
+  };
+  for (const Level& level : wheel_->levels) {
+    count(level.taken);
+    for (uint32_t ring = 0; ring < kSlots; ring++) {
+      count(level.slots[ring]);
+      LARDER_ASSERT(level.slots[ring].empty() == ((level.in_use[ring / 64] >> (ring % 64) & 1) == 0));
+    }
+  }
+  LARDER_ASSERT(items == items_ && chunks == chunk_count_);
+}
+
+}  // namespace larder

@@ -1,0 +1,133 @@
+// The index of deadlines: which keys are due, in 4 to 5 bytes a key.
+//
+// A hierarchical timing wheel whose items are nothing but the first 32 bits of a key's hash. When an item's time comes,
+// the owner looks the key up by these bits (HashTable::for_each_hash_prefix) and reads the real deadline from the entry.
+//
+//   level 0   512 slots of     2 ms   the next second
+//   level 1   512 slots of   512 ms   4 minutes            slot ──▶ chunk ──▶ chunk ──▶ chunk
+//   level 2   512 slots of   131 s    18 hours                     (30 items of 4 bytes and a pointer, 128 bytes)
+//   level 3   512 slots of   9.3 h    199 days
+//   level 4   512 slots of    99 d    139 years; later deadlines wait in its last slot and are filed again
+//
+// One level's slot is 256 of the level below, which holds 512: the period that runs and the one after it. When a period
+// begins, the slot of the period after it is cut off as a list and its items are filed anew, a few at a time, by their
+// real deadlines. They have a whole period for that, so that even 10 million items per slot cause no stall.
+//
+// An item is never taken back. A key that is deleted, or loses its deadline, or gets a later one, leaves its item where
+// it is; when the time comes the item is dropped or filed again. So a session whose deadline slides on every request costs
+// nothing here at all: the contract is only that a key has *an* item at or before its deadline, and add() is called when
+// a key gets a deadline earlier than it had (or had none). What piles up this way is known: items() minus the keys with
+// a deadline. When that is more than the keys themselves, the owner rebuilds: it starts a new index, adds all keys to
+// it in a walk, and drops the old index, which goes on firing during the walk.
+//
+// Precision: an item fires at the end of its 2 ms slot. Memory: 4.3 bytes an item, half a chunk for every slot in use,
+// 20 KB for the slots once there is an item.
+//
+// Rejected: a heap or a tree of deadlines (16 to 24 bytes a key, and every new deadline moves in it), links through
+// the entries (16 bytes a key, and a touch of the neighbours' cache lines), sampling (keys stay beyond their deadline,
+// and the time spent finding them grows as fewer are due), 8-byte items with the deadline (twice the memory; filing anew
+// looks at the key anyway, to drop what has changed).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "storage/block_allocator.h"
+
+namespace larder {
+
+class ExpiryIndex {
+ public:
+  // Items are handed out in batches, so that the owner can overlap the cache misses of looking them up.
+  static constexpr size_t kBatchItemsMax = 30;
+  struct Batch {
+    uint32_t hash_prefixes[kBatchItemsMax];
+    size_t count = 0;
+  };
+
+  // `blocks` outlives the index.
+  explicit ExpiryIndex(BlockAllocator& blocks) : blocks_(&blocks) {}
+  ExpiryIndex(ExpiryIndex&& other) noexcept { *this = std::move(other); }
+  ExpiryIndex& operator=(ExpiryIndex&& other) noexcept;
+  ~ExpiryIndex() { free_some(SIZE_MAX); }
+
+  // A key whose hash starts with `hash_prefix` is to be looked at when `deadline_ms` has passed.
+  void add(uint32_t hash_prefix, int64_t deadline_ms, int64_t now_ms);
+  // Takes items out whose time has come, or, when there are none, some that have to be filed anew. The owner looks their
+  // keys up, expires those that are due and calls add() for the others. Empty: nothing to do until time goes on.
+  // Time does not go back here: a `now_ms` before the latest one counts as that one.
+  void take(int64_t now_ms, Batch* batch);
+  // Whether items wait that are due, or such as must be filed anew soon, as of the latest take().
+  bool is_behind() const;
+  // When the next item fires or has to be filed anew, for a loop that sleeps; INT64_MAX if there is none.
+  int64_t next_due_ms() const;
+
+  // Items filed, those included that no key needs any more.
+  uint64_t items() const { return items_; }
+  // The latest time it was told.
+  int64_t now_ms() const { return now_ms_; }
+  size_t bytes_allocated() const { return chunk_count_ * sizeof(Chunk) + (wheel_ ? sizeof(Wheel) : 0); }
+
+  // Forgets items, at most `chunks_max` chunks of up to 30. Returns false when nothing is left. For an index that is not
+  // used any more: between calls only items() and this may be called.
+  bool free_some(size_t chunks_max);
+
+  void check_integrity() const;
+
+ private:
+  static constexpr uint32_t kTickBits = 1;  // a tick is 2 ms
+  static constexpr uint32_t kRatioBits = 8;
+  static constexpr uint32_t kSlots = 512;
+  static constexpr uint32_t kLevels = 5;
+  static constexpr uint32_t kChunkItems = 30;
+
+  struct Chunk {
+    Chunk* next;
+    uint32_t items[kChunkItems];
+  };
+  static_assert(sizeof(Chunk) == 128);
+
+  // A list of chunks, all full but the first. One word: the count of the first chunk's items, and its address.
+  class Slot {
+   public:
+    Chunk* first() const { return reinterpret_cast<Chunk*>(word_ & ((uint64_t{1} << 48) - 1)); }
+    uint32_t count() const { return static_cast<uint32_t>(word_ >> 48); }
+    bool empty() const { return word_ == 0; }
+    void set(Chunk* first, uint32_t count) { word_ = reinterpret_cast<uintptr_t>(first) | (uint64_t{count} << 48); }
+    void clear() { word_ = 0; }
+
+   private:
+    uint64_t word_ = 0;
+  };
+  struct Level {
+    Slot slots[kSlots];
+    uint64_t in_use[kSlots / 64] = {};  // a bit per slot with items
+    Slot taken;         // what is left of the slot that was cut off last
+    int64_t next_cut = 0;  // index (time / width) of the next slot to be cut off
+  };
+  struct Wheel {
+    Level levels[kLevels];
+  };
+
+  static constexpr uint32_t shift_of(uint32_t level) { return kTickBits + kRatioBits * level; }
+  // The slots up to here, exclusive, are to be cut off at level `level` by now.
+  int64_t cut_end(uint32_t level) const {
+    const int64_t index = now_ms_ >> shift_of(level);
+    return level == 0 ? index : index + 2;
+  }
+  void start(int64_t now_ms);
+  void free_wheel();
+  bool refill_taken(uint32_t level);
+  static int64_t next_in_use(const Level& level, int64_t begin, int64_t end);
+  void push(Slot* slot, uint32_t hash_prefix);
+  void free_first_chunk(Slot* slot);
+
+  BlockAllocator* blocks_;
+  Wheel* wheel_ = nullptr;  // null until there is an item; from blocks_, as the chunks
+  int64_t now_ms_ = 0;
+  uint64_t items_ = 0;
+  uint64_t chunk_count_ = 0;
+};
+
+}  // namespace larder

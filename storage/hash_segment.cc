@@ -1,0 +1,91 @@
+#include "storage/hash_segment.h"
+
+#include <cstdlib>
+#include <cstring>
+
+namespace larder {
+
+HashSegment* HashSegment::create(uint32_t lines, uint32_t local_depth, uint32_t known_bits) {
+  LARDER_ASSERT(lines >= kSegmentLinesMin && lines - 1 <= kSegmentBucketsMax);
+  auto* segment = static_cast<HashSegment*>(std::aligned_alloc(64, size_t{lines} * 64));
+  LARDER_ASSERT(segment != nullptr);
+  segment->live = 0;
+  segment->bucket_count = lines - 1;
+  segment->capacity = capacity_of(segment->bucket_count);
+  segment->shrink_below = segment->bucket_count == 1 ? 1 : segment->bucket_count * kSlotsPerBucket / 2;
+  segment->local_depth = static_cast<uint8_t>(local_depth);
+  segment->known_bits = static_cast<uint8_t>(known_bits);
+  for (uint32_t b = 0; b < segment->bucket_count; b++) {
+    HashBucket& bucket = segment->buckets()[b];
+    std::memset(bucket.tags, HashBucket::kFree, sizeof(bucket.tags));
+    bucket.overflow = 0;
+  }
+  return segment;
+}
+
+void HashSegment::destroy(HashSegment* segment) { std::free(segment); }
+
+uint32_t HashSegment::lines_for(uint32_t count) {
+  uint32_t lines = kSegmentLinesMin;
+  while (capacity_of(lines - 1) < count) lines = next_lines(lines);
+  return lines;
+}
+
+HashSlot* HashSegment::insert(uint64_t word, uint8_t tag) {
+  LARDER_ASSERT(live < bucket_count * kSlotsPerBucket);
+  uint32_t b = home_of(HashSlot{word});
+  for (;;) {
+    HashBucket& bucket = buckets()[b];
+    if (const SlotMask free_slots = bucket.match_free()) {
+      bucket.set(free_slots.first(), tag, word);
+      live++;
+      return &bucket.slots[free_slots.first()];
+    }
+    if (bucket.overflow != HashBucket::kOverflowSaturated) bucket.overflow++;
+    if (++b == bucket_count) b = 0;
+  }
+}
+
+void HashSegment::erase(const HashSlot* slot) {
+  const uint32_t at = static_cast<uint32_t>(
+      (reinterpret_cast<const char*>(slot) - reinterpret_cast<const char*>(buckets())) / sizeof(HashBucket));
+  LARDER_ASSERT(at < bucket_count && live > 0);
+  for (uint32_t b = home_of(*slot); b != at;) {
+    HashBucket& passed = buckets()[b];
+    LARDER_ASSERT(passed.overflow > 0);
+    if (passed.overflow != HashBucket::kOverflowSaturated) passed.overflow--;
+    if (++b == bucket_count) b = 0;
+  }
+  HashBucket& bucket = buckets()[at];
+  const auto index = static_cast<uint32_t>(slot - bucket.slots);
+  LARDER_ASSERT(index < kSlotsPerBucket && bucket.tags[index] != HashBucket::kFree);
+  bucket.tags[index] = HashBucket::kFree;
+  live--;
+}
+
+void HashSegment::take_all(const HashSegment& from) {
+  from.for_each([this](const HashSlot& slot, uint8_t tag) { insert(slot.word, tag); });
+}
+
+void HashSegment::take_half(const HashSegment& from, uint32_t bit) {
+  from.for_each([&](const HashSlot& slot, uint8_t tag) {
+    if (slot.extension() >> (kExtensionBits - 1) != bit) return;
+    const uint32_t extension = (slot.extension() << 1) & 0xffff;
+    insert(HashSlot::make(extension, slot.address()), tag);
+  });
+}
+
+void HashSegment::take_into_half(const HashSegment& from, uint32_t bit) {
+  from.for_each([&](const HashSlot& slot, uint8_t tag) {
+    const uint32_t extension = (slot.extension() >> 1) | (bit << (kExtensionBits - 1));
+    insert(HashSlot::make(extension, slot.address()), tag);
+  });
+}
+
+uint32_t HashSegment::count_half(uint32_t bit) const {
+  uint32_t count = 0;
+  for_each([&](const HashSlot& slot, uint8_t) { count += slot.extension() >> (kExtensionBits - 1) == bit; });
+  return count;
+}
+
+}  // namespace larder

@@ -1,0 +1,327 @@
+#include "storage/keyspace.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "base/number_text.h"
+#include "storage/string_value.h"
+
+namespace larder {
+namespace {
+
+// Tries at a random key before giving up on a keyspace that has expired keys only.
+constexpr int kRandomTriesMax = 100;
+
+}  // namespace
+
+Keyspace::Keyspace(Store& store, int index)
+    : store_(store),
+      index_(index),
+      table_(EntryPolicy{store.hash_seed_}, store.table_account_),
+      expiry_(store.index_blocks_) {}
+
+Keyspace::~Keyspace() { (void)flush(); }
+
+// ---- Look-up
+
+EntrySlot* Keyspace::find_slot(const HashedKey& key, int64_t now_ms, Touch touch) {
+  EntrySlot* slot = table_.find(key.hash, key.bytes);
+  if (slot == nullptr) return nullptr;
+  Entry* entry = slot->item();
+  if (entry->is_expired(now_ms)) [[unlikely]] {
+    if (store_.expiry_mode_ == ExpiryMode::kRemove) remove_expired(key.hash, slot);
+    return nullptr;
+  }
+  if (touch == Touch::kYes) {
+    // Mostly the same second as before: then the line stays clean.
+    const uint32_t before = entry->access_state();
+    const uint32_t after = store_.access_.touched(before);
+    if (after != before) entry->set_access_state(after);
+  }
+  return slot;
+}
+
+const Entry* Keyspace::find(const HashedKey& key, int64_t now_ms, Touch touch) {
+  const EntrySlot* slot = find_slot(key, now_ms, touch);
+  return slot == nullptr ? nullptr : slot->item();
+}
+
+// ---- Removal
+
+void Keyspace::remove_expired(uint64_t hash, EntrySlot* slot) {
+  if (store_.observer_ != nullptr) store_.observer_->expired(*this, slot->item()->key());
+  erase_slot(hash, slot);
+}
+
+void Keyspace::erase_slot(uint64_t hash, EntrySlot* slot) {
+  store_.release_value(*slot->item());
+  detach_slot(hash, slot);
+}
+
+void Keyspace::detach_slot(uint64_t hash, EntrySlot* slot) {
+  Entry* entry = slot->item();
+  note_deadline(hash, entry->deadline_ms(), kNoDeadline, 0);
+  table_.erase(hash, slot);
+  store_.free_block(entry);
+}
+
+bool Keyspace::erase(const HashedKey& key, int64_t now_ms) {
+  EntrySlot* slot = find_slot(key, now_ms, Touch::kNo);
+  if (slot == nullptr) return false;
+  erase_slot(key.hash, slot);
+  return true;
+}
+
+bool Keyspace::evict(const HashedKey& key) {
+  EntrySlot* slot = table_.find(key.hash, key.bytes);
+  if (slot == nullptr) return false;
+  if (store_.observer_ != nullptr) store_.observer_->evicted(*this, slot->item()->key());
+  erase_slot(key.hash, slot);
+  return true;
+}
+
+// ---- Entries and their blocks
+
+EntrySlot* Keyspace::insert_entry(uint64_t hash, Entry* entry, int64_t now_ms) {
+  EntrySlot* slot = table_.insert_new(hash, entry);
+  note_deadline(hash, kNoDeadline, entry->deadline_ms(), now_ms);
+  return slot;
+}
+
+Entry* Keyspace::new_entry_like(const Entry& old, const EntryShape& shape, Bytes key) {
+  Entry* entry = Entry::format(store_.blocks_.allocate(shape.content_bytes()), shape, key);
+  entry->copy_state_from(old);
+  return entry;
+}
+
+Entry* Keyspace::reshape(EntrySlot* slot, const EntryShape& shape) {
+  Entry* old = slot->item();
+  LARDER_ASSERT(shape.key_bytes == old->key_bytes());
+  if (old->has_layout_of(shape) && block_bytes(shape.content_bytes()) == block_bytes(old->content_bytes())) {
+    old->set_type_and_encoding(shape.type, shape.encoding);
+    old->set_value_bytes(shape.value_bytes);
+    return old;
+  }
+  Entry* entry = new_entry_like(*old, shape, old->key());
+  if (shape.has_deadline && old->has_deadline()) entry->set_deadline_ms(old->deadline_ms());
+  std::memcpy(entry->mutable_value(), old->value().data(), std::min(shape.value_bytes, old->value_bytes()));
+  slot->replace(entry);
+  store_.free_block(old);
+  return entry;
+}
+
+void Keyspace::note_deadline(uint64_t hash, int64_t old_deadline_ms, int64_t new_deadline_ms, int64_t now_ms) {
+  if (old_deadline_ms == new_deadline_ms) return;
+  if (old_deadline_ms != kNoDeadline) {
+    volatile_count_--;
+    deadline_sum_ms_ -= old_deadline_ms;
+  }
+  if (new_deadline_ms == kNoDeadline) return;
+  volatile_count_++;
+  deadline_sum_ms_ += new_deadline_ms;
+  // A key whose deadline moves away has an item already, one that comes early and is filed anew then.
+  if (new_deadline_ms < old_deadline_ms) expiry_.add(static_cast<uint32_t>(hash >> 32), new_deadline_ms, now_ms);
+}
+
+size_t Keyspace::entry_memory_bytes(const Entry& entry) const {
+  size_t bytes = block_bytes(entry.content_bytes());
+  if (entry.encoding() == Encoding::kBlob) bytes += entry.blob()->memory_bytes();
+  return bytes + table_.bytes_allocated() / std::max<size_t>(table_.size(), 1);
+}
+
+// ---- Strings
+
+Keyspace::StringPlan Keyspace::plan_integer(int64_t number) {
+  return {Encoding::kInteger, integer_width(number), number};
+}
+
+Keyspace::StringPlan Keyspace::plan_string(Bytes value, StringForm form) {
+  if (form == StringForm::kAny && value.size() - 1 < kInt64TextBytesMax && (is_digit(value[0]) || value[0] == '-')) {
+    if (const auto number = parse_int64(value)) return plan_integer(*number);
+  }
+  if (value.size() > kEmbedBytesMax) return {Encoding::kBlob, sizeof(Blob*), 0};
+  return {form == StringForm::kEdited ? Encoding::kEmbeddedEdited : Encoding::kEmbedded, value.size(), 0};
+}
+
+// Fills the value bytes of an entry that has the plan's shape. `value` may lie in the same block.
+void Keyspace::write_string(Entry* entry, const StringPlan& plan, Bytes value) {
+  switch (plan.encoding) {
+    case Encoding::kInteger: return entry->set_integer(plan.number);
+    case Encoding::kBlob: return entry->set_pointer(store_.blobs_.create_from(value));
+    default: std::memmove(entry->mutable_value(), value.data(), value.size());
+  }
+}
+
+Assigned Keyspace::assign_string(const HashedKey& key, Bytes value, DeadlineRule deadline, int64_t now_ms,
+                                 StringForm form) {
+  const StringPlan plan = plan_string(value, form);
+  EntrySlot* slot = find_slot(key, now_ms, Touch::kYes);
+  if (slot == nullptr) {
+    create_string(key, plan, value, deadline.applied_to(kNoDeadline), now_ms);
+    return Assigned::kCreated;
+  }
+  overwrite_string(key.hash, slot, plan, value, deadline.applied_to(slot->item()->deadline_ms()), now_ms);
+  return Assigned::kReplaced;
+}
+
+EntrySlot* Keyspace::create_string(const HashedKey& key, const StringPlan& plan, Bytes value, int64_t deadline_ms,
+                                   int64_t now_ms) {
+  // A hidden expired entry is in the way; whoever writes knows that it is gone.
+  if (store_.expiry_mode_ == ExpiryMode::kHide) {
+    if (EntrySlot* hidden = table_.find(key.hash, key.bytes)) erase_slot(key.hash, hidden);
+  }
+  const EntryShape shape{ValueType::kString, plan.encoding, deadline_ms != kNoDeadline, key.bytes.size(),
+                         plan.value_bytes};
+  Entry* entry = Entry::format(store_.blocks_.allocate(shape.content_bytes()), shape, key.bytes);
+  entry->set_access_state(store_.access_.fresh());
+  if (shape.has_deadline) entry->set_deadline_ms(deadline_ms);
+  write_string(entry, plan, value);
+  return insert_entry(key.hash, entry, now_ms);
+}
+
+void Keyspace::overwrite_string(uint64_t hash, EntrySlot* slot, const StringPlan& plan, Bytes value,
+                                int64_t deadline_ms, int64_t now_ms) {
+  Entry* old = slot->item();
+  const int64_t old_deadline_ms = old->deadline_ms();
+  const EntryShape shape{ValueType::kString, plan.encoding, deadline_ms != kNoDeadline, old->key_bytes(),
+                         plan.value_bytes};
+  const bool in_place = old->has_layout_of(shape) &&
+                        block_bytes(shape.content_bytes()) == block_bytes(old->content_bytes());
+  const bool owns_more = old->encoding() >= Encoding::kBlob;
+  if (in_place && !owns_more) [[likely]] {
+    old->set_type_and_encoding(shape.type, shape.encoding);
+    old->set_value_bytes(shape.value_bytes);
+    write_string(old, plan, value);
+    if (shape.has_deadline) old->set_deadline_ms(deadline_ms);
+  } else {
+    // The new value is complete before the old one goes: `value` may be a view of it.
+    Entry* entry = new_entry_like(*old, shape, old->key());
+    if (shape.has_deadline) entry->set_deadline_ms(deadline_ms);
+    write_string(entry, plan, value);
+    slot->replace(entry);
+    store_.release_value(*old);
+    store_.free_block(old);
+  }
+  note_deadline(hash, old_deadline_ms, deadline_ms, now_ms);
+}
+
+// ---- Deadlines
+
+bool Keyspace::set_deadline(const HashedKey& key, int64_t deadline_ms, int64_t now_ms) {
+  if (deadline_ms == kNoDeadline) {
+    clear_deadline(key, now_ms);
+    return contains(key, now_ms);
+  }
+  EntrySlot* slot = find_slot(key, now_ms, Touch::kNo);
+  if (slot == nullptr) return false;
+  const int64_t old_deadline_ms = slot->item()->deadline_ms();
+  EntryShape shape = slot->item()->shape();
+  shape.has_deadline = true;
+  reshape(slot, shape)->set_deadline_ms(deadline_ms);
+  note_deadline(key.hash, old_deadline_ms, deadline_ms, now_ms);
+  return true;
+}
+
+bool Keyspace::clear_deadline(const HashedKey& key, int64_t now_ms) {
+  EntrySlot* slot = find_slot(key, now_ms, Touch::kNo);
+  if (slot == nullptr || !slot->item()->has_deadline()) return false;
+  note_deadline(key.hash, slot->item()->deadline_ms(), kNoDeadline, now_ms);
+  EntryShape shape = slot->item()->shape();
+  shape.has_deadline = false;
+  reshape(slot, shape);
+  return true;
+}
+
+int64_t Keyspace::average_ttl_ms(int64_t now_ms) const {
+  if (volatile_count_ == 0) return 0;
+  const auto mean_ms = static_cast<int64_t>(deadline_sum_ms_ / static_cast<DeadlineSum>(volatile_count_));
+  return std::max<int64_t>(mean_ms - now_ms, 0);
+}
+
+// ---- Moving and copying
+
+bool Keyspace::move_entry(const HashedKey& from, Keyspace& to_keyspace, const HashedKey& to, int64_t now_ms) {
+  EntrySlot* slot = find_slot(from, now_ms, Touch::kNo);
+  if (slot == nullptr) return false;
+  if (this == &to_keyspace && from.bytes == to.bytes) return true;
+  const Entry& old = *slot->item();
+  EntryShape shape = old.shape();
+  shape.key_bytes = to.bytes.size();
+  Entry* moved = new_entry_like(old, shape, to.bytes);
+  if (shape.has_deadline) moved->set_deadline_ms(old.deadline_ms());
+  std::memcpy(moved->mutable_value(), old.value().data(), shape.value_bytes);
+  detach_slot(from.hash, slot);
+  if (EntrySlot* replaced = to_keyspace.table_.find(to.hash, to.bytes)) to_keyspace.erase_slot(to.hash, replaced);
+  to_keyspace.insert_entry(to.hash, moved, now_ms);
+  return true;
+}
+
+bool Keyspace::copy_entry(const HashedKey& from, Keyspace& to_keyspace, const HashedKey& to, int64_t now_ms) {
+  EntrySlot* slot = find_slot(from, now_ms, Touch::kNo);
+  if (slot == nullptr) return false;
+  if (this == &to_keyspace && from.bytes == to.bytes) return true;
+  const Entry& original = *slot->item();
+  EntryShape shape = original.shape();
+  shape.key_bytes = to.bytes.size();
+  Entry* copy = new_entry_like(original, shape, to.bytes);
+  copy->set_access_state(store_.access_.fresh());
+  if (shape.has_deadline) copy->set_deadline_ms(original.deadline_ms());
+  std::memcpy(copy->mutable_value(), original.value().data(), shape.value_bytes);
+  LARDER_ASSERT(copy->encoding() != Encoding::kStructure);
+  if (copy->encoding() == Encoding::kBlob) copy->blob()->retain();  // until one of the two is written to
+  if (EntrySlot* replaced = to_keyspace.table_.find(to.hash, to.bytes)) to_keyspace.erase_slot(to.hash, replaced);
+  to_keyspace.insert_entry(to.hash, copy, now_ms);
+  return true;
+}
+
+// ---- Walking
+
+const Entry* Keyspace::random_entry(Random& random, int64_t now_ms) {
+  for (int tries = 0; tries < kRandomTriesMax; tries++) {
+    EntrySlot* slot = table_.random_slot(random);
+    if (slot == nullptr) return nullptr;
+    const Entry* entry = slot->item();
+    if (!entry->is_expired(now_ms)) return entry;
+    if (store_.expiry_mode_ == ExpiryMode::kRemove) remove_expired(table_.policy().hash(*entry), slot);
+  }
+  return nullptr;
+}
+
+// ---- Whole keyspaces
+
+FlushedKeyspace Keyspace::flush() {
+  FlushedKeyspace flushed(store_, std::move(table_), std::move(expiry_), std::move(old_expiry_));
+  volatile_count_ = 0;
+  deadline_sum_ms_ = 0;
+  rebuild_position_ = 0;
+  rebuild_walked_ = false;
+  return flushed;
+}
+
+void Keyspace::swap_contents(Keyspace& other) {
+  std::swap(table_, other.table_);
+  std::swap(expiry_, other.expiry_);
+  std::swap(old_expiry_, other.old_expiry_);
+  std::swap(rebuild_position_, other.rebuild_position_);
+  std::swap(rebuild_walked_, other.rebuild_walked_);
+  std::swap(volatile_count_, other.volatile_count_);
+  std::swap(deadline_sum_ms_, other.deadline_sum_ms_);
+}
+
+void Keyspace::check_integrity() const {
+  table_.check_integrity();
+  expiry_.check_integrity();
+  if (old_expiry_) old_expiry_->check_integrity();
+  size_t volatile_count = 0;
+  DeadlineSum deadline_sum_ms = 0;
+  for_each([&](const Entry& entry) {
+    if (!entry.has_deadline()) return;
+    volatile_count++;
+    deadline_sum_ms += entry.deadline_ms();
+  });
+  LARDER_ASSERT(volatile_count == volatile_count_ && deadline_sum_ms == deadline_sum_ms_);
+  if (!old_expiry_) LARDER_ASSERT(expiry_.items() >= volatile_count_);
+}
+
+}  // namespace larder

@@ -1,0 +1,105 @@
+// The side of the keyspace that removes keys on time: what it does with the items of its expiry index.
+
+#include <algorithm>
+#include <utility>
+
+#include "storage/keyspace.h"
+
+namespace larder {
+namespace {
+
+// Items that no key needs any more may be as many as the keys that have one, and this many more.
+constexpr uint64_t kStaleItemsMin = 16384;
+// A wall clock that jumps back by more than this would leave the index waiting for the time it has seen.
+constexpr int64_t kClockBackMsMax = 1000;
+
+}  // namespace
+
+Keyspace::ExpiryProgress Keyspace::advance_expiry(int64_t now_ms, size_t steps_max) {
+  ExpiryProgress progress;
+  if (store_.expiry_mode_ == ExpiryMode::kHide) return progress;
+  if (!old_expiry_ && expiry_.items() > 0) {
+    const bool clock_went_back = expiry_.now_ms() > now_ms + kClockBackMsMax;
+    if (clock_went_back || expiry_.items() > 2 * volatile_count_ + kStaleItemsMin) begin_expiry_rebuild();
+  }
+  ExpiryIndex::Batch batch;
+  while (progress.steps < steps_max) {
+    batch.count = 0;
+    if (old_expiry_ && !rebuild_walked_) old_expiry_->take(now_ms, &batch);
+    if (batch.count == 0) expiry_.take(now_ms, &batch);
+    if (batch.count == 0) break;
+    progress.expired += settle_expiry(batch, now_ms);
+    progress.steps += batch.count;
+  }
+  if (old_expiry_ && progress.steps < steps_max) {
+    progress.steps += continue_expiry_rebuild(now_ms, steps_max - progress.steps);
+  }
+  progress.more_due = expiry_.is_behind() || (old_expiry_ && !rebuild_walked_ && old_expiry_->is_behind());
+  return progress;
+}
+
+int64_t Keyspace::next_expiry_ms() const {
+  if (old_expiry_) return 0;
+  return expiry_.next_due_ms();
+}
+
+// Three passes over the batch, so that the misses of one pass overlap: buckets, entries, and the work.
+size_t Keyspace::settle_expiry(const ExpiryIndex::Batch& batch, int64_t now_ms) {
+  for (size_t i = 0; i < batch.count; i++) {
+    table_.prefetch_bucket(static_cast<uint64_t>(batch.hash_prefixes[i]) << 32);
+  }
+  for (size_t i = 0; i < batch.count; i++) {
+    table_.for_each_hash_prefix(batch.hash_prefixes[i],
+                                [](const EntrySlot& slot) { EntryPolicy::prefetch(slot.item()); });
+  }
+  size_t expired = 0;
+  for (size_t i = 0; i < batch.count; i++) expired += settle_expiry_item(batch.hash_prefixes[i], now_ms);
+  return expired;
+}
+
+// Removes the keys of this prefix that are due, and gives those that are not a new item. An item whose keys are gone is
+// simply dropped. Returns the number of keys removed.
+size_t Keyspace::settle_expiry_item(uint32_t hash_prefix, int64_t now_ms) {
+  size_t expired = 0;
+  for (;;) {
+    EntrySlot* due = nullptr;
+    table_.for_each_hash_prefix(hash_prefix, [&](EntrySlot& slot) {
+      const Entry& entry = *slot.item();
+      if (entry.is_expired(now_ms)) {
+        due = &slot;
+      } else if (entry.has_deadline() && expired == 0 && (table_.policy().hash(entry) >> 32) == hash_prefix) {
+        expiry_.add(hash_prefix, entry.deadline_ms(), now_ms);
+      }
+    });
+    if (due == nullptr) return expired;
+    remove_expired(table_.policy().hash(*due->item()), due);
+    expired++;
+  }
+}
+
+void Keyspace::begin_expiry_rebuild() {
+  old_expiry_ = std::make_unique<ExpiryIndex>(std::move(expiry_));
+  rebuild_position_ = 0;
+  rebuild_walked_ = false;
+}
+
+// Adds the keys of a few buckets to the new index, or, once that is done, frees some of the old one. Returns the steps.
+size_t Keyspace::continue_expiry_rebuild(int64_t now_ms, size_t steps_max) {
+  size_t steps = 0;
+  while (!rebuild_walked_ && steps < steps_max) {
+    rebuild_position_ = table_.scan(rebuild_position_, [&](const Entry& entry) {
+      steps++;
+      if (!entry.has_deadline()) return;
+      expiry_.add(static_cast<uint32_t>(table_.policy().hash(entry) >> 32), entry.deadline_ms(), now_ms);
+    });
+    steps++;
+    rebuild_walked_ = rebuild_position_ == 0;
+  }
+  if (rebuild_walked_ && steps < steps_max) {
+    if (!old_expiry_->free_some(steps_max - steps)) old_expiry_.reset();
+    steps = steps_max;
+  }
+  return steps;
+}
+
+}  // namespace larder

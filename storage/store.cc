@@ -1,0 +1,59 @@
+#include <utility>
+
+#include "storage/keyspace.h"
+
+namespace larder {
+
+Store::Store(const StoreOptions& options)
+    : hash_seed_(options.hash_seed),
+      observer_(options.observer),
+      access_(options.random_seed),
+      blobs_(options.disposal != nullptr ? *options.disposal : immediate_disposal_) {
+  LARDER_ASSERT(options.database_count > 0);
+  for (int i = 0; i < options.database_count; i++) databases_.push_back(std::make_unique<Keyspace>(*this, i));
+}
+
+Store::~Store() = default;
+
+void Store::swap_databases(int a, int b) {
+  if (a != b) database(a).swap_contents(database(b));
+}
+
+void Store::release_value(const Entry& entry) {
+  switch (entry.encoding()) {
+    case Encoding::kInteger:
+    case Encoding::kEmbedded:
+    case Encoding::kEmbeddedEdited:
+    case Encoding::kPacked: return;
+    case Encoding::kBlob: return blobs_.release(entry.blob());
+    case Encoding::kStructure: LARDER_UNREACHABLE();  // no type keeps one yet
+  }
+}
+
+FlushedKeyspace::FlushedKeyspace(Store& store, EntryTable table, ExpiryIndex expiry,
+                                 std::unique_ptr<ExpiryIndex> old_expiry)
+    : store_(&store), table_(std::move(table)), expiry_(std::move(expiry)), old_expiry_(std::move(old_expiry)) {}
+
+FlushedKeyspace::~FlushedKeyspace() {
+  while (free_some(SIZE_MAX)) {
+  }
+}
+
+bool FlushedKeyspace::free_some(size_t entries_max) {
+  size_t freed = 0;
+  while (freed < entries_max && !table_.empty()) {
+    position_ = table_.drain(position_, [&](Entry* entry) {
+      store_->release_value(*entry);
+      store_->free_block(entry);
+      freed++;
+    });
+    if (position_ == 0) LARDER_ASSERT(table_.empty());
+  }
+  if (!table_.empty()) return true;
+  // A chunk has 30 items and costs about as much as one entry.
+  const size_t chunks_max = entries_max - std::min(freed, entries_max);
+  if (old_expiry_ && old_expiry_->free_some(chunks_max)) return true;
+  return expiry_.free_some(chunks_max);
+}
+
+}  // namespace larder
