@@ -49,6 +49,8 @@ std::string invalid_expire_error(Bytes full_command_name) {
   return quoted_name("ERR invalid expire time in '", full_command_name, "' command");
 }
 
+std::string unsupported_option_error(Bytes option) { return "ERR Unsupported option " + std::string(option); }
+
 std::string no_command_permission_error(Bytes user, Bytes full_command_name) {
   std::string text = quoted_name("NOPERM User ", user, " has no permissions to run the '");
   text.append(full_command_name);

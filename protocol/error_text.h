@@ -50,6 +50,14 @@ inline constexpr ErrorText kCountNegative{"ERR COUNT can't be negative"};
 inline constexpr ErrorText kLimitNegative{"ERR LIMIT can't be negative"};
 inline constexpr ErrorText kInvalidDbIndex{"ERR invalid DB index"};
 inline constexpr ErrorText kDbIndexOutOfRange{"ERR DB index is out of range"};
+inline constexpr ErrorText kInvalidFirstDbIndex{"ERR invalid first DB index"};
+inline constexpr ErrorText kInvalidSecondDbIndex{"ERR invalid second DB index"};
+inline constexpr ErrorText kNotInt32{"ERR value is out of range, value must between -2147483648 and 2147483647"};
+inline constexpr ErrorText kExpireNxConflict{"ERR NX and XX, GT or LT options at the same time are not compatible"};
+inline constexpr ErrorText kExpireGtLtConflict{"ERR GT and LT options at the same time are not compatible"};
+inline constexpr ErrorText kInvalidNumKeys{"ERR invalid numkeys value"};
+inline constexpr ErrorText kWrongPairCount{"ERR wrong number of key-value pairs"};
+inline constexpr ErrorText kInvalidDigest{"ERR digest must be exactly 16 hexadecimal characters"};
 
 // Keys and values
 inline constexpr ErrorText kWrongType{"WRONGTYPE Operation against a key holding the wrong kind of value"};
@@ -73,6 +81,14 @@ inline constexpr ErrorText kBadDataFormat{"ERR Bad data format"};
 inline constexpr ErrorText kNoGroup{"NOGROUP No such key or consumer group"};
 inline constexpr ErrorText kInvalidStreamId{"ERR Invalid stream ID specified as stream command argument"};
 inline constexpr ErrorText kLcsWrongType{"ERR The specified keys must contain string values"};
+inline constexpr ErrorText kLcsIndexesAndLength{"ERR If you want both the length and indexes, please just use IDX."};
+inline constexpr ErrorText kLcsTooLarge{"ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"};
+inline constexpr ErrorText kFrequencyNotTracked{
+    "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between "
+    "policies at runtime LRU and LFU data will take some time to adjust."};
+inline constexpr ErrorText kIdleTimeNotTracked{
+    "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at "
+    "runtime LRU and LFU data will take some time to adjust."};
 
 // Connection and permission
 inline constexpr ErrorText kNoAuth{"NOAUTH Authentication required."};
@@ -145,6 +161,8 @@ std::string unknown_command_error(Bytes name, const Bytes* args, size_t arg_coun
 std::string unknown_subcommand_error(Bytes container, Bytes subcommand);
 // "ERR invalid expire time in 'set' command"
 std::string invalid_expire_error(Bytes full_command_name);
+// "ERR Unsupported option foo", EXPIRE's answer to an unknown word
+std::string unsupported_option_error(Bytes option);
 // "NOPERM User alice has no permissions to run the 'get' command"
 std::string no_command_permission_error(Bytes user, Bytes full_command_name);
 // "NOPERM No permissions to access a key" and its relative for channels

@@ -7,12 +7,15 @@
 
 namespace larder {
 
+extern const CommandFamily kGenericFamily;
+extern const CommandFamily kStringFamily;
 extern const CommandFamily kConnectionFamily;
 extern const CommandFamily kClientFamily;
 extern const CommandFamily kClusterFamily;
 extern const CommandFamily kTransactionFamily;
 extern const CommandFamily kCommandFamily;
 extern const CommandFamily kServerFamily;
+extern const CommandFamily kDatabaseFamily;
 extern const CommandFamily kMemoryFamily;
 extern const CommandFamily kSlowlogFamily;
 extern const CommandFamily kLatencyFamily;

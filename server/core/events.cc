@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::array<EventFacts, static_cast<size_t>(Event::kCount)> kFacts = {{
     {"set", kNotifyString},
+    {"set", kNotifyString, Event::kExpire},
     {"append", kNotifyString},
     {"incrby", kNotifyString},
     {"incrbyfloat", kNotifyString},

@@ -33,6 +33,7 @@ inline constexpr uint32_t kNotifyAll = kNotifyGeneric | kNotifyString | kNotifyL
 
 enum class Event : uint8_t {
   kSet,
+  kSetVolatile,  // SET with a time to live
   kAppend,
   kIncrBy,
   kIncrByFloat,
@@ -57,6 +58,8 @@ enum class Event : uint8_t {
 struct EventFacts {
   Bytes name;
   NotifyClass notify_class;
+  // What is told to listeners after it, for the same change; kCount: nothing.
+  Event then = Event::kCount;
 };
 
 const EventFacts& facts_of(Event event);
