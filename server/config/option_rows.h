@@ -54,7 +54,7 @@ struct SpecialOption {
 
 struct OptionRow {
   Bytes name;
-  Bytes alias;  // an older name, or empty
+  Bytes alias = {};  // an older name, or empty
   OptionType type = OptionType::kString;
   uint16_t flags = 0;
   int64_t min = 0;

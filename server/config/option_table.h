@@ -38,7 +38,7 @@ class OptionTable {
   explicit OptionTable(Settings& settings);
 
   struct Named {
-    Bytes name;        // lives as long as the process
+    Bytes name;        // the option's own, or the pattern itself where that is a name (in the letters of who asked)
     std::string text;  // canonical
   };
   // Every option whose name (or older name) matches one of the patterns, each once, sorted by name. Hidden options
@@ -71,6 +71,8 @@ class OptionTable {
     std::vector<const OptionRow*> rows;
     std::function<Status()> apply;
   };
+  // Tells the subscribers of those rows that differ from `before`; when one refuses, everything is as before.
+  Status apply_or_take_back(const Settings& before, std::span<const OptionRow* const> rows, const OptionRow** failed);
   // Runs the subscribers of the changed rows. On failure names the row that the failing one hangs on.
   Status apply_changes(std::span<const OptionRow* const> changed, const OptionRow** failed);
   Status resolve(std::span<const Assignment> assignments, ProtectedConfigs protected_configs,
