@@ -1,0 +1,50 @@
+#pragma once
+
+// The flags of the command line tool: those of redis-cli, with the same meaning.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "clients/cpp/endpoint.h"
+
+namespace larder::cli {
+
+enum class OutputFormat : uint8_t {
+  kAuto,      // kStandard at a terminal, kRaw otherwise
+  kStandard,  // (integer) 1, 1) "a"
+  kRaw,       // the bytes
+  kCsv,
+  kJson,        // escapes control bytes; other bytes as they are
+  kQuotedJson,  // escapes everything that is not printable ASCII
+};
+
+enum class CliMode : uint8_t { kCommand, kInteractive, kPipe, kScan, kStat, kLatency, kHelp, kVersion };
+
+struct CliOptions {
+  client::Endpoint endpoint;
+  OutputFormat format = OutputFormat::kAuto;
+  CliMode mode = CliMode::kInteractive;
+  std::vector<std::string> command;
+  int64_t repeat = 1;             // -r; -1: for ever
+  double interval_s = 0;          // -i
+  bool read_last_argument = false;  // -x
+  std::string argument_tag;       // -X: the argument that is replaced by standard input
+  std::string delimiter = "\n";   // -d: between replies in raw format
+  bool exit_on_error = false;     // -e: an error reply makes the exit code 1
+  bool quiet_auth_warning = false;  // --no-auth-warning
+  bool ask_password = false;
+  bool show_pushes = true;
+  std::string scan_pattern = "*";
+  std::string scan_type;
+  int64_t scan_count = 0;         // 0: the server's default
+  int64_t pipe_timeout_s = 30;    // 0: for ever
+};
+
+// Reads the arguments (without the program's name) and the environment variable REDISCLI_AUTH given as `env_password`.
+Result<CliOptions> parse_cli_options(const std::vector<std::string>& arguments, const std::string& env_password);
+
+std::string cli_help_text();
+
+}  // namespace larder::cli

@@ -1,0 +1,68 @@
+// larder-cli: arguments become a session and a mode.
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "base/version.h"
+#include "clients/cli/cli_options.h"
+#include "clients/cli/interactive.h"
+#include "clients/cli/modes.h"
+#include "clients/cli/session.h"
+
+namespace larder::cli {
+namespace {
+
+std::string read_standard_input() {
+  std::string all;
+  char chunk[16 * 1024];
+  while (const size_t count = std::fread(chunk, 1, sizeof(chunk), stdin)) all.append(chunk, count);
+  return all;
+}
+
+int run(const std::vector<std::string>& arguments) {
+  const char* env_password = std::getenv("REDISCLI_AUTH");
+  Result<CliOptions> options = parse_cli_options(arguments, env_password != nullptr ? env_password : "");
+  if (!options) {
+    std::fprintf(stderr, "%s\nlarder-cli --help lists the options\n", options.error().message.c_str());
+    return 1;
+  }
+  if (options->mode == CliMode::kHelp || options->mode == CliMode::kVersion) {
+    std::fputs(options->mode == CliMode::kHelp ? cli_help_text().c_str() : "larder-cli " LARDER_VERSION "\n", stdout);
+    return 0;
+  }
+  if (options->format == OutputFormat::kAuto) {
+    options->format = isatty(STDOUT_FILENO) == 1 ? OutputFormat::kStandard : OutputFormat::kRaw;
+  }
+  if (options->ask_password) {
+    const char* typed = getpass("Please input password: ");
+    options->endpoint.password = typed != nullptr ? typed : "";
+  } else if (!options->endpoint.password.empty() && !options->quiet_auth_warning) {
+    std::fputs("Warning: Using a password with '-a' or '-u' option on the command line interface may not be safe.\n",
+               stderr);
+  }
+  const bool wants_input = options->read_last_argument || !options->argument_tag.empty();
+  Session session(*options);
+  switch (options->mode) {
+    case CliMode::kPipe:
+      return run_pipe(session);
+    case CliMode::kScan:
+      return run_scan(session);
+    case CliMode::kStat:
+      return run_stat(session);
+    case CliMode::kLatency:
+      return run_latency(session);
+    case CliMode::kCommand:
+      return run_command(session, wants_input ? read_standard_input() : "");
+    default:
+      return run_interactive(session);
+  }
+}
+
+}  // namespace
+}  // namespace larder::cli
+
+int main(int argc, char** argv) { return larder::cli::run(std::vector<std::string>(argv + 1, argv + argc)); }
