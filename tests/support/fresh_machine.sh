@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The fresh-machine trial: does a clone build, start and pass its tests where nothing but a shell and apt is installed?
 #
-#   fresh_machine.sh [--suite NAME] [--root FOLDER] [--keep] [--only build|run|test] [-- argument for ./dev test...]
+#   fresh_machine.sh [--suite NAME] [--root FOLDER] [--keep] [--only build|run|test|deps] [-- argument for ./dev test...]
 #
 # Makes a root of the named suite (bookworm unless said otherwise) with debootstrap, puts a fresh `git clone` of this
 # tree's HEAD in it, and runs `./dev build`, `./dev run` (until the server answers PING) and `./dev test` in a chroot.
@@ -98,6 +98,11 @@ try_run() {
       fi
     done
     echo "no answer within two minutes"; kill $server; exit 1'
+}
+
+# Everything any command of dev needs: not part of the trial, but it prepares a kept root.
+try_deps() {
+  inside 'cd /larder && ./dev deps'
 }
 
 try_test() {
