@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <optional>
 #include <optional>
-#include <string>
 
 #include "base/bytes.h"
 

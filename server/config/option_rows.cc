@@ -183,6 +183,12 @@ Status check_no_tls(Bytes value) {
   return {ErrorCode::kUnsupported, "TLS is not available in this version of Larder"};
 }
 
+// Nor may the rules of a file be left out in silence.
+Status check_no_acl_file(Bytes value) {
+  if (value.empty()) return {};
+  return {ErrorCode::kUnsupported, "ACL files are not available in this version of Larder: use requirepass"};
+}
+
 constexpr OptionRow kept_tls_port() {
   OptionRow row = kept_number("tls-port", "0", 0, kPort);
   row.check = check_no_tls;
@@ -244,7 +250,7 @@ constexpr OptionRow kRows[] = {
 
     // Security
     text("requirepass", &Settings::requirepass, kSensitive),
-    kept_text("aclfile", {}, kImmutable),
+    kept_text("aclfile", {}, kImmutable, {}, check_no_acl_file),
     kept_number("acllog-max-len", "128", 0, kLong),
     kept_word("acl-pubsub-default", "resetchannels", kChannelWords),
     use<&Settings::enable_debug_command>("enable-debug-command"),
@@ -276,7 +282,7 @@ constexpr OptionRow kRows[] = {
     // Clients
     memory("client-query-buffer-limit", &Settings::query_buffer_limit_bytes, kMegabyte, kLong),
     memory("proto-max-bulk-len", &Settings::bulk_bytes_max, kMegabyte, kLong),
-    special("client-output-buffer-limit", kOutputLimitOption, kMultiArgument | kRepeatable),
+    special("client-output-buffer-limit", kOutputLimitOption, kMultiArgument),
     {.name = "maxmemory-clients",
      .type = OptionType::kMemoryOrPercent,
      .min = -100,
@@ -326,7 +332,7 @@ constexpr OptionRow kRows[] = {
     kept_number("stream-node-max-entries", "100", 0, kLong),
 
     // Snapshots
-    special("save", kSaveOption, kMultiArgument | kRepeatable),
+    special("save", kSaveOption, kMultiArgument),
     text("dbfilename", &Settings::db_filename, kProtectedConfig, check_file_name),
     kept_flag("stop-writes-on-bgsave-error", "yes"),
     kept_flag("rdbcompression", "yes"),
@@ -339,7 +345,7 @@ constexpr OptionRow kRows[] = {
     kept_memory("loading-process-events-interval-bytes", "2097152", 1024, INT_MAX, kHidden),
 
     // Append-only log
-    kept_flag("appendonly", "no"),
+    kept_flag("appendonly", "no", kWarnWithoutEffect),
     kept_text("appendfilename", "appendonly.aof", kImmutable, {}, check_append_file_name),
     kept_text("appenddirname", "appendonlydir", kImmutable, {}, check_append_directory),
     kept_word("appendfsync", "everysec", kFsyncWords),
@@ -353,7 +359,7 @@ constexpr OptionRow kRows[] = {
     kept_flag("aof-disable-auto-gc", "no", kHidden),
 
     // Replication
-    special("replicaof", kReplicaofOption, kImmutable | kMultiArgument | kAcceptedOnly, "slaveof"),
+    special("replicaof", kReplicaofOption, kImmutable | kMultiArgument | kAcceptedOnly | kWarnWithoutEffect, "slaveof"),
     kept_text("masteruser", {}, kSensitive),
     kept_text("masterauth", {}, kSensitive),
     kept_flag("replica-serve-stale-data", "yes", 0, "slave-serve-stale-data"),
@@ -365,7 +371,7 @@ constexpr OptionRow kRows[] = {
     kept_flag("replica-announced", "yes"),
     kept_text("replica-announce-ip", {}, 0, "slave-announce-ip"),
     kept_number("replica-announce-port", "0", 0, kPort, 0, "slave-announce-port"),
-    kept_number("min-replicas-to-write", "0", 0, INT_MAX, 0, "min-slaves-to-write"),
+    kept_number("min-replicas-to-write", "0", 0, INT_MAX, kWarnWithoutEffect, "min-slaves-to-write"),
     kept_number("min-replicas-max-lag", "10", 0, INT_MAX, 0, "min-slaves-max-lag"),
     kept_memory("repl-backlog-size", "1048576", 1, kLong),
     kept_number("repl-backlog-ttl", "3600", 0, kLong),
@@ -379,7 +385,7 @@ constexpr OptionRow kRows[] = {
     kept_word("propagation-error-behavior", "ignore", kPropagationWords),
 
     // Cluster
-    kept_flag("cluster-enabled", "no", kImmutable),
+    kept_flag("cluster-enabled", "no", kImmutable | kWarnWithoutEffect),
     kept_text("cluster-config-file", "nodes.conf", kImmutable),
     kept_number("cluster-port", "0", 0, kPort, kImmutable),
     kept_number("cluster-node-timeout", "15000", 0, kLong),
@@ -425,6 +431,14 @@ std::vector<OptionRow> sorted_rows() {
 std::span<const OptionRow> option_rows() {
   static const std::vector<OptionRow> rows = sorted_rows();
   return rows;
+}
+
+std::vector<Bytes> options_without_effect(const Settings& settings) {
+  std::vector<Bytes> names;
+  for (const OptionRow& row : option_rows()) {
+    if (row.has(kWarnWithoutEffect) && write_option(row, settings) != row.default_text) names.push_back(row.name);
+  }
+  return names;
 }
 
 const OptionRow* find_option(Bytes name) {

@@ -36,7 +36,7 @@ enum OptionFlag : uint16_t {
   kProtectedConfig = 1u << 3,
   kMultiArgument = 1u << 4,  // a line of the file may give several words; CONFIG SET splits at spaces
   kAcceptedOnly = 1u << 5,
-  kRepeatable = 1u << 6,     // several lines of the file add up (save, client-output-buffer-limit)
+  kWarnWithoutEffect = 1u << 6,  // with kAcceptedOnly: without its effect a promise is broken, so the log says it
 };
 
 struct OptionRow;
@@ -79,11 +79,16 @@ std::span<const OptionRow> option_rows();
 // By name or older name, in any case; null when there is none.
 const OptionRow* find_option(Bytes name);
 
+// Names of the options that were set to something and that have no effect, where it matters (kWarnWithoutEffect).
+std::vector<Bytes> options_without_effect(const Settings& settings);
+
 // The canonical text of an option's value.
 std::string write_option(const OptionRow& row, const Settings& settings);
 // Reads a value. Changes nothing when it fails; the message is the bare reason, in Redis's words. Flags are not looked
 // at: whether the option may be changed is the caller's question.
 Status read_option(const OptionRow& row, std::span<const Bytes> words, Settings& settings);
+// The words of a text that stands for several; one empty word when there are none. Views into `text`.
+std::vector<Bytes> split_at_spaces(Bytes text);
 // Whether two settings have the same value of this option.
 bool same_value(const OptionRow& row, const Settings& a, const Settings& b);
 

@@ -16,15 +16,7 @@ std::string failure_text(Bytes name, Bytes reason) {
 // A value as CONFIG SET gives it, cut into words where the option takes several.
 std::vector<Bytes> words_of(const OptionRow& row, Bytes value) {
   if (!row.has(kMultiArgument)) return {value};
-  std::vector<Bytes> words;
-  size_t at = 0;
-  while (at < value.size()) {
-    const size_t end = std::min(value.find(' ', at), value.size());
-    if (end > at) words.push_back(value.substr(at, end - at));
-    at = end + 1;
-  }
-  if (words.empty()) words.push_back({});
-  return words;
+  return split_at_spaces(value);
 }
 
 }  // namespace

@@ -187,6 +187,18 @@ std::string write_option(const OptionRow& row, const Settings& settings) {
   return found == settings.accepted.end() ? std::string(row.default_text) : found->second;
 }
 
+std::vector<Bytes> split_at_spaces(Bytes text) {
+  std::vector<Bytes> words;
+  size_t at = 0;
+  while (at < text.size()) {
+    const size_t end = std::min(text.find(' ', at), text.size());
+    if (end > at) words.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  if (words.empty()) words.push_back({});
+  return words;
+}
+
 bool same_value(const OptionRow& row, const Settings& a, const Settings& b) {
   return write_option(row, a) == write_option(row, b);
 }
