@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/os_daemon.h"
+#include "base/os_process.h"
 #include "base/version.h"
 #include "protocol/request_parser.h"
 #include "server/config/conf_reader.h"
@@ -92,7 +93,7 @@ Status read_options(std::span<const Words> options, ConfReader& reader) {
 }
 
 Status read_everything(std::span<const Bytes> arguments, FileSystem& files,
-                       const std::function<Result<std::string>()>& read_stdin, CommandLine& line) {
+                       const InputReader& read_stdin, CommandLine& line) {
   ConfReader reader(files, line.settings);
   if (!arguments.empty() && !arguments[0].empty() && arguments[0].front() != '-') {
     line.config_file = absolute_path(arguments[0]);
@@ -111,18 +112,22 @@ Status read_everything(std::span<const Bytes> arguments, FileSystem& files,
 
 }  // namespace
 
+Result<std::string> read_standard_input() { return os_read_standard_input(ConfReader::kFileBytesMax); }
+
 Result<CommandLine> parse_command_line(int argc, const char* const* argv, FileSystem& files,
-                                       const std::function<Result<std::string>()>& read_stdin) {
+                                       const InputReader& read_stdin) {
   if (argc > kArgumentsMax) return Error{ErrorCode::kResourceLimit, "too many arguments"};
   const std::vector<Bytes> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
   CommandLine line;
   if (arguments.size() == 1) {
     if (arguments[0] == "-v" || arguments[0] == "--version") {
-      line.action = CommandLine::Action::kVersion;
+      line.action = CommandLine::Action::kPrint;
+      line.text = version_line(os_allocator_name()) + "\n";
       return line;
     }
     if (arguments[0] == "-h" || arguments[0] == "--help") {
-      line.action = CommandLine::Action::kHelp;
+      line.action = CommandLine::Action::kPrint;
+      line.text = usage_text();
       return line;
     }
   }

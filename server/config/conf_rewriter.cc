@@ -130,11 +130,14 @@ void overrule_includes(std::vector<Line>& lines, const Settings& loaded, const S
 Result<std::string> rewritten_conf(FileSystem& files, Bytes old_text, const Settings& settings) {
   LARDER_TRY_ASSIGN(const Settings before, load(files, old_text));
   std::vector<Line> lines = split_lines(old_text);
+  bool unchanged = true;
   for (const OptionRow& row : option_rows()) {
     if (same_value(row, before, settings)) continue;
+    unchanged = false;
     const std::vector<std::string> wanted = lines_of(row, settings);
     if (!replace_lines(lines, row, wanted)) append_lines(lines, row, wanted);
   }
+  if (unchanged) return std::string(old_text);
   LARDER_TRY_ASSIGN(const Settings first_try, load(files, join_lines(lines)));
   overrule_includes(lines, first_try, settings);
 

@@ -1,0 +1,89 @@
+#include "base/os_process.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+
+// There when jemalloc is linked in or preloaded.
+extern "C" int mallctl(const char* name, void* old_value, size_t* old_bytes, void* new_value, size_t new_bytes)
+    __attribute__((weak));
+
+namespace larder {
+namespace {
+
+uint64_t page_bytes() {
+  const long bytes = sysconf(_SC_PAGESIZE);
+  return bytes > 0 ? static_cast<uint64_t>(bytes) : 4096;
+}
+
+int64_t microseconds(const timeval& time) { return int64_t{time.tv_sec} * 1000000 + time.tv_usec; }
+
+int rusage_scope(CpuScope scope) {
+  if (scope == CpuScope::kEndedChildren) return RUSAGE_CHILDREN;
+#ifdef RUSAGE_THREAD
+  if (scope == CpuScope::kThisThread) return RUSAGE_THREAD;
+#endif
+  return RUSAGE_SELF;
+}
+
+}  // namespace
+
+uint64_t os_resident_bytes() {
+  const int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  char text[128];
+  const ssize_t size = read(fd, text, sizeof(text) - 1);
+  close(fd);
+  if (size <= 0) return 0;
+  text[size] = '\0';
+  // "total resident shared ...", in pages.
+  char* behind_total = nullptr;
+  (void)std::strtoull(text, &behind_total, 10);
+  return std::strtoull(behind_total, nullptr, 10) * page_bytes();
+}
+
+uint64_t os_total_memory_bytes() {
+#ifdef _SC_PHYS_PAGES
+  const long pages = sysconf(_SC_PHYS_PAGES);
+  if (pages > 0) return static_cast<uint64_t>(pages) * page_bytes();
+#endif
+  return 0;
+}
+
+CpuTime os_cpu_time(CpuScope scope) {
+  rusage usage{};
+  if (getrusage(rusage_scope(scope), &usage) != 0) return {};
+  return {microseconds(usage.ru_utime), microseconds(usage.ru_stime)};
+}
+
+std::string os_allocator_name() {
+  if (mallctl == nullptr) return "libc";
+  const char* version = nullptr;
+  size_t bytes = sizeof(version);
+  if (mallctl("version", static_cast<void*>(&version), &bytes, nullptr, 0) != 0 || version == nullptr) return "jemalloc";
+  // "5.3.0-0-g54eaed1d8b56...": the release is enough.
+  const Bytes full = version;
+  return "jemalloc-" + std::string(full.substr(0, full.find('-')));
+}
+
+Result<std::string> os_read_standard_input(uint64_t bytes_max) {
+  std::string all;
+  char chunk[16384];
+  while (true) {
+    const ssize_t size = read(STDIN_FILENO, chunk, sizeof(chunk));
+    if (size == 0) return all;
+    if (size < 0) {
+      if (errno == EINTR) continue;
+      return os_error(errno, "read standard input");
+    }
+    if (all.size() + static_cast<size_t>(size) > bytes_max) {
+      return Error{ErrorCode::kResourceLimit, "standard input is too long"};
+    }
+    all.append(chunk, static_cast<size_t>(size));
+  }
+}
+
+}  // namespace larder

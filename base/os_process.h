@@ -1,0 +1,31 @@
+#pragma once
+
+// What the system tells of this process: memory, processor time, the allocator; and its standard input.
+
+#include <cstdint>
+#include <string>
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+namespace larder {
+
+// Resident memory in bytes; 0 when it cannot be told.
+uint64_t os_resident_bytes();
+// The machine's memory in bytes; 0 when it cannot be told.
+uint64_t os_total_memory_bytes();
+
+struct CpuTime {
+  int64_t user_us = 0;
+  int64_t system_us = 0;
+};
+enum class CpuScope : uint8_t { kProcess, kEndedChildren, kThisThread };
+CpuTime os_cpu_time(CpuScope scope);
+
+// "jemalloc-5.3.0" when that serves malloc, else "libc".
+std::string os_allocator_name();
+
+// Everything up to the end of standard input. kResourceLimit when it is more than `bytes_max`.
+Result<std::string> os_read_standard_input(uint64_t bytes_max);
+
+}  // namespace larder
