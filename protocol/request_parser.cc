@@ -202,15 +202,12 @@ Step SlowParser::read_bulk_length() {
 }
 
 Step SlowParser::run_multibulk() {
-  constexpr size_t kBulkBytesMin = 6;  // "$0\r\n\r\n"
   if (state_.args_left == State::kNoCount) {
     if (const Step step = read_count(); step != Step::kDone) return step;
   }
   while (state_.args_left > 0) {
     if (state_.bulk_bytes == State::kNoBulk) {
-      const Step step = read_bulk_length();
-      if (step == Step::kIncomplete) return wait_for(state_.parsed_bytes + kBulkBytesMin);
-      if (step != Step::kDone) return step;
+      if (const Step step = read_bulk_length(); step != Step::kDone) return step;
     }
     const auto bulk_bytes = static_cast<uint64_t>(state_.bulk_bytes);
     const uint64_t bulk_end = state_.parsed_bytes + bulk_bytes + 2;
