@@ -1,0 +1,17 @@
+#include "server/command/all_families.h"
+
+#include "server/command/families.h"
+
+namespace larder {
+
+std::span<const CommandFamily> all_families() {
+  // Made at the first call, when every family's constant exists.
+  static const CommandFamily kAll[] = {
+      kStringFamily,  kGenericFamily, kTransactionFamily, kConnectionFamily, kClientFamily,
+      kCommandFamily, kServerFamily,  kDatabaseFamily,    kMemoryFamily,     kSlowlogFamily,
+      kLatencyFamily, kDebugFamily,   kAclFamily,         kClusterFamily,
+  };
+  return kAll;
+}
+
+}  // namespace larder

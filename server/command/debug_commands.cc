@@ -1,0 +1,146 @@
+// DEBUG, for tests of the server and of clients: refused unless enable-debug-command allows it.
+
+#include <algorithm>
+#include <string>
+
+#include "base/number_text.h"
+#include "server/command/families.h"
+#include "server/command/family_docs.h"
+#include "server/command/help_reply.h"
+#include "server/config/settings.h"
+#include "server/core/context.h"
+#include "storage/eviction.h"
+
+namespace larder {
+namespace {
+
+void debug_sleep(CommandContext& ctx, ArgReader& args) {
+  // What is no number sleeps for no time, as the reference does.
+  const double seconds = parse_double(args.take<Bytes>()).value_or(0);
+  constexpr double kSleepMaxS = 3600;
+  if (seconds > 0) ctx.services().process.sleep_us(static_cast<int64_t>(std::min(seconds, kSleepMaxS) * 1e6));
+  ctx.reply().ok();
+}
+
+void debug_error(CommandContext& ctx, ArgReader& args) { ctx.reply().error(args.take<Bytes>()); }
+
+void debug_set_active_expire(CommandContext& ctx, ArgReader& args) {
+  ctx.services().settings.active_expiry = args.take<Bytes>() != "0";
+  ctx.reply().ok();
+}
+
+void debug_object(CommandContext& ctx, ArgReader& args) {
+  const Entry* entry = ctx.keys().find(args.take<Key>());
+  if (entry == nullptr) return ctx.reply().error(kNoSuchKey);
+  const Bytes encoding = entry->type() == ValueType::kString ? encoding_name(*entry) : Bytes("unknown");
+  std::string text = "Value at:0x" + to_hex(std::to_string(reinterpret_cast<uintptr_t>(entry) & 0xffff));
+  text += " refcount:1 encoding:" + std::string(encoding);
+  text += " serializedlength:" + std::to_string(entry->value_bytes());
+  text += " lru:" + std::to_string(entry->access_state()) + " lru_seconds_idle:0";
+  ctx.reply().simple(text);
+}
+
+// One reply of each kind, for client authors.
+bool write_simple_example(ReplyWriter& reply, Bytes kind) {
+  if (kind == "string") return reply.bulk("Hello World"), true;
+  if (kind == "integer") return reply.integer(12345), true;
+  if (kind == "double") return reply.double_value(3.141), true;
+  if (kind == "null") return reply.null(), true;
+  if (kind == "bignum") return reply.big_number("1234567999999999999999999999999999999"), true;
+  if (kind == "true") return reply.boolean(true), true;
+  if (kind == "false") return reply.boolean(false), true;
+  if (kind == "verbatim") return reply.verbatim("txt", "This is a verbatim\nstring"), true;
+  return false;
+}
+
+bool write_aggregate_example(ReplyWriter& reply, Bytes kind) {
+  if (kind == "array" || kind == "set") {
+    kind == "array" ? reply.array(3) : reply.set(3);
+    for (int i = 0; i < 3; ++i) reply.integer(i);
+    return true;
+  }
+  if (kind == "map") {
+    reply.map(3);
+    for (int i = 0; i < 3; ++i) {
+      reply.integer(i);
+      reply.boolean(i == 1);
+    }
+    return true;
+  }
+  return false;
+}
+
+void write_attribute_example(ReplyWriter& reply) {
+  if (reply.attribute(1)) {
+    reply.bulk("key-popularity");
+    reply.array(2);
+    reply.bulk("key:123");
+    reply.integer(90);
+  }
+  reply.bulk("Some real reply following the attribute");
+}
+
+void write_push_example(ReplyWriter& reply) {
+  if (!reply.resp3()) return reply.error(Bytes("ERR RESP2 is not supported by this command"));
+  reply.push(2);
+  reply.bulk("server-cpu-usage");
+  reply.integer(42);
+  reply.bulk("Some real reply following the push reply");
+}
+
+void debug_protocol(CommandContext& ctx, ArgReader& args) {
+  const std::string kind = to_lower(args.take<Bytes>());
+  if (write_simple_example(ctx.reply(), kind) || write_aggregate_example(ctx.reply(), kind)) return;
+  if (kind == "attrib") return write_attribute_example(ctx.reply());
+  if (kind == "push") return write_push_example(ctx.reply());
+  ctx.reply().error(
+      Bytes("ERR Wrong protocol type name. Please use one of the following: "
+            "string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false"));
+}
+
+void debug_help(CommandContext& ctx, ArgReader& args);
+
+// DEBUG's subcommands are no commands of their own: COMMAND INFO does not know them.
+struct DebugSubcommand {
+  Bytes name;
+  size_t arguments;
+  Bytes help;
+  CommandHandler run;
+};
+
+constexpr DebugSubcommand kSubcommands[] = {
+    {"ERROR", 1, "ERROR <text>: reply with this error.", debug_error},
+    {"OBJECT", 1, "OBJECT <key>: how the value of a key is kept.", debug_object},
+    {"PROTOCOL", 1, "PROTOCOL <kind>: a reply of this kind.", debug_protocol},
+    {"SET-ACTIVE-EXPIRE", 1, "SET-ACTIVE-EXPIRE <0|1>: whether keys expire that nobody looks at.",
+     debug_set_active_expire},
+    {"SLEEP", 1, "SLEEP <seconds>: stop the whole server for a while.", debug_sleep},
+    {"HELP", 0, "HELP: print this help.", debug_help},
+};
+
+void debug_help(CommandContext& ctx, ArgReader&) {
+  ctx.reply().array(1 + std::size(kSubcommands));
+  ctx.reply().simple("DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
+  for (const DebugSubcommand& sub : kSubcommands) ctx.reply().simple(sub.help);
+}
+
+void debug(CommandContext& ctx, ArgReader& args) {
+  const Bytes name = args.take<Bytes>();
+  for (const DebugSubcommand& sub : kSubcommands) {
+    if (equals_ignore_case(sub.name, name) && args.remaining() == sub.arguments) return sub.run(ctx, args);
+  }
+  ctx.reply().error(Bytes(subcommand_syntax_error("debug", name)));
+}
+
+constexpr CommandSpec kRows[] = {
+    {.name = "debug",
+     .arity = -2,
+     .flags = kAdmin | kNotInScripts | kWhileLoading | kWhileStale | kProtected,
+     .run = debug},
+};
+
+}  // namespace
+
+const CommandFamily kDebugFamily{"server", kRows, kDebugDocs};
+
+}  // namespace larder

@@ -1,0 +1,24 @@
+#pragma once
+
+// The documentation rows of the families of this folder that are not large enough for a header of their own; each is
+// in `<family>_docs.cc`.
+
+#include <span>
+
+#include "server/core/command_docs.h"
+
+namespace larder {
+
+extern const std::span<const CommandDocs> kConnectionDocs;
+extern const std::span<const CommandDocs> kClientDocs;
+extern const std::span<const CommandDocs> kClusterDocs;
+extern const std::span<const CommandDocs> kTransactionDocs;
+extern const std::span<const CommandDocs> kCommandDocs;
+extern const std::span<const CommandDocs> kServerDocs;
+extern const std::span<const CommandDocs> kMemoryDocs;
+extern const std::span<const CommandDocs> kSlowlogDocs;
+extern const std::span<const CommandDocs> kLatencyDocs;
+extern const std::span<const CommandDocs> kDebugDocs;
+extern const std::span<const CommandDocs> kAclDocs;
+
+}  // namespace larder

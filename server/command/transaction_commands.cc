@@ -1,0 +1,113 @@
+// MULTI, EXEC, DISCARD, WATCH and UNWATCH. Queueing itself is the dispatcher's: see core/transaction.h.
+
+#include <utility>
+#include <vector>
+
+#include "server/command/families.h"
+#include "server/command/family_docs.h"
+#include "server/core/context.h"
+#include "server/core/dispatcher.h"
+#include "server/core/transaction.h"
+
+namespace larder {
+namespace {
+
+bool in_transaction(const Client& client) { return client.transaction && client.transaction->open; }
+
+void multi(CommandContext& ctx, ArgReader& args) {
+  if (!args.done(ctx.reply())) return;
+  if (in_transaction(ctx.client())) return ctx.reply().error(kMultiNested);
+  TransactionTable::open(ctx.client());
+  ctx.reply().ok();
+}
+
+void discard(CommandContext& ctx, ArgReader& args) {
+  if (!args.done(ctx.reply())) return;
+  if (!in_transaction(ctx.client())) return ctx.reply().error(kDiscardWithoutMulti);
+  ctx.services().transactions.close(ctx.client());
+  ctx.reply().ok();
+}
+
+void watch(CommandContext& ctx, ArgReader& args) {
+  if (in_transaction(ctx.client())) return ctx.reply().error(kWatchInsideMulti);
+  for (const Bytes key : args.rest()) {
+    // The look-up removes a key whose time is over, so that its removal later is no change to this client.
+    ctx.keys().find(Key{key});
+    ctx.services().transactions.watch(ctx.client(), ctx.client().db, key, false);
+  }
+  ctx.reply().ok();
+}
+
+void unwatch(CommandContext& ctx, ArgReader& args) {
+  if (!args.done(ctx.reply())) return;
+  ctx.services().transactions.unwatch_all(ctx.client());
+  ctx.reply().ok();
+}
+
+// A watched key that ran out of time since counts as changed: looking at it removes it and tells its watchers.
+void notice_expired(CommandContext& ctx, const Transaction& transaction) {
+  for (const WatchedKey& watched : transaction.watched) {
+    ctx.keys().keyspace(watched.db).contains(ctx.services().store.hashed(watched.key), ctx.now_ms());
+  }
+}
+
+void run_queued(CommandContext& ctx, const std::vector<QueuedRequest>& requests) {
+  Dispatcher& dispatcher = ctx.dispatcher();
+  dispatcher.set_in_transaction(true);
+  ctx.reply().array(requests.size());
+  std::vector<Bytes> argv;
+  for (const QueuedRequest& request : requests) {
+    argv.assign(request.arguments.begin(), request.arguments.end());
+    dispatcher.call(ctx.client(), *request.command, argv, 0, ctx.reply());
+  }
+  dispatcher.set_in_transaction(false);
+}
+
+void exec(CommandContext& ctx, ArgReader& args) {
+  if (!args.done(ctx.reply())) return;
+  Client& client = ctx.client();
+  if (!in_transaction(client)) return ctx.reply().error(kExecWithoutMulti);
+  notice_expired(ctx, *client.transaction);
+  const bool aborted = client.transaction->aborted;
+  const bool changed = client.transaction->watch_broken;
+  const std::vector<QueuedRequest> requests = std::move(client.transaction->requests);
+  ctx.services().transactions.close(client);
+  if (aborted) return ctx.reply().error(kExecAbort);
+  if (changed) return ctx.reply().null_array();
+  run_queued(ctx, requests);
+}
+
+constexpr CommandSpec kRows[] = {
+    {.name = "multi",
+     .arity = 1,
+     .flags = kNotInScripts | kWhileLoading | kWhileStale | kFast | kNoMulti | kAllowBusy,
+     .acl = Acl::kTransaction,
+     .run = multi},
+    {.name = "exec",
+     .arity = 1,
+     .flags = kNotInScripts | kWhileLoading | kWhileStale | kSkipSlowlog,
+     .acl = Acl::kTransaction,
+     .run = exec},
+    {.name = "discard",
+     .arity = 1,
+     .flags = kNotInScripts | kWhileLoading | kWhileStale | kFast | kAllowBusy,
+     .acl = Acl::kTransaction,
+     .run = discard},
+    {.name = "watch",
+     .arity = -2,
+     .flags = kNotInScripts | kWhileLoading | kWhileStale | kFast | kNoMulti | kAllowBusy,
+     .acl = Acl::kTransaction,
+     .keys = key_specs("RO@i1:range(-1,1,0)"),
+     .run = watch},
+    {.name = "unwatch",
+     .arity = 1,
+     .flags = kNotInScripts | kWhileLoading | kWhileStale | kFast | kAllowBusy,
+     .acl = Acl::kTransaction,
+     .run = unwatch},
+};
+
+}  // namespace
+
+const CommandFamily kTransactionFamily{"transactions", kRows, kTransactionDocs};
+
+}  // namespace larder
