@@ -15,6 +15,8 @@ extern const CommandFamily kClusterFamily;
 extern const CommandFamily kTransactionFamily;
 extern const CommandFamily kCommandFamily;
 extern const CommandFamily kServerFamily;
+extern const CommandFamily kConfigFamily;
+extern const CommandFamily kInfoFamily;
 extern const CommandFamily kDatabaseFamily;
 extern const CommandFamily kMemoryFamily;
 extern const CommandFamily kSlowlogFamily;

@@ -15,6 +15,8 @@ extern const std::span<const CommandDocs> kClusterDocs;
 extern const std::span<const CommandDocs> kTransactionDocs;
 extern const std::span<const CommandDocs> kCommandDocs;
 extern const std::span<const CommandDocs> kServerDocs;
+extern const std::span<const CommandDocs> kConfigDocs;
+extern const std::span<const CommandDocs> kInfoDocs;
 extern const std::span<const CommandDocs> kMemoryDocs;
 extern const std::span<const CommandDocs> kSlowlogDocs;
 extern const std::span<const CommandDocs> kLatencyDocs;

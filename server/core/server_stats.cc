@@ -33,8 +33,10 @@ void ServerStats::count_error(Bytes reply_line) {
 
 void ServerStats::reset() {
   const uint64_t dirty_before = dirty;
+  const uint64_t peak_before = memory_peak_bytes;
   *this = ServerStats{};
   dirty = dirty_before;
+  memory_peak_bytes = peak_before;
 }
 
 }  // namespace larder
