@@ -14,19 +14,24 @@ struct TypeName {
   Type type;
 };
 constexpr TypeName kTypeNames[] = {
-    {"string", Type::kString},       {"integer", Type::kInteger},       {"double", Type::kDouble},
-    {"key", Type::kKey},             {"pattern", Type::kPattern},       {"unix-time", Type::kUnixTime},
-    {"pure-token", Type::kPureToken}, {"oneof", Type::kOneOf},           {"block", Type::kBlock},
+    {"string", Type::kString},        {"integer", Type::kInteger},
+    {"double", Type::kDouble},        {"key", Type::kKey},
+    {"pattern", Type::kPattern},      {"unix-time", Type::kUnixTime},
+    {"pure-token", Type::kPureToken}, {"oneof", Type::kOneOf},
+    {"block", Type::kBlock},
 };
 
-constexpr Bytes kKeyNames[] = {"key",    "key1",        "key2",   "newkey", "source", "destination",
-                               "srckey", "destkey",     "dstkey", "member-key"};
-constexpr Bytes kIntegerNames[] = {
-    "count",   "cursor",    "db",        "decrement", "destination-db", "end",    "index",       "increment",
-    "integer", "len",       "maxlen",    "ms",        "milliseconds",   "numkeys", "numfields",  "offset",
-    "rank",    "seconds",   "start",     "stop",      "ttl",            "timeout", "bit",        "width",
-    "port",    "client-id", "numlocal",  "numreplicas", "protover",     "limit",  "num-matches", "min-idle-time"};
-constexpr Bytes kDoubleNames[] = {"score", "longitude", "latitude", "radius", "height", "weight", "max-score", "min-score"};
+constexpr Bytes kKeyNames[] = {"key",         "key1",   "key2",    "newkey", "source",
+                               "destination", "srckey", "destkey", "dstkey", "member-key"};
+constexpr Bytes kIntegerNames[] = {"count",       "cursor",       "db",           "decrement", "destination-db",
+                                   "end",         "index",        "increment",    "integer",   "len",
+                                   "maxlen",      "ms",           "milliseconds", "numkeys",   "numfields",
+                                   "offset",      "rank",         "seconds",      "start",     "stop",
+                                   "ttl",         "timeout",      "bit",          "width",     "port",
+                                   "client-id",   "numlocal",     "numreplicas",  "protover",  "limit",
+                                   "num-matches", "min-idle-time"};
+constexpr Bytes kDoubleNames[] = {"score",  "longitude", "latitude",  "radius",
+                                  "height", "weight",    "max-score", "min-score"};
 
 template <size_t N>
 bool listed(const Bytes (&names)[N], Bytes name) {
@@ -173,7 +178,8 @@ class GrammarParser {
   }
 
   static bool ends_with_sequence(const Sequence& items, const Sequence& tail) {
-    return items.size() >= tail.size() && std::equal(tail.begin(), tail.end(), items.end() - static_cast<ptrdiff_t>(tail.size()));
+    return items.size() >= tail.size() &&
+           std::equal(tail.begin(), tail.end(), items.end() - static_cast<ptrdiff_t>(tail.size()));
   }
 
   static void mark_repeated(Sequence& items, size_t count) {

@@ -8,8 +8,10 @@
 //     item     := TOKEN | name[:type] | '[' alternatives ']' | '<' alternatives '>'   each may be followed by '...'
 //
 // How the text becomes a tree:
-//   - An upper-case word in front of a lower-case one or of `< >` is the token of that argument (`EX seconds`); alone it
-//     is a pure token. In a group, TOKEN with several arguments is a block that carries the token (`LIMIT offset count`).
+//   - An upper-case word in front of a lower-case one or of `< >` is the token of that argument (`EX seconds`); alone
+//   it
+//     is a pure token. In a group, TOKEN with several arguments is a block that carries the token (`LIMIT offset
+//     count`).
 //   - `x [x ...]` is one argument that may be repeated; `a b [a b ...]` a block that may be. `TOKEN x [TOKEN x ...]`
 //     repeats its token too. `[x ...]` without an x before it is optional and may be repeated.
 //   - Alternatives become `oneof`, a group of several items a `block`; these are named after what is in them.
