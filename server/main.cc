@@ -92,7 +92,7 @@ int serve(const CommandLine& command_line, FileSystem& files, Clock& clock) {
   if (!sink) return fail(error);
   Log log(*sink, clock, log_level_of(settings.log_level));
 
-  log.notice("Larder {} is starting, process {}", LARDER_VERSION, os_process_id());
+  log.notice("Larder {} is starting, process {}", kVersion, os_process_id());
   if (command_line.config_file.empty()) {
     log.notice("No configuration file: defaults and the command line apply");
   } else {

@@ -31,7 +31,8 @@ int run(const std::vector<std::string>& arguments) {
     return 1;
   }
   if (options->mode == CliMode::kHelp || options->mode == CliMode::kVersion) {
-    std::fputs(options->mode == CliMode::kHelp ? cli_help_text().c_str() : "larder-cli " LARDER_VERSION "\n", stdout);
+    const std::string version = "larder-cli " + std::string(kVersion) + "\n";
+    std::fputs(options->mode == CliMode::kHelp ? cli_help_text().c_str() : version.c_str(), stdout);
     return 0;
   }
   if (options->format == OutputFormat::kAuto) {

@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "server/config/settings.h"
 #include "server/core/registry.h"
 #include "server/core/server_stats.h"

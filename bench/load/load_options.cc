@@ -1,0 +1,163 @@
+#include "bench/load/load_options.h"
+
+#include <functional>
+#include <map>
+
+#include "base/number_text.h"
+
+namespace larder::load {
+namespace {
+
+constexpr int64_t kClientsMax = 100000;
+constexpr int64_t kPipelineMax = 100000;
+constexpr int64_t kValueBytesMax = int64_t{1} << 30;
+
+using FlagAction = std::function<Status(LoadOptions&, const std::string& value)>;
+
+struct Flag {
+  bool takes_value = true;
+  FlagAction apply;
+};
+
+FlagAction integer(int64_t LoadOptions::*field, int64_t min, int64_t max) {
+  return [field, min, max](LoadOptions& options, const std::string& value) {
+    const auto number = parse_int64(value);
+    if (!number || *number < min || *number > max) {
+      return Status(ErrorCode::kInvalidArgument, "a number from " + std::to_string(min) + " to " + std::to_string(max) +
+                                                     " is wanted, not '" + value + "'");
+    }
+    options.*field = *number;
+    return Status();
+  };
+}
+
+FlagAction text(std::string LoadOptions::*field) {
+  return [field](LoadOptions& options, const std::string& value) {
+    options.*field = value;
+    return Status();
+  };
+}
+
+Flag toggle(bool LoadOptions::*field) {
+  return {false, [field](LoadOptions& options, const std::string&) {
+            options.*field = true;
+            return Status();
+          }};
+}
+
+Flag protocol(int version) {
+  return {false, [version](LoadOptions& options, const std::string&) {
+            options.protocol_version = version;
+            return Status();
+          }};
+}
+
+Status set_port(LoadOptions& options, const std::string& value) {
+  const auto number = parse_int64(value);
+  if (!number || *number < 1 || *number > 65535) return Status(ErrorCode::kInvalidArgument, "not a port: " + value);
+  options.port = static_cast<uint16_t>(*number);
+  return Status();
+}
+
+Status set_duration(LoadOptions& options, const std::string& value) {
+  const auto seconds = parse_double(value);
+  if (!seconds || *seconds <= 0) return Status(ErrorCode::kInvalidArgument, "not a time in seconds: " + value);
+  options.duration_s = *seconds;
+  return Status();
+}
+
+Status set_seed(LoadOptions& options, const std::string& value) {
+  const auto seed = parse_uint64(value);
+  if (!seed) return Status(ErrorCode::kInvalidArgument, "not a seed: " + value);
+  options.seed = *seed;
+  return Status();
+}
+
+Status set_tests(LoadOptions& options, const std::string& value) {
+  std::string name;
+  for (const char c : value + ",") {
+    if (c != ',') {
+      name += c;
+    } else if (!name.empty()) {
+      options.tests.push_back(std::exchange(name, ""));
+    }
+  }
+  return Status();
+}
+
+std::map<std::string, Flag> make_flags() {
+  std::map<std::string, Flag> flags;
+  flags["-h"] = {true, text(&LoadOptions::host)};
+  flags["-p"] = {true, set_port};
+  flags["-s"] = {true, text(&LoadOptions::unix_socket)};
+  flags["-a"] = {true, text(&LoadOptions::password)};
+  flags["--user"] = {true, text(&LoadOptions::username)};
+  flags["--dbnum"] = {true, integer(&LoadOptions::database, 0, INT32_MAX)};
+  flags["-2"] = protocol(2);
+  flags["-3"] = protocol(3);
+  flags["-c"] = {true, integer(&LoadOptions::clients, 1, kClientsMax)};
+  flags["-n"] = {true, integer(&LoadOptions::requests, 1, INT64_MAX)};
+  flags["--duration"] = {true, set_duration};
+  flags["-d"] = {true, integer(&LoadOptions::value_bytes, 1, kValueBytesMax)};
+  flags["-r"] = {true, integer(&LoadOptions::key_space, 1, 999'999'999'999)};
+  flags["-P"] = {true, integer(&LoadOptions::pipeline, 1, kPipelineMax)};
+  flags["-t"] = {true, set_tests};
+  flags["--seed"] = {true, set_seed};
+  flags["-q"] = toggle(&LoadOptions::quiet);
+  flags["-l"] = toggle(&LoadOptions::loop);
+  flags["--csv"] = toggle(&LoadOptions::csv);
+  flags["--json"] = toggle(&LoadOptions::json);
+  flags["--help"] = toggle(&LoadOptions::help);
+  flags["--version"] = flags["-v"] = toggle(&LoadOptions::version);
+  return flags;
+}
+
+}  // namespace
+
+Result<LoadOptions> parse_load_options(const std::vector<std::string>& arguments) {
+  const std::map<std::string, Flag> flags = make_flags();
+  LoadOptions options;
+  size_t at = 0;
+  while (at < arguments.size() && !arguments[at].empty() && arguments[at][0] == '-') {
+    const std::string& name = arguments[at++];
+    const auto flag = flags.find(name);
+    if (flag == flags.end()) return Error{ErrorCode::kInvalidArgument, "unknown option " + name};
+    std::string value;
+    if (flag->second.takes_value) {
+      if (at == arguments.size()) return Error{ErrorCode::kInvalidArgument, name + " needs a value"};
+      value = arguments[at++];
+    }
+    if (const Status applied = flag->second.apply(options, value); !applied.ok()) {
+      return Error{ErrorCode::kInvalidArgument, name + ": " + std::string(applied.message())};
+    }
+  }
+  options.command.assign(arguments.begin() + static_cast<ptrdiff_t>(at), arguments.end());
+  return options;
+}
+
+std::string load_help_text() {
+  return R"(larder-bench: a load generator for Larder and every other RESP server
+
+Usage: larder-bench [options] [command [arguments ...]]
+A command may hold __rand_int__ (a random number of twelve digits below -r) and __data__ (a value of -d bytes).
+
+  -h HOST, -p PORT, -s SOCKET   the server (127.0.0.1 6379)
+  -a PASSWORD, --user NAME      login
+  --dbnum N                     database
+  -2, -3                        protocol RESP2 (the default) or RESP3
+  -c N                          connections (50)
+  -n N                          requests of each test (100000)
+  --duration SECONDS            run each test that long instead
+  -d N                          bytes of a value (3)
+  -r N                          random keys out of N instead of one key
+  -P N                          requests in flight per connection (1)
+  -t a,b,c                      only these tests (ping_inline ping_mbulk set get incr mset ...)
+  --seed N                      seed of the random keys
+  -l                            run for ever
+  -q                            one line per test
+  --csv, --json                 figures for programs
+  --help, --version
+)";
+}
+
+}  // namespace larder::load
