@@ -29,6 +29,10 @@ class Closed(Exception):
     """The server closed the connection where a reply was due."""
 
 
+class Skip(Exception):
+    """A test cannot run on this machine; str() says why."""
+
+
 class Push(list):
     """An out-of-band message of RESP3."""
 
@@ -256,6 +260,29 @@ class Client:
         if kind == b"%":
             return {self._value(): self._value() for _ in range(int(rest))}
         raise AssertionError(f"no reply starts like {line!r}")
+
+
+def slow(test):
+    """Marks a test that `run.py --fast` leaves out."""
+    test.slow = True
+    return test
+
+
+def limit(seconds):
+    """Gives a test another time limit than the usual one."""
+    def mark(test):
+        test.limit_seconds = seconds
+        return test
+    return mark
+
+
+def raises_closed(action, what):
+    """Requires that the connection is closed, or reset, where `action` needs it open."""
+    try:
+        reply = action()
+    except (Closed, ConnectionResetError, BrokenPipeError):
+        return
+    raise AssertionError(f"{what}: got {reply!r} instead of a close")
 
 
 def wait_until(condition, seconds=10, what="the condition"):
