@@ -84,13 +84,15 @@ bool ReplyReader::place_item(Reply* item) {
 ReplyReader::Step ReplyReader::read_item(Reply* item) {
   const Bytes input = input_.bytes();
   const size_t searched = std::min(input.size(), limits_.line_bytes_max);
-  const size_t line_end = input.substr(0, searched).find("\r\n", line_scanned_);
-  if (line_end == Bytes::npos) {
+  const size_t line_feed = input.substr(0, searched).find('\n', line_scanned_);
+  if (line_feed == Bytes::npos) {
     if (input.size() > limits_.line_bytes_max) return fail("line too long");
-    line_scanned_ = input.empty() ? 0 : input.size() - 1;  // the last byte may be the '\r' of the end
+    line_scanned_ = input.size();
     return Step::kIncomplete;
   }
-  line_scanned_ = line_end;
+  line_scanned_ = line_feed;
+  if (line_feed == 0 || input[line_feed - 1] != '\r') return fail("line feed without carriage return");
+  const size_t line_end = line_feed - 1;
   if (line_end == 0) return fail("empty line");
   const char type = input[0];
   const Bytes line = input.substr(1, line_end - 1);

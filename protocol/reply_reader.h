@@ -102,7 +102,7 @@ class ReplyReader {
   Buffer input_;
   std::vector<Open> open_;
   std::vector<Reply> pending_attributes_;
-  size_t line_scanned_ = 0;  // bytes of an unfinished line known to hold no CR LF
+  size_t line_scanned_ = 0;  // bytes of an unfinished line known to hold no line feed
   bool failed_ = false;
   std::string error_;
 };

@@ -81,6 +81,8 @@ TEST(ReplyReader, AttributesBelongToTheNextItem) {
 TEST(ReplyReader, BrokenStreamsAreNamed) {
   EXPECT_EQ(read_error("+OK\r\n?\r\n"), "unknown reply type");
   EXPECT_EQ(read_error("\r\n"), "empty line");
+  EXPECT_EQ(read_error("+a\nb\r\n"), "line feed without carriage return");
+  EXPECT_EQ(read_error("\n"), "line feed without carriage return");
   EXPECT_EQ(read_error(":1a\r\n"), "invalid integer");
   EXPECT_EQ(read_error("$x\r\n"), "invalid length");
   EXPECT_EQ(read_error("$-2\r\n"), "invalid length");
