@@ -21,6 +21,10 @@ FACTS = pathlib.Path(__file__).with_name("command_facts.tsv")
 
 # Follows from key specs that one range cannot express; the table does not list it.
 DERIVED_FLAGS = {"movablekeys"}
+# What COMMAND INFO keeps to itself, in Redis as in Larder.
+SILENT_FLAGS = {"sentinel", "touches_arbitrary_keys", "all_dbs", "protected"}
+# The table has Valkey's name.
+RENAMED_FLAGS = {"skip_commandlog": "skip_slowlog"}
 
 
 class Connection:
@@ -64,6 +68,10 @@ def words_of(column):
     return set() if column in ("", "-") else set(column.split(","))
 
 
+def flags_of(words):
+    return {RENAMED_FLAGS.get(word, word) for word in words} - DERIVED_FLAGS - SILENT_FLAGS
+
+
 def pairs(flat):
     return dict(zip(flat[::2], flat[1::2]))
 
@@ -100,7 +108,7 @@ def compare(row, info):
     """The differences between a row of the table and the reply of COMMAND INFO, as texts."""
     found = {
         "arity": (int(row["arity"]), info[1]),
-        "flags": (words_of(row["flags"]) - DERIVED_FLAGS, set(info[2]) - DERIVED_FLAGS),
+        "flags": (flags_of(words_of(row["flags"])), flags_of(info[2])),
         "ACL categories": (words_of(row["acl_categories_beyond_flags"]), set(info[6])),
         "tips": (words_of(row["tips"]), set(info[7])),
         "key specs": (expected_key_specs(row["key_specs"]), [key_spec_text(spec) for spec in info[8]]),
