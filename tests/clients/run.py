@@ -310,12 +310,17 @@ def main():
             name == n or name.startswith(n + "-") for n in options.only)
 
     tally = Tally()
+    server_path = os.path.abspath(options.server)
+    if not options.install_only and not os.access(server_path, os.X_OK):
+        tally.fail(f"there is no server at {server_path}")
+        print(f"{tally.passed} passed, {tally.failed} failed")
+        return 1
     ready = list(prepared([c for c in CLIENTS if chosen(c[0])], options.allow_missing, tally))
     if options.install_only:
         tally.passed += len(ready)
     else:
         began = time.monotonic()
-        with Server(options.server) as server:
+        with Server(server_path) as server:
             with Client(server.port) as admin:
                 library_name = "lib-name=" in admin.call("CLIENT", "INFO").decode()
             for (name, _, resp, extra, _), command, folder in ready:

@@ -3,6 +3,7 @@
 import ctypes
 import fcntl
 import os
+import re
 import resource
 import select
 import signal
@@ -82,8 +83,9 @@ def test_protected_mode_text(binary):
         with Client(server.port) as local:
             equal(local.call("PING"), b"PONG")
         refused = Client(("10.99.0.1", server.port)).read_to_close()
-        text = b"-DENIED Redis is running in protected mode because protected mode is enabled"
-        equal(refused[:len(text)], text)
+        # A server may say its own name here; nothing reads it but people.
+        text = rb"-DENIED \w+ is running in protected mode because protected mode is enabled"
+        equal(bool(re.match(text, refused)), True)
         equal(refused[-2:], b"\r\n")
         equal(refused.count(b"\n"), 1)
         with Client(server.port) as local:
@@ -118,15 +120,21 @@ def test_unix_socket_and_its_permissions(binary):
         equal(os.path.exists(path), False)
 
 
+def answers(address):
+    try:
+        with Client(address) as client:
+            return client.call("PING") == b"PONG"
+    except OSError:
+        return False
+
+
 def test_unix_socket_without_tcp(binary):
     with Server(binary, port=0, ready=False) as server:
         path = os.path.join(server.folder, "only.sock")
         server.args = ["--unixsocket", path]
         server.spawn(server.command())
         # Without a port the reference says that it is ready on the socket file instead.
-        wait_until(lambda: os.path.exists(path))
-        with Client(path) as client:
-            equal(client.call("PING"), b"PONG")
+        wait_until(lambda: answers(path), what="an answer on the socket file")
 
 
 def test_bind_of_several_addresses(binary):
