@@ -19,7 +19,7 @@ Entry* Entry::format(void* block, const EntryShape& shape, Bytes key) {
     std::memcpy(entry->bytes() + entry->key_offset() - 3 - ((entry->flags_ & kLongValue) ? 1 : 0), &high, 3);
   }
   if (entry->flags_ & kLongValue) entry->bytes()[entry->key_offset() - 1] = static_cast<char>(shape.value_bytes >> 8);
-  std::memcpy(entry->bytes() + entry->key_offset(), key.data(), key.size());
+  if (!key.empty()) std::memcpy(entry->bytes() + entry->key_offset(), key.data(), key.size());
   return entry;
 }
 

@@ -187,7 +187,7 @@ inline bool same_bytes(const char* a, const char* b, size_t count) {
     std::memcpy(&word, at, sizeof(word));
     return word;
   };
-  if (count > 32 || count < 8) return std::memcmp(a, b, count) == 0;
+  if (count > 32 || count < 8) return count == 0 || std::memcmp(a, b, count) == 0;
   uint64_t difference = load(a) ^ load(b);
   difference |= load(a + count - 8) ^ load(b + count - 8);
   if (count > 16) difference |= (load(a + 8) ^ load(b + 8)) | (load(a + count - 16) ^ load(b + count - 16));

@@ -122,14 +122,14 @@ bool ExpiryIndex::is_behind() const {
   if (!due.taken.empty() || next_in_use(due, std::max(due.next_cut, cut_end(0) - kSlots), cut_end(0)) < cut_end(0)) {
     return true;
   }
-  // The first half of a period is for filing at leisure.
+  // A slot is cut off when the period before its own begins. The first half of that period is for filing at leisure.
   for (uint32_t k = 1; k < kLevels; k++) {
     const Level& level = wheel_->levels[k];
     const int64_t half_period_ms = int64_t{1} << (shift_of(k) - 1);
     const bool second_half = (now_ms_ & half_period_ms) != 0;
     const int64_t end = second_half ? cut_end(k) : cut_end(k) - 1;
     const int64_t begin = std::max(level.next_cut, cut_end(k) - kSlots);
-    if ((second_half && !level.taken.empty()) || next_in_use(level, begin, end) < end) return true;
+    if ((!level.taken.empty() && level.next_cut - 1 < end) || next_in_use(level, begin, end) < end) return true;
   }
   return false;
 }

@@ -67,12 +67,12 @@ struct alignas(64) HashBucket {
 
   // The same in plain C++: zero bytes of tags ^ pattern, exactly (no carry runs from byte to byte), gathered to bits.
   SlotMask match_portable(uint8_t tag) const {
-    constexpr uint64_t kLowBits = 0x7f7f7f7f7f7f7f7f;
+    constexpr uint64_t kLowBits = 0x7f7f7f7f7f7f7f7fu;
     uint64_t line;
     std::memcpy(&line, tags, sizeof(line));
-    const uint64_t difference = line ^ (0x0101010101010101 * tag);
+    const uint64_t difference = line ^ (0x0101010101010101u * tag);
     const uint64_t zero_bytes = ~(((difference & kLowBits) + kLowBits) | difference | kLowBits);
-    return SlotMask(static_cast<uint32_t>(((zero_bytes >> 7) * 0x0102040810204080) >> 56) & 0x7f);
+    return SlotMask(static_cast<uint32_t>(((zero_bytes >> 7) * 0x0102040810204080u) >> 56) & 0x7f);
   }
 
   void set(uint32_t index, uint8_t tag, uint64_t word) {

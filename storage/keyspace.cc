@@ -149,7 +149,8 @@ void Keyspace::write_string(Entry* entry, const StringPlan& plan, Bytes value) {
   switch (plan.encoding) {
     case Encoding::kInteger: return entry->set_integer(plan.number);
     case Encoding::kBlob: return entry->set_pointer(store_.blobs_.create_from(value));
-    default: std::memmove(entry->mutable_value(), value.data(), value.size());
+    default:
+      if (!value.empty()) std::memmove(entry->mutable_value(), value.data(), value.size());
   }
 }
 

@@ -96,7 +96,7 @@ bool StringValue::append(Bytes tail, size_t size_max) {
     return true;
   }
   char* text = resize_for_edit(old_size + tail.size());
-  std::memcpy(text + old_size, tail.data(), tail.size());
+  if (!tail.empty()) std::memcpy(text + old_size, tail.data(), tail.size());
   return true;
 }
 

@@ -1,0 +1,228 @@
+// The hash table and the keyspace on it: cost of each operation by table size, bytes an entry by item count, and the
+// longest single step while growing. Keys are 16 bytes, values 8.
+//
+//   micro_hash_table --benchmark_filter='Find|Staged'
+//   micro_hash_table --benchmark_filter=Fill            bytes per entry at many counts
+//   micro_hash_table --benchmark_filter=LongestInsert   worst step of growth to 10 million keys
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "base/random.h"
+#include "storage/keyspace.h"
+#include "storage/string_value.h"
+
+namespace larder {
+namespace {
+
+constexpr int64_t kNowMs = 1'700'000'000'000;
+constexpr size_t kKeyBytes = 16;
+constexpr size_t kBatch = 32;
+constexpr Bytes kValue = "value-08";
+
+// Key number `number`, in 16 bytes.
+struct KeyText {
+  explicit KeyText(uint64_t number) {
+    char digits[32];
+    std::snprintf(digits, sizeof(digits), "key:%012llu", static_cast<unsigned long long>(number));
+    std::copy_n(digits, kKeyBytes, text);
+  }
+  Bytes bytes() const { return {text, kKeyBytes}; }
+  char text[kKeyBytes];
+};
+
+std::unique_ptr<Store> new_store() {
+  StoreOptions options;
+  options.database_count = 1;
+  options.hash_seed = 12345;
+  auto store = std::make_unique<Store>(options);
+  store->set_now(kNowMs);
+  return store;
+}
+
+void fill(Store& store, uint64_t begin, uint64_t end) {
+  for (uint64_t i = begin; i < end; i++) {
+    const KeyText key(i);
+    store.database(0).assign_string(store.hashed(key.bytes()), kValue, DeadlineRule::none(), kNowMs);
+  }
+}
+
+// Stores are filled once and shared by the benchmarks that only read.
+Store& filled_store(uint64_t count) {
+  static std::map<uint64_t, std::unique_ptr<Store>> stores;
+  auto& store = stores[count];
+  if (!store) {
+    stores.clear();  // one at a time: ten million keys take half a gigabyte
+    auto& fresh = stores[count] = new_store();
+    fill(*fresh, 0, count);
+    return *fresh;
+  }
+  return *store;
+}
+
+// Numbers drawn beforehand, so that drawing and printing are not measured.
+std::vector<KeyText> random_keys(uint64_t begin, uint64_t count) {
+  Random random(1);
+  std::vector<KeyText> keys;
+  for (size_t i = 0; i < (1u << 20); i++) keys.emplace_back(begin + random.uniform(count));
+  return keys;
+}
+
+void BM_Find(benchmark::State& state, bool hit) {
+  const auto count = static_cast<uint64_t>(state.range(0));
+  Store& store = filled_store(count);
+  const std::vector<KeyText> keys = random_keys(hit ? 0 : count, count);
+  size_t at = 0;
+  for (auto _ : state) {
+    const HashedKey key = store.hashed(keys[at++ % keys.size()].bytes());
+    benchmark::DoNotOptimize(store.database(0).find(key, kNowMs));
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+
+// As the tick does it: hash all keys of a batch, then their buckets, then their entries, then the look-ups.
+void BM_StagedFind(benchmark::State& state, bool hit) {
+  const auto count = static_cast<uint64_t>(state.range(0));
+  Store& store = filled_store(count);
+  Keyspace& keyspace = store.database(0);
+  const std::vector<KeyText> keys = random_keys(hit ? 0 : count, count);
+  size_t at = 0;
+  HashedKey batch[kBatch];
+  for (auto _ : state) {
+    for (HashedKey& key : batch) {
+      key = store.hashed(keys[at++ % keys.size()].bytes());
+      keyspace.prefetch_bucket(key.hash);
+    }
+    for (const HashedKey& key : batch) keyspace.prefetch_entry(key.hash);
+    for (const HashedKey& key : batch) benchmark::DoNotOptimize(keyspace.find(key, kNowMs));
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(kBatch));
+  state.counters["ns_per_key"] =
+      benchmark::Counter(static_cast<double>(state.iterations()) * kBatch * 1e-9,
+                         benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+}
+
+void BM_StagedOverwrite(benchmark::State& state) {
+  const auto count = static_cast<uint64_t>(state.range(0));
+  Store& store = filled_store(count);
+  Keyspace& keyspace = store.database(0);
+  const std::vector<KeyText> keys = random_keys(0, count);
+  size_t at = 0;
+  HashedKey batch[kBatch];
+  for (auto _ : state) {
+    for (HashedKey& key : batch) {
+      key = store.hashed(keys[at++ % keys.size()].bytes());
+      keyspace.prefetch_bucket(key.hash);
+    }
+    for (const HashedKey& key : batch) keyspace.prefetch_entry(key.hash);
+    for (const HashedKey& key : batch) keyspace.assign_string(key, "value-09", DeadlineRule::none(), kNowMs);
+  }
+  state.counters["ns_per_key"] =
+      benchmark::Counter(static_cast<double>(state.iterations()) * kBatch * 1e-9,
+                         benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+}
+
+void BM_InsertThenErase(benchmark::State& state) {
+  const auto count = static_cast<uint64_t>(state.range(0));
+  double insert_ns = 0;
+  double erase_ns = 0;
+  for (auto _ : state) {
+    const std::unique_ptr<Store> store = new_store();
+    const auto begin = std::chrono::steady_clock::now();
+    fill(*store, 0, count);
+    const auto middle = std::chrono::steady_clock::now();
+    for (uint64_t i = 0; i < count; i++) {
+      const KeyText key(i);
+      store->database(0).erase(store->hashed(key.bytes()), kNowMs);
+    }
+    const auto end = std::chrono::steady_clock::now();
+    insert_ns += std::chrono::duration<double, std::nano>(middle - begin).count();
+    erase_ns += std::chrono::duration<double, std::nano>(end - middle).count();
+  }
+  const double operations = static_cast<double>(state.iterations()) * static_cast<double>(count);
+  state.counters["insert_ns"] = insert_ns / operations;  // printing the key included: about 90 ns
+  state.counters["erase_ns"] = erase_ns / operations;
+}
+
+// Bytes of table and of everything, an entry, at counts between and beyond doublings.
+void BM_Fill(benchmark::State& state) {
+  const auto count = static_cast<uint64_t>(state.range(0));
+  for (auto _ : state) {
+    const std::unique_ptr<Store> store = new_store();
+    fill(*store, 0, count);
+    const auto items = static_cast<double>(count);
+    state.counters["table_bytes"] = static_cast<double>(store->table_account().bytes) / items;
+    state.counters["all_bytes"] = static_cast<double>(store->memory_bytes()) / items;
+  }
+}
+
+void BM_LongestInsert(benchmark::State& state) {
+  const auto count = static_cast<uint64_t>(state.range(0));
+  for (auto _ : state) {
+    const std::unique_ptr<Store> store = new_store();
+    std::vector<double> longest_us;
+    for (uint64_t i = 0; i < count; i++) {
+      const KeyText text(i);
+      const HashedKey key = store->hashed(text.bytes());
+      const auto begin = std::chrono::steady_clock::now();
+      store->database(0).assign_string(key, kValue, DeadlineRule::none(), kNowMs);
+      const auto end = std::chrono::steady_clock::now();
+      const double took_us = std::chrono::duration<double, std::micro>(end - begin).count();
+      if (took_us > 5) longest_us.push_back(took_us);
+    }
+    std::sort(longest_us.rbegin(), longest_us.rend());
+    longest_us.resize(std::max<size_t>(longest_us.size(), 100));
+    // The very longest is the machine's business as often as the table's; the tenth repeats.
+    state.counters["longest_us"] = longest_us[0];
+    state.counters["tenth_us"] = longest_us[9];
+    state.counters["hundredth_us"] = longest_us[99];
+    const HashTableAccount& account = store->table_account();
+    state.counters["splits"] = static_cast<double>(account.splits);
+    state.counters["grows"] = static_cast<double>(account.grows);
+    state.counters["rehashes"] = static_cast<double>(account.rehashes);
+  }
+}
+
+void BM_Expire(benchmark::State& state) {
+  const auto count = static_cast<uint64_t>(state.range(0));
+  double index_bytes = 0;
+  double expire_ns = 0;
+  for (auto _ : state) {
+    const std::unique_ptr<Store> store = new_store();
+    Keyspace& keyspace = store->database(0);
+    Random random(3);
+    for (uint64_t i = 0; i < count; i++) {
+      const KeyText text(i);
+      const auto ttl_ms = static_cast<int64_t>(1 + random.uniform(60000));
+      keyspace.assign_string(store->hashed(text.bytes()), kValue, DeadlineRule::at(kNowMs + ttl_ms), kNowMs);
+    }
+    index_bytes = static_cast<double>(keyspace.expiry_index().bytes_allocated()) / static_cast<double>(count);
+    const auto begin = std::chrono::steady_clock::now();
+    for (int64_t now_ms = kNowMs; keyspace.size() > 0; now_ms++) keyspace.advance_expiry(now_ms, SIZE_MAX);
+    expire_ns += std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - begin).count();
+  }
+  state.counters["index_bytes"] = index_bytes;
+  state.counters["expire_ns"] = expire_ns / static_cast<double>(state.iterations()) / static_cast<double>(count);
+}
+
+void sizes(benchmark::internal::Benchmark* benchmark) {
+  for (const int64_t count : {1'000, 100'000, 1'000'000, 10'000'000}) benchmark->Arg(count);
+}
+
+BENCHMARK_CAPTURE(BM_Find, hit, true)->Apply(sizes);
+BENCHMARK_CAPTURE(BM_Find, miss, false)->Apply(sizes);
+BENCHMARK_CAPTURE(BM_StagedFind, hit, true)->Apply(sizes);
+BENCHMARK_CAPTURE(BM_StagedFind, miss, false)->Apply(sizes);
+BENCHMARK(BM_StagedOverwrite)->Apply(sizes);
+BENCHMARK(BM_InsertThenErase)->Arg(1'000)->Arg(100'000)->Arg(1'000'000)->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_Fill)->Iterations(1)->DenseRange(1'000'000, 2'000'000, 100'000)->Arg(10'000'000)->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_LongestInsert)->Iterations(1)->Arg(10'000'000)->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_Expire)->Iterations(1)->Arg(1'000'000)->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace larder

@@ -1,0 +1,107 @@
+#include "storage/block_allocator.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <vector>
+
+#include "tests/unit/base/test_seed.h"
+
+namespace larder {
+namespace {
+
+TEST(BlockBytes, ClassesAreFourThenEightApart) {
+  EXPECT_EQ(block_bytes(1), 4u);
+  EXPECT_EQ(block_bytes(32), 32u);
+  EXPECT_EQ(block_bytes(33), 36u);
+  EXPECT_EQ(block_bytes(136), 136u);
+  EXPECT_EQ(block_bytes(137), 144u);
+  EXPECT_EQ(block_bytes(512), 512u);
+  EXPECT_EQ(block_bytes(513), 640u);
+  EXPECT_EQ(block_bytes(640), 640u);
+  EXPECT_EQ(block_bytes(641), 768u);
+  EXPECT_EQ(block_bytes(1025), 1280u);
+  EXPECT_EQ(block_bytes(4096), 4096u);
+  for (size_t bytes = 1; bytes < 5000; bytes++) {
+    ASSERT_GE(block_bytes(bytes), bytes);
+    ASSERT_LE(block_bytes(bytes), block_bytes(bytes + 1));
+    ASSERT_EQ(block_bytes(block_bytes(bytes)), block_bytes(bytes));
+  }
+}
+
+// Blocks are filled with a byte of their own: two that overlap would spoil each other.
+TEST(BlockAllocator, RandomUseAgainstModel) {
+  Random random(test_seed());
+  BlockAllocator blocks;
+  struct Held {
+    unsigned char* block;
+    size_t bytes;
+    unsigned char fill;
+  };
+  std::vector<Held> held;
+  uint64_t used = 0;
+  for (int step = 0; step < 200000; step++) {
+    const bool grow = (step / 20000) % 2 == 0;
+    if (held.empty() || random.uniform(100) < (grow ? 70u : 30u)) {
+      const size_t bytes = random.one_in(20) ? 1 + random.uniform(3000) : 1 + random.uniform(200);
+      auto* block = static_cast<unsigned char*>(blocks.allocate(bytes));
+      ASSERT_EQ(reinterpret_cast<uintptr_t>(block) % (block_bytes(bytes) % 8 == 0 ? 8 : 4), 0u);
+      const auto fill = static_cast<unsigned char>(random.next());
+      std::memset(block, fill, block_bytes(bytes));
+      held.push_back({block, bytes, fill});
+      used += block_bytes(bytes);
+    } else {
+      std::swap(held[random.uniform(held.size())], held.back());
+      const Held last = held.back();
+      held.pop_back();
+      for (size_t i = 0; i < block_bytes(last.bytes); i++) ASSERT_EQ(last.block[i], last.fill);
+      blocks.free(last.block, last.bytes);
+      used -= block_bytes(last.bytes);
+    }
+    ASSERT_EQ(blocks.used_bytes(), used);
+    ASSERT_EQ(blocks.block_count(), held.size());
+    if (step % 5000 == 0) blocks.check_integrity();
+  }
+  for (const Held& each : held) blocks.free(each.block, each.bytes);
+  blocks.check_integrity();
+  EXPECT_EQ(blocks.used_bytes(), 0u);
+}
+
+TEST(BlockAllocator, MemoryGoesBack) {
+  BlockAllocator blocks;
+  std::vector<void*> held;
+  for (int i = 0; i < 300000; i++) held.push_back(blocks.allocate(64));
+  EXPECT_GE(blocks.held_bytes(), 300000u * 64);
+  EXPECT_LT(blocks.held_bytes(), 19600000u);
+  for (void* block : held) blocks.free(block, 64);
+  EXPECT_LE(blocks.held_bytes(), BlockAllocator::kChunkBytes);
+  blocks.check_integrity();
+}
+
+TEST(BlockAllocator, SparsePagesAreTold) {
+  BlockAllocator blocks;
+  std::vector<void*> held;
+  for (int i = 0; i < 5000; i++) held.push_back(blocks.allocate(64));
+  EXPECT_FALSE(blocks.is_sparse(held[700], 64, 50));
+  for (int i = 0; i < 5000; i++) {
+    if (i % 4 != 0) blocks.free(held[static_cast<size_t>(i)], 64);
+  }
+  int sparse = 0;
+  for (size_t i = 0; i < 5000; i += 4) sparse += blocks.is_sparse(held[i], 64, 50);
+  EXPECT_GT(sparse, 500);
+  for (size_t i = 0; i < 5000; i += 4) blocks.free(held[i], 64);
+}
+
+#if defined(__SANITIZE_ADDRESS__)
+TEST(BlockAllocatorDeathTest, UseAfterFreeIsFound) {
+  BlockAllocator blocks;
+  void* other = blocks.allocate(64);
+  auto* block = static_cast<volatile char*>(blocks.allocate(64));
+  blocks.free(const_cast<char*>(block), 64);
+  EXPECT_DEATH(block[8] = 1, "use-after-poison");
+  blocks.free(other, 64);
+}
+#endif
+
+}  // namespace
+}  // namespace larder

@@ -1,0 +1,203 @@
+#include "storage/expiry_index.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+
+#include "tests/unit/base/test_seed.h"
+
+namespace larder {
+namespace {
+
+constexpr int64_t kStartMs = 1'700'000'000'123;
+
+// Keys are their own prefixes here. The owner's part of the contract, in its simplest form.
+class Model {
+ public:
+  explicit Model(int64_t now_ms) : now_ms_(now_ms) {}
+  ~Model() { EXPECT_FALSE(index_.free_some(SIZE_MAX)); }
+
+  void set(uint32_t key, int64_t deadline_ms) {
+    const auto known = deadlines_.find(key);
+    const int64_t before = known == deadlines_.end() ? INT64_MAX : known->second;
+    if (deadline_ms < before) index_.add(key, deadline_ms, now_ms_);
+    deadlines_[key] = deadline_ms;
+    set_at_ms_[key] = now_ms_;
+  }
+  void clear(uint32_t key) { deadlines_.erase(key); }
+
+  // Goes to `now_ms` and does at most `steps_max` steps.
+  void advance(int64_t now_ms, size_t steps_max = SIZE_MAX) {
+    now_ms_ = now_ms;
+    ExpiryIndex::Batch batch;
+    for (size_t steps = 0; steps < steps_max; steps += batch.count) {
+      index_.take(now_ms, &batch);
+      if (batch.count == 0) break;
+      for (size_t i = 0; i < batch.count; i++) settle(batch.hash_prefixes[i]);
+    }
+  }
+  // Whoever is due by more than `late_ms` must be gone; a deadline that lay in the past counts from when it was set.
+  void check(int64_t late_ms) const {
+    index_.check_integrity();
+    for (const auto& [key, deadline_ms] : deadlines_) {
+      ASSERT_GE(std::max(deadline_ms, set_at_ms_.at(key)) + late_ms, now_ms_) << key;
+    }
+  }
+  size_t size() const { return deadlines_.size(); }
+  int64_t earliest() const {
+    int64_t earliest = INT64_MAX;
+    for (const auto& [key, deadline_ms] : deadlines_) earliest = std::min(earliest, deadline_ms);
+    return earliest;
+  }
+  int64_t worst_late_ms() const { return worst_late_ms_; }
+  const ExpiryIndex& index() const { return index_; }
+
+ private:
+  void settle(uint32_t key) {
+    const auto known = deadlines_.find(key);
+    if (known == deadlines_.end()) return;
+    if (known->second > now_ms_) return index_.add(key, known->second, now_ms_);
+    worst_late_ms_ = std::max(worst_late_ms_, now_ms_ - known->second);
+    deadlines_.erase(known);
+  }
+
+  int64_t now_ms_;
+  int64_t worst_late_ms_ = 0;
+  BlockAllocator blocks_;
+  ExpiryIndex index_{blocks_};
+  std::unordered_map<uint32_t, int64_t> deadlines_;
+  std::unordered_map<uint32_t, int64_t> set_at_ms_;
+};
+
+int64_t random_ttl_ms(Random& random) {
+  switch (random.uniform(6)) {
+    case 0: return static_cast<int64_t>(random.uniform(20));
+    case 1: return static_cast<int64_t>(random.uniform(2000));
+    case 2: return static_cast<int64_t>(random.uniform(600'000));
+    case 3: return static_cast<int64_t>(random.uniform(100'000'000));
+    case 4: return static_cast<int64_t>(random.uniform(uint64_t{1} << 42));
+    default: return -static_cast<int64_t>(random.uniform(1000));
+  }
+}
+
+TEST(ExpiryIndex, EveryKeyGoesOnTime) {
+  Random random(test_seed());
+  for (int round = 0; round < 5; round++) {
+    int64_t now_ms = kStartMs + static_cast<int64_t>(random.uniform(1'000'000'000));
+    Model model(now_ms);
+    for (int step = 0; step < 4000; step++) {
+      for (int i = 0; i < 5; i++) {
+        const auto key = static_cast<uint32_t>(random.uniform(500));
+        if (random.one_in(4)) {
+          model.clear(key);
+        } else {
+          model.set(key, now_ms + random_ttl_ms(random));
+        }
+      }
+      const uint64_t dice = random.uniform(100);
+      now_ms += dice < 90 ? static_cast<int64_t>(random.uniform(5)) : random_ttl_ms(random) / (dice < 99 ? 100 : 1);
+      now_ms = std::max(now_ms, model.index().now_ms());
+      model.advance(now_ms);
+      ASSERT_NO_FATAL_FAILURE(model.check(2));
+    }
+  }
+}
+
+TEST(ExpiryIndex, NextDueNeverSleepsThroughADeadline) {
+  Random random(test_seed());
+  int64_t now_ms = kStartMs;
+  Model model(now_ms);
+  EXPECT_EQ(model.index().next_due_ms(), INT64_MAX);
+  for (uint32_t key = 0; key < 300; key++) model.set(key, now_ms + random_ttl_ms(random));
+  int wakes = 0;
+  while (model.size() > 0) {
+    const int64_t next_ms = model.index().next_due_ms();
+    ASSERT_LE(next_ms, std::max(model.earliest() + 2, now_ms + 2));
+    ASSERT_GE(next_ms, now_ms);
+    now_ms = next_ms;
+    model.advance(now_ms);
+    model.check(2);
+    ASSERT_LT(++wakes, 5000);
+  }
+}
+
+// 200,000 keys over a minute, with a small budget for each millisecond: the cascades must not make anything late.
+TEST(ExpiryIndex, CascadesAreSpreadOverTime) {
+  Random random(test_seed());
+  int64_t now_ms = kStartMs;
+  Model model(now_ms);
+  for (uint32_t key = 0; key < 200000; key++) model.set(key, now_ms + static_cast<int64_t>(random.uniform(60000)));
+  EXPECT_LT(static_cast<double>(model.index().bytes_allocated()) / 200000, 5.0);
+  while (model.size() > 0) {
+    now_ms++;
+    model.advance(now_ms, 30);
+  }
+  EXPECT_LE(model.worst_late_ms(), 5);
+  EXPECT_LT(now_ms, kStartMs + 60100);
+}
+
+TEST(ExpiryIndex, OneDeadlineForAllIsWorkedOffInPieces) {
+  int64_t now_ms = kStartMs;
+  Model model(now_ms);
+  for (uint32_t key = 0; key < 50000; key++) model.set(key, now_ms + 5000);
+  now_ms += 5100;
+  model.advance(now_ms, 100);
+  EXPECT_TRUE(model.index().is_behind());
+  size_t before = model.size();
+  while (model.index().is_behind()) {
+    model.advance(now_ms, 100);
+    ASSERT_LE(before - model.size(), 130u);
+    before = model.size();
+  }
+  EXPECT_EQ(model.size(), 0u);
+}
+
+TEST(ExpiryIndex, SlidingDeadlinesAddNothing) {
+  int64_t now_ms = kStartMs;
+  Model model(now_ms);
+  for (int64_t second = 0; second < 2000; second++) {
+    for (uint32_t key = 0; key < 100; key++) model.set(key, now_ms + 30000);
+    ASSERT_LE(model.index().items(), 100u);
+    now_ms += 1000;
+    model.advance(now_ms);
+  }
+  EXPECT_EQ(model.size(), 100u);
+  now_ms += 30001;
+  model.advance(now_ms);
+  EXPECT_EQ(model.size(), 0u);
+  EXPECT_EQ(model.index().items(), 0u);
+}
+
+TEST(ExpiryIndex, FarDeadlines) {
+  int64_t now_ms = kStartMs;
+  Model model(now_ms);
+  constexpr int64_t kYearMs = int64_t{365} * 86'400'000;
+  model.set(1, now_ms + 1000 * kYearMs);
+  model.set(2, INT64_MAX - 1);
+  for (int year = 0; year < 1001; year++) {
+    now_ms += kYearMs;
+    model.advance(now_ms);
+    ASSERT_EQ(model.size(), year < 999 ? 2u : 1u);
+  }
+}
+
+TEST(ExpiryIndex, MovesAndIsFreedInPieces) {
+  BlockAllocator blocks;
+  ExpiryIndex first(blocks);
+  for (uint32_t i = 0; i < 10000; i++) first.add(i, kStartMs + i * 10, kStartMs);
+  ExpiryIndex second(std::move(first));
+  EXPECT_EQ(first.items(), 0u);
+  EXPECT_EQ(second.items(), 10000u);
+  first.add(1, kStartMs + 5, kStartMs);
+  std::swap(first, second);
+  EXPECT_EQ(second.items(), 1u);
+  int pieces = 1;
+  while (first.free_some(10)) pieces++;
+  EXPECT_GT(pieces, 30);
+  EXPECT_EQ(first.bytes_allocated(), 0u);
+}
+
+}  // namespace
+}  // namespace larder
