@@ -1,6 +1,7 @@
 // DEBUG, for tests of the server and of clients: refused unless enable-debug-command allows it.
 
 #include <algorithm>
+#include <cstdio>
 #include <string>
 
 #include "base/number_text.h"
@@ -33,7 +34,9 @@ void debug_object(CommandContext& ctx, ArgReader& args) {
   const Entry* entry = ctx.keys().find(args.take<Key>());
   if (entry == nullptr) return ctx.reply().error(kNoSuchKey);
   const Bytes encoding = entry->type() == ValueType::kString ? encoding_name(*entry) : Bytes("unknown");
-  std::string text = "Value at:0x" + to_hex(std::to_string(reinterpret_cast<uintptr_t>(entry) & 0xffff));
+  char address[32];
+  std::snprintf(address, sizeof(address), "%p", static_cast<const void*>(entry));
+  std::string text = "Value at:" + std::string(address);
   text += " refcount:1 encoding:" + std::string(encoding);
   text += " serializedlength:" + std::to_string(entry->value_bytes());
   text += " lru:" + std::to_string(entry->access_state()) + " lru_seconds_idle:0";

@@ -101,7 +101,7 @@ void memory_stats(CommandContext& ctx, ArgReader& args) {
   write_count(reply, "rss-overhead.bytes", 0);
   write_ratio(reply, "fragmentation", ratio(figures.resident, figures.total()));
   write_count(reply, "fragmentation.bytes", figures.resident - figures.total());
-  reply.end_deferred_map(mark, 26 + databases);
+  reply.end_deferred_map(mark, 27 + databases);
 }
 
 void memory_usage(CommandContext& ctx, ArgReader& args) {
