@@ -42,7 +42,7 @@ class InProcessConnection final : public SpecConnection {
 class InProcessBackend final : public SpecBackend {
  public:
   std::string prepare(const std::vector<std::string>& arguments, bool) override {
-    InProcessServer::Options options;
+    testing::InProcessOptions options;
     options.arguments = {"--save", "", "--enable-debug-command", "yes", "--enable-protected-configs", "yes"};
     options.arguments.insert(options.arguments.end(), arguments.begin(), arguments.end());
     server_ = std::make_unique<InProcessServer>(options);

@@ -28,7 +28,7 @@ ServerIdentity test_identity(const Clock& clock) {
 
 }  // namespace
 
-InProcessServer::InProcessServer(Options options)
+InProcessServer::InProcessServer(const InProcessOptions& options)
     : clock_(options.wall_start_us), log_(log_sink_, clock_, LogLevel::kDebug) {
   std::vector<std::string> words = {"larder-server"};
   words.insert(words.end(), options.arguments.begin(), options.arguments.end());

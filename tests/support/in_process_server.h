@@ -13,6 +13,7 @@
 // that has sent something, run, send, flush the queues, work in the background. Only the sockets differ: what one takes
 // and gives at once can be set, so that slow readers and requests in pieces are ordinary cases.
 
+#include <algorithm>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
@@ -28,16 +29,17 @@
 
 namespace larder::testing {
 
+struct InProcessOptions {
+  std::vector<std::string> arguments = {};  // as on the command line: {"--requirepass", "x"}
+  uint64_t seed = 1;
+  int64_t wall_start_us = SimulatedClock::kDefaultStartUs;
+};
+
 class InProcessServer {
  public:
-  struct Options {
-    std::vector<std::string> arguments;  // as on the command line: {"--requirepass", "x"}
-    uint64_t seed = 1;
-    int64_t wall_start_us = SimulatedClock::kDefaultStartUs;
-  };
   class Connection;
 
-  explicit InProcessServer(Options options = {});
+  explicit InProcessServer(const InProcessOptions& options = {});
   ~InProcessServer();
   InProcessServer(const InProcessServer&) = delete;
   InProcessServer& operator=(const InProcessServer&) = delete;

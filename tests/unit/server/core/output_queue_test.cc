@@ -1,0 +1,151 @@
+#include "server/core/output_queue.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <deque>
+#include <string>
+
+#include "base/random.h"
+
+namespace larder {
+namespace {
+
+// A pinned value that counts how often it is released.
+struct Owner {
+  std::string text;
+  int released = 0;
+
+  PinnedBytes pin() {
+    return {text.data(), text.size(), this, [](void* owner) { ++static_cast<Owner*>(owner)->released; }};
+  }
+};
+
+std::string all_of(const OutputQueue& queue) {
+  std::string text;
+  std::array<Bytes, 1024> pieces;
+  const size_t count = queue.gather(pieces);
+  for (size_t i = 0; i < count; ++i) text += pieces[i];
+  return text;
+}
+
+TEST(OutputQueue, StartsEmpty) {
+  OutputQueue queue;
+  EXPECT_TRUE(queue.empty());
+  EXPECT_EQ(queue.bytes(), 0u);
+  queue.append(Bytes());
+  EXPECT_TRUE(queue.empty());
+}
+
+TEST(OutputQueue, SmallPiecesShareAChunk) {
+  OutputQueue queue;
+  for (int i = 0; i < 1000; ++i) queue.append("0123456789");
+  EXPECT_EQ(queue.bytes(), 10000u);
+  EXPECT_EQ(queue.piece_count(), 1u);
+  for (int i = 0; i < 1000; ++i) queue.append("0123456789");
+  EXPECT_EQ(queue.piece_count(), 2u);
+  EXPECT_EQ(all_of(queue).size(), 20000u);
+}
+
+TEST(OutputQueue, KeepsOrderAroundPins) {
+  OutputQueue queue;
+  Owner owner{"<large>"};
+  queue.append("a");
+  queue.append(owner.pin());
+  queue.append("b");
+  queue.append("c");
+  EXPECT_EQ(all_of(queue), "a<large>bc");
+  EXPECT_EQ(queue.bytes(), 10u);
+  EXPECT_EQ(queue.piece_count(), 3u);
+  EXPECT_EQ(owner.released, 0);
+}
+
+TEST(OutputQueue, ReleasesAPinOnceWhenItsLastByteIsSent) {
+  OutputQueue queue;
+  Owner owner{"0123456789"};
+  queue.append(owner.pin());
+  queue.consume(9);
+  EXPECT_EQ(owner.released, 0);
+  EXPECT_EQ(all_of(queue), "9");
+  queue.consume(1);
+  EXPECT_EQ(owner.released, 1);
+  EXPECT_TRUE(queue.empty());
+}
+
+TEST(OutputQueue, ReleasesPinsWhenItIsDestroyed) {
+  Owner owner{"text"};
+  {
+    OutputQueue queue;
+    queue.append("before");
+    queue.append(owner.pin());
+    queue.append(owner.pin());
+    queue.consume(3);
+  }
+  EXPECT_EQ(owner.released, 2);
+}
+
+TEST(OutputQueue, ClearGivesEverythingBack) {
+  Owner owner{"text"};
+  OutputQueue queue;
+  queue.append(owner.pin());
+  queue.consume(2);
+  queue.clear();
+  EXPECT_EQ(owner.released, 1);
+  EXPECT_EQ(queue.bytes(), 0u);
+  queue.append("new");
+  EXPECT_EQ(all_of(queue), "new");
+}
+
+TEST(OutputQueue, GatherStopsAtTheRoomItIsGiven) {
+  OutputQueue queue;
+  Owner owner{"x"};
+  for (int i = 0; i < 10; ++i) queue.append(owner.pin());
+  std::array<Bytes, 4> pieces;
+  EXPECT_EQ(queue.gather(pieces), 4u);
+  queue.consume(10);
+  EXPECT_EQ(owner.released, 10);
+}
+
+TEST(OutputQueue, AgreesWithAPlainStringUnderRandomUse) {
+  constexpr uint64_t kSeed = 20240817;
+  Random random(kSeed);
+  std::deque<Owner> owners;
+  {
+    OutputQueue queue;
+    std::string model;
+    for (int step = 0; step < 20000; ++step) {
+      const uint64_t choice = random.uniform(4);
+      const std::string text(random.uniform(choice == 0 ? 40000 : 300), static_cast<char>('a' + random.uniform(26)));
+      if (choice < 2) {
+        queue.append(Bytes(text));
+        model += text;
+      } else if (choice == 2 && !text.empty()) {
+        owners.push_back({text});
+        queue.append(owners.back().pin());
+        model += text;
+      } else {
+        const size_t count = random.uniform(std::min<size_t>(model.size(), 60000) + 1);
+        queue.consume(count);
+        model.erase(0, count);
+      }
+      ASSERT_EQ(queue.bytes(), model.size()) << "seed " << kSeed << " step " << step;
+      ASSERT_EQ(queue.empty(), model.empty());
+    }
+    std::array<Bytes, 4096> pieces;
+    std::string rest;
+    while (!queue.empty()) {
+      const size_t count = queue.gather(pieces);
+      size_t bytes = 0;
+      for (size_t i = 0; i < count; ++i) {
+        rest += pieces[i];
+        bytes += pieces[i].size();
+      }
+      queue.consume(bytes);
+    }
+    EXPECT_EQ(rest, model);
+  }
+  for (const Owner& owner : owners) ASSERT_EQ(owner.released, 1);
+}
+
+}  // namespace
+}  // namespace larder

@@ -1,0 +1,106 @@
+#include "server/core/transaction.h"
+
+#include <gtest/gtest.h>
+
+#include "server/core/client_list.h"
+
+namespace larder {
+namespace {
+
+class NoLink final : public ClientLink {
+ public:
+  void wake() override {}
+};
+
+class TransactionTableTest : public ::testing::Test {
+ protected:
+  Client& add() { return clients_.add(link_, ClientOrigin{}, 0); }
+  static bool broken(const Client& client) { return client.transaction && client.transaction->watch_broken; }
+
+  NoLink link_;
+  ClientList clients_;
+  TransactionTable table_;
+};
+
+TEST_F(TransactionTableTest, TellsEveryWatcherOfAKeyAndNobodyElse) {
+  Client& a = add();
+  Client& b = add();
+  Client& c = add();
+  table_.watch(a, 0, "k", false);
+  table_.watch(b, 0, "k", false);
+  table_.watch(c, 0, "other", false);
+  EXPECT_FALSE(table_.empty());
+  EXPECT_EQ(table_.watching_clients(), 3u);
+  table_.key_changed(0, "k");
+  EXPECT_TRUE(broken(a));
+  EXPECT_TRUE(broken(b));
+  EXPECT_FALSE(broken(c));
+}
+
+TEST_F(TransactionTableTest, DatabasesAreApart) {
+  Client& a = add();
+  table_.watch(a, 3, "k", false);
+  table_.key_changed(0, "k");
+  EXPECT_FALSE(broken(a));
+  table_.key_changed(3, "k");
+  EXPECT_TRUE(broken(a));
+}
+
+TEST_F(TransactionTableTest, WatchingTwiceCountsOnce) {
+  Client& a = add();
+  table_.watch(a, 0, "k", false);
+  table_.watch(a, 0, "k", false);
+  EXPECT_EQ(a.transaction->watched.size(), 1u);
+  table_.unwatch_all(a);
+  EXPECT_TRUE(table_.empty());
+}
+
+TEST_F(TransactionTableTest, UnwatchForgetsAlsoWhatWasBroken) {
+  Client& a = add();
+  table_.watch(a, 0, "k", false);
+  table_.key_changed(0, "k");
+  table_.unwatch_all(a);
+  EXPECT_FALSE(broken(a));
+  EXPECT_TRUE(table_.empty());
+  table_.key_changed(0, "k");
+  EXPECT_FALSE(broken(a));
+}
+
+TEST_F(TransactionTableTest, UnwatchLeavesTheOthers) {
+  Client& a = add();
+  Client& b = add();
+  table_.watch(a, 0, "k", false);
+  table_.watch(b, 0, "k", false);
+  table_.unwatch_all(a);
+  EXPECT_EQ(table_.watching_clients(), 1u);
+  table_.key_changed(0, "k");
+  EXPECT_TRUE(broken(b));
+}
+
+TEST_F(TransactionTableTest, AFlushBreaksWatchesOfKeysThatExist) {
+  Client& a = add();
+  Client& b = add();
+  Client& c = add();
+  table_.watch(a, 0, "present", false);
+  table_.watch(b, 0, "absent", false);
+  table_.watch(c, 1, "present", false);
+  table_.database_changed(0, [](Bytes key) { return key == "present"; });
+  EXPECT_TRUE(broken(a));
+  EXPECT_FALSE(broken(b));
+  EXPECT_FALSE(broken(c));
+}
+
+TEST_F(TransactionTableTest, OpenAndCloseMoveTheGate) {
+  Client& a = add();
+  TransactionTable::open(a);
+  EXPECT_TRUE(a.gate & kGateTransaction);
+  EXPECT_TRUE(a.transaction->open);
+  table_.watch(a, 0, "k", false);
+  table_.close(a);
+  EXPECT_FALSE(a.gate & kGateTransaction);
+  EXPECT_EQ(a.transaction, nullptr);
+  EXPECT_TRUE(table_.empty());
+}
+
+}  // namespace
+}  // namespace larder
