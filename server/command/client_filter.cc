@@ -105,7 +105,7 @@ bool ClientFilter::read_ids(ArgReader& args, Condition& condition, std::string& 
   bool ignored = false;
   do {
     const auto id = parse_int64(args.take<Bytes>());
-    if (!id || *id < 1) {
+    if (!id || (*id < 1 && use_ == Use::kKill)) {
       error = use_ == Use::kList ? "ERR Invalid client ID" : "ERR client-id should be greater than 0";
       return false;
     }

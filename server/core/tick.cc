@@ -177,31 +177,41 @@ void Tick::close_turn() {
 }
 
 void Tick::execute(const Request& first) {
-  Request request = first;
-  switch_turn(request.turn);
-  while (true) {
-    Turn& turn = turns_[request.turn];
-    Client* client = turn.client;
-    if (client == nullptr || turn.held || client->wants_close()) return;
-    const auto outcome = dispatcher_.execute(*client, request.command,
-                                             arguments_.slice(request.first_argument, request.argument_count),
-                                             request.hash, reply_);
-    if (outcome == Dispatcher::Outcome::kHold) {
-      turn.held = true;
-      return;
-    }
-    turn.executed = request.end;
-    if (turn.parsed != request.end || turn.needed_bytes != 0 || turn.protocol_error.outcome == ParseOutcome::kError ||
-        turn.parsed == turn.input.size() || client->wants_close()) {
-      return;
-    }
-    // The input of a client that was not authenticated is parsed request by request.
-    const size_t parsed_before = requests_.size();
-    parse(request.turn);
-    if (requests_.size() == parsed_before) return;
-    request = requests_.back();
-    requests_.resize(parsed_before);
+  const uint32_t turn_index = first.turn;
+  switch_turn(turn_index);
+  if (!execute_one(first)) return;
+  // The input of a client that was not authenticated is parsed request by request; behind an AUTH that went well, all of
+  // the rest at once.
+  const size_t parsed_before = requests_.size();
+  for (size_t next = parsed_before; has_unparsed_input(turns_[turn_index]);) {
+    parse(turn_index);
+    if (next == requests_.size()) break;
+    bool goes_on = true;
+    while (goes_on && next < requests_.size()) goes_on = execute_one(requests_[next++]);
+    if (!goes_on) break;
   }
+  requests_.resize(parsed_before);
+}
+
+// False when nothing more of this client is to be executed in this tick.
+bool Tick::execute_one(const Request& request) {
+  Turn& turn = turns_[request.turn];
+  Client* client = turn.client;
+  if (client == nullptr || turn.held || client->wants_close()) return false;
+  const auto outcome = dispatcher_.execute(*client, request.command,
+                                           arguments_.slice(request.first_argument, request.argument_count),
+                                           request.hash, reply_);
+  if (outcome == Dispatcher::Outcome::kHold) {
+    turn.held = true;
+    return false;
+  }
+  turn.executed = request.end;
+  return turn.client != nullptr && !client->wants_close();
+}
+
+bool Tick::has_unparsed_input(const Turn& turn) {
+  return turn.parsed == turn.executed && turn.parsed != turn.input.size() && turn.needed_bytes == 0 &&
+         turn.protocol_error.outcome != ParseOutcome::kError;
 }
 
 // Moves what is not executed to the client's own buffer, or drops what is executed from it.

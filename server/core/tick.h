@@ -120,6 +120,8 @@ class Tick {
   void switch_turn(uint32_t turn_index);
   void close_turn();
   void execute(const Request& request);
+  bool execute_one(const Request& request);
+  static bool has_unparsed_input(const Turn& turn);
   void keep_rest(Turn& turn);
 
   Services& services_;
