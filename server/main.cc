@@ -14,6 +14,7 @@
 #include "base/version.h"
 #include "server/command/all_families.h"
 #include "server/config/command_line.h"
+#include "server/config/option_table.h"
 #include "server/core/disposal_thread.h"
 #include "server/core/server.h"
 #include "server/net/event_loop.h"
@@ -75,6 +76,22 @@ ServerIdentity make_identity(const CommandLine& command_line, const Clock& clock
   return identity;
 }
 
+// Options that the process itself follows while it runs.
+void follow_options(OptionTable& options, Log& log) {
+  options.subscribe({"loglevel"}, [&options, &log] {
+    log.set_level(log_level_of(options.settings().log_level));
+    return Status();
+  });
+  options.subscribe({"dir"}, [&options]() -> Status {
+    LARDER_TRY(os_change_directory(options.settings().dir));
+    options.settings().dir = os_current_directory();
+    return Status();
+  });
+  options.subscribe({"port", "bind"}, [] {
+    return Status(ErrorCode::kUnsupported, "the addresses of a running server cannot be changed: restart it");
+  });
+}
+
 void log_addresses(Log& log, const Settings& settings) {
   if (settings.port != 0) {
     std::string addresses;
@@ -109,6 +126,10 @@ int serve(const CommandLine& command_line, FileSystem& files, Clock& clock) {
   DisposalThread disposal;
   const Server::Environment environment{clock, files, log, process, disposal, os_entropy_u64(), true};
   Server server(environment, settings, all_families(), make_identity(command_line, clock));
+  follow_options(server.services().options, log);
+  for (const Bytes name : options_without_effect(settings)) {
+    log.warning("The option '{}' is accepted, but this version of Larder does not act on it", name);
+  }
   EventLoop loop;
   NetServer net(loop, server);
   process.attach(net);
@@ -146,6 +167,7 @@ int run(int argc, char** argv) {
   if (const Status changed = os_change_directory(command_line->settings.dir); !changed.ok()) {
     return fail("Can't chdir to '" + command_line->settings.dir + "': " + changed.error().message);
   }
+  command_line->settings.dir = os_current_directory();
   if (command_line->settings.daemonize && !os_daemonize()) return fail("Can't become a daemon");
   return serve(*command_line, *files, clock);
 }

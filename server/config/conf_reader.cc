@@ -37,7 +37,7 @@ Status unknown_directive(Bytes name) {
   return invalid(std::move(reason));
 }
 
-// Replaces each path by those that follow when `component` is put behind it.
+// Replaces each path (empty, or with a slash at its end) by those that follow when `component` is put behind it.
 void expand_component(FileSystem& files, Bytes component, std::vector<std::string>& paths) {
   std::vector<std::string> next;
   for (const std::string& path : paths) {
@@ -45,7 +45,7 @@ void expand_component(FileSystem& files, Bytes component, std::vector<std::strin
       next.push_back(path + std::string(component));
       continue;
     }
-    const auto entries = files.list(path.empty() ? "." : path);
+    const auto entries = files.list(path.empty() ? "." : path == "/" ? path : path.substr(0, path.size() - 1));
     if (!entries.ok()) continue;
     for (const DirectoryEntry& entry : *entries) {
       if (entry.name.starts_with('.') && !component.starts_with('.')) continue;

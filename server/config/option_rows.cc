@@ -356,7 +356,7 @@ constexpr OptionRow kRows[] = {
     kept_flag("aof-use-rdb-preamble", "yes"),
     kept_flag("aof-timestamp-enabled", "no"),
     kept_flag("aof-rewrite-incremental-fsync", "yes"),
-    kept_flag("aof-disable-auto-gc", "no", kHidden),
+    kept_flag("aof-disable-auto-gc", "no"),
 
     // Replication
     special("replicaof", kReplicaofOption, kImmutable | kMultiArgument | kAcceptedOnly | kWarnWithoutEffect, "slaveof"),

@@ -110,7 +110,8 @@ std::optional<size_t> class_of(Bytes name) {
 }
 
 Status read_output_limits(std::span<const Bytes> words, Settings& settings) {
-  if (words.empty() || words.size() % 4 != 0) {
+  if (is_none(words)) words = {};
+  if (words.size() % 4 != 0) {
     return invalid("Wrong number of arguments in buffer limit configuration.");
   }
   auto limits = settings.output_limits;

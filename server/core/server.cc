@@ -141,6 +141,7 @@ void Server::cron() {
   stats_.ops.sample(stats_.commands_processed, now_ms);
   stats_.input.sample(stats_.net_input_bytes, now_ms);
   stats_.output.sample(stats_.net_output_bytes, now_ms);
+  stats_.buffer_bytes = tick_.memory_bytes();
   stats_.memory_peak_bytes = std::max(stats_.memory_peak_bytes, memory_bytes());
   close_idle_clients(now_ms);
 }

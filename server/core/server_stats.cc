@@ -34,9 +34,11 @@ void ServerStats::count_error(Bytes reply_line) {
 void ServerStats::reset() {
   const uint64_t dirty_before = dirty;
   const uint64_t peak_before = memory_peak_bytes;
+  const uint64_t buffers_before = buffer_bytes;
   *this = ServerStats{};
   dirty = dirty_before;
   memory_peak_bytes = peak_before;
+  buffer_bytes = buffers_before;
 }
 
 }  // namespace larder

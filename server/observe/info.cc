@@ -104,7 +104,7 @@ void clients_section(const Services& services, InfoFields& fields) {
 }
 
 struct MemoryFigures {
-  uint64_t used = 0;      // data, tables, clients
+  uint64_t used = 0;      // data, tables, clients, the buffers of the tick
   uint64_t overhead = 0;  // of it: what is neither key nor value
   uint64_t clients = 0;
   uint64_t resident = 0;
@@ -114,8 +114,9 @@ struct MemoryFigures {
 MemoryFigures memory_figures(const Services& services) {
   MemoryFigures memory;
   for (const auto& client : services.clients.all()) memory.clients += client->memory_bytes();
-  memory.used = services.store.memory_bytes() + memory.clients;
-  memory.overhead = services.store.overhead_bytes() + memory.clients;
+  const uint64_t buffers = services.stats.buffer_bytes + memory.clients;
+  memory.used = services.store.memory_bytes() + buffers;
+  memory.overhead = services.store.overhead_bytes() + buffers;
   memory.resident = services.process.resident_bytes();
   memory.peak = std::max(services.stats.memory_peak_bytes, memory.used);
   return memory;
@@ -149,8 +150,9 @@ void memory_section(const Services& services, InfoFields& fields) {
   fields.number("allocator_active", memory.used);
   fields.number("allocator_resident", memory.used);
   fields.bytes_and_human("total_system_memory", os_total_memory_bytes());
+  fields.number("used_memory_vm_eval", 0);
   fields.bytes_and_human("used_memory_lua", 0);
-  fields.zeros({"used_memory_vm_eval", "used_memory_scripts_eval", "number_of_cached_scripts", "number_of_functions",
+  fields.zeros({"used_memory_scripts_eval", "number_of_cached_scripts", "number_of_functions",
                 "number_of_libraries", "used_memory_vm_functions"});
   fields.bytes_and_human("used_memory_vm_total", 0);
   fields.number("used_memory_functions", 0);

@@ -1,0 +1,176 @@
+// INFO: sections, fields that exporters and client libraries parse, figures that are true.
+
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <set>
+
+#include "base/number_text.h"
+#include "tests/support/in_process_server.h"
+
+namespace larder::testing {
+namespace {
+
+// The text inside the bulk string.
+std::string info(InProcessServer& server, InProcessServer::Connection& client,
+                 const std::vector<std::string>& sections = {}) {
+  std::vector<std::string> request = {"INFO"};
+  request.insert(request.end(), sections.begin(), sections.end());
+  client.send_request(request);
+  server.run();
+  const std::string reply = client.take();
+  const size_t line_end = reply.find("\r\n");
+  EXPECT_EQ(reply[0], '$');
+  return reply.substr(line_end + 2, reply.size() - line_end - 4);
+}
+
+std::optional<std::string> field(const std::string& text, const std::string& name) {
+  size_t at = 0;
+  while (at < text.size()) {
+    const size_t end = text.find("\r\n", at);
+    const std::string line = text.substr(at, end - at);
+    if (line.rfind(name + ":", 0) == 0) return line.substr(name.size() + 1);
+    at = end + 2;
+  }
+  return {};
+}
+
+std::vector<std::string> titles(const std::string& text) {
+  std::vector<std::string> found;
+  for (size_t at = text.find("# "); at != std::string::npos; at = text.find("\n# ", at)) {
+    if (text[at] == '\n') ++at;
+    found.push_back(text.substr(at + 2, text.find('\r', at) - at - 2));
+    ++at;
+  }
+  return found;
+}
+
+using Titles = std::vector<std::string>;
+
+TEST(InfoCommand, Sections) {
+  InProcessServer server;
+  auto& client = server.connect();
+  const Titles usual = {"Server",      "Clients", "Memory",     "Persistence", "Stats",   "Replication",
+                        "CPU",         "Modules", "Errorstats", "Cluster",     "Keyspace"};
+  const Titles all = {"Server",  "Clients",      "Memory",     "Persistence",  "Stats",   "Replication", "CPU",
+                      "Modules", "Commandstats", "Errorstats", "Latencystats", "Cluster", "Keyspace"};
+  EXPECT_EQ(titles(info(server, client)), usual);
+  EXPECT_EQ(titles(info(server, client, {"default"})), usual);
+  EXPECT_EQ(titles(info(server, client, {"ALL"})), all);
+  EXPECT_EQ(titles(info(server, client, {"everything"})), all);
+  EXPECT_EQ(titles(info(server, client, {"keyspace", "SERVER", "nonsense", "server"})), (Titles{"Server", "Keyspace"}));
+  EXPECT_EQ(titles(info(server, client, {"commandstats", "default"})).size(), usual.size() + 1);
+  EXPECT_EQ(info(server, client, {"nonsense"}), "");
+}
+
+TEST(InfoCommand, EveryLineIsATitleOrAField) {
+  InProcessServer server;
+  auto& client = server.connect();
+  client.call("SET", "k", "v");
+  const std::string text = info(server, client, {"everything"});
+  std::set<std::string> names;
+  size_t at = 0;
+  while (at < text.size()) {
+    const size_t end = text.find("\r\n", at);
+    ASSERT_NE(end, std::string::npos) << "the last line does not end";
+    const std::string line = text.substr(at, end - at);
+    at = end + 2;
+    if (line.empty() || line[0] == '#') continue;
+    const size_t colon = line.find(':');
+    ASSERT_NE(colon, std::string::npos) << line;
+    EXPECT_TRUE(names.insert(line.substr(0, colon)).second) << line << " stands twice";
+  }
+  EXPECT_EQ(text.find('\n', 0), text.find('\r') + 1);
+}
+
+TEST(InfoCommand, VerbatimInResp3) {
+  InProcessServer server;
+  auto& client = server.connect();
+  client.call("HELLO", "3");
+  const std::string reply = client.call("INFO", "keyspace");
+  EXPECT_EQ(reply, "=16\r\ntxt:# Keyspace\r\n\r\n");
+}
+
+// What client libraries and exporters read, by name.
+TEST(InfoCommand, FieldsThatAreParsed) {
+  InProcessServer server;
+  auto& client = server.connect();
+  const std::string text = info(server, client);
+  for (const char* name :
+       {"redis_version", "redis_mode", "arch_bits", "os", "process_id", "run_id", "tcp_port", "uptime_in_seconds",
+        "uptime_in_days", "larder_version", "connected_clients", "blocked_clients", "maxclients", "used_memory",
+        "used_memory_human", "used_memory_peak_human", "used_memory_rss", "maxmemory", "maxmemory_policy",
+        "mem_fragmentation_ratio", "loading", "aof_enabled", "rdb_last_save_time", "rdb_changes_since_last_save",
+        "role", "connected_slaves", "master_repl_offset", "total_commands_processed", "instantaneous_ops_per_sec",
+        "keyspace_hits", "expired_keys", "evicted_keys", "used_cpu_sys", "used_cpu_user", "cluster_enabled"}) {
+    EXPECT_TRUE(field(text, name).has_value()) << name;
+  }
+  EXPECT_EQ(field(text, "redis_version"), "7.2.4");
+  EXPECT_EQ(field(text, "redis_mode"), "standalone");
+  EXPECT_EQ(field(text, "role"), "master");
+  EXPECT_EQ(field(text, "loading"), "0");
+  EXPECT_EQ(field(text, "aof_enabled"), "0");
+  for (const char* other : {"valkey_version", "dragonfly_version", "garnet_version"}) {
+    EXPECT_FALSE(field(text, other).has_value()) << other;
+  }
+}
+
+TEST(InfoCommand, FiguresAreTrue) {
+  InProcessServer server({.arguments = {"--port", "7001", "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"}});
+  auto& client = server.connect();
+  server.connect();
+  client.call("SET", "a", "1");
+  client.call("SET", "b", "2", "PX", "100000");
+  client.call("GET", "a");
+  client.call("GET", "missing");
+  client.call("INCR", "a", "x");
+  server.advance_ms(3000);
+  const std::string text = info(server, client, {"everything"});
+  EXPECT_EQ(field(text, "tcp_port"), "7001");
+  EXPECT_EQ(field(text, "uptime_in_seconds"), "3");
+  EXPECT_EQ(field(text, "connected_clients"), "2");
+  EXPECT_EQ(field(text, "maxmemory"), "104857600");
+  EXPECT_EQ(field(text, "maxmemory_human"), "100.00M");
+  EXPECT_EQ(field(text, "maxmemory_policy"), "allkeys-lru");
+  EXPECT_EQ(field(text, "used_memory_rss"), "67108864");
+  EXPECT_EQ(field(text, "keyspace_hits"), "1");
+  EXPECT_EQ(field(text, "keyspace_misses"), "1");
+  EXPECT_EQ(field(text, "rdb_changes_since_last_save"), "2");
+  EXPECT_EQ(field(text, "total_error_replies"), "1");
+  EXPECT_EQ(field(text, "errorstat_ERR"), "count=1");
+  EXPECT_EQ(field(text, "db0"), "keys=2,expires=1,avg_ttl=97000");
+  EXPECT_EQ(field(text, "cmdstat_set").value_or("").substr(0, 8), "calls=2,");
+  EXPECT_EQ(field(text, "cmdstat_incr").value_or(""),
+            "calls=0,usec=0,usec_per_call=0.00,rejected_calls=1,failed_calls=0");
+  EXPECT_FALSE(field(text, "cmdstat_ping").has_value());
+  const auto used = parse_int64(field(text, "used_memory").value_or(""));
+  const auto peak = parse_int64(field(text, "used_memory_peak").value_or(""));
+  ASSERT_TRUE(used && peak);
+  EXPECT_GT(*used, 0);
+  EXPECT_GE(*peak, *used);
+}
+
+TEST(InfoCommand, UsedMemoryFollowsTheData) {
+  InProcessServer server;
+  auto& client = server.connect();
+  const auto used = [&] { return parse_int64(field(info(server, client, {"memory"}), "used_memory").value_or("")).value_or(-1); };
+  const int64_t before = used();
+  client.call("SET", "k", std::string(1 << 20, 'x'));
+  const int64_t full = used();
+  EXPECT_GT(full, before + (1 << 20) - 1);
+  client.call("DEL", "k");
+  EXPECT_LT(used(), full - (1 << 20) + 1);
+}
+
+TEST(InfoCommand, LatencyPercentilesAreThoseConfigured) {
+  InProcessServer server;
+  auto& client = server.connect();
+  client.call("CONFIG", "SET", "latency-tracking-info-percentiles", "50 99.99");
+  client.call("PING");
+  const std::string value = field(info(server, client, {"latencystats"}), "latency_percentiles_usec_ping").value_or("");
+  EXPECT_EQ(value.substr(0, 4), "p50=") << value;
+  EXPECT_NE(value.find(",p99.99="), std::string::npos) << value;
+}
+
+}  // namespace
+}  // namespace larder::testing
