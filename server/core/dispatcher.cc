@@ -51,6 +51,10 @@ bool runs_inside_multi(Bytes name) {
   return std::find(std::begin(kDirect), std::end(kDirect), name) != std::end(kDirect);
 }
 
+// What the first line or the Host header of a web page's request looks like to an inline parser. A browser that was made
+// to talk to this port must not get as far as the commands in the request's body.
+bool is_http_request(Bytes name) { return equals_ignore_case(name, "post") || equals_ignore_case(name, "host:"); }
+
 const Command& top_level(const Command& command) { return command.parent != nullptr ? *command.parent : command; }
 
 }  // namespace
@@ -119,6 +123,10 @@ Dispatcher::Admission Dispatcher::reject(Client& client, const Command* command,
 // Unknown names, missing or unknown subcommands, and wrong numbers of arguments. True when it has answered.
 bool Dispatcher::reject_unknown(Client& client, const Command* command, std::span<const Bytes> argv,
                                 ReplyWriter& reply) {
+  if (command == nullptr && is_http_request(argv[0])) {
+    client.close_now();
+    return true;
+  }
   if (command == nullptr) {
     reject(client, command, reply, unknown_command_error(argv[0], argv.data() + 1, argv.size() - 1));
     return true;

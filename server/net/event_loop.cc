@@ -27,6 +27,9 @@ void Watcher::watch(uv_loop_t* loop, int fd, bool readable, bool writable) {
 void Watcher::on_poll(uv_poll_t* handle, int status, int events) {
   auto* watcher = static_cast<Watcher*>(handle->data);
   if (watcher->closed_) return;
+  // libuv stops a watcher whose descriptor has an error. A reset must be seen once more, after the bytes before it were
+  // read: only then does recv() report it, and the connection is closed.
+  if (status < 0) uv_poll_start(handle, watcher->events_, on_poll);
   watcher->on_ready(status < 0 || (events & UV_READABLE), status < 0 || (events & UV_WRITABLE));
 }
 
