@@ -54,6 +54,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "base/prefetch.h"
 #include "base/random.h"
 #include "storage/hash_table_core.h"
 
@@ -96,10 +97,10 @@ class HashTable {
   // ---- Look-up. The first two stages bring the cache lines in that the next one needs.
   void prefetch_bucket(uint64_t hash) const {
     const SegmentWord word = core_.directory().find(hash);
-    __builtin_prefetch(word.buckets() + word.home_of(hash));
+    prefetch_line(word.buckets() + word.home_of(hash));
   }
   // For a key that is going to be inserted or erased: the header of its segment.
-  void prefetch_header(uint64_t hash) const { __builtin_prefetch(core_.directory().find(hash).segment()); }
+  void prefetch_header(uint64_t hash) const { prefetch_line(core_.directory().find(hash).segment()); }
   void prefetch_entry(uint64_t hash) const {
     const Probe probe(core_.directory().find(hash), hash);
     const HashBucket* bucket = probe.bucket();
@@ -107,7 +108,7 @@ class HashTable {
       const Slot& slot = slot_of(bucket->slots[match.first()]);
       if (slot.order() == probe.order) return Policy::prefetch(slot.item());
     }
-    if (bucket->overflow != 0) __builtin_prefetch(bucket + 1);
+    if (bucket->overflow != 0) prefetch_line(bucket + 1);
   }
 
   // The item's slot, or null.
