@@ -7,7 +7,7 @@
 // the layout described at write_double. Long doubles are written with 17 decimals and without trailing zeros: the form
 // of INCRBYFLOAT.
 //
-// Cost: write_int64 about 2-4 ns, parse_int64 about 0.3 ns a digit, write_double 30-60 ns (std::to_chars).
+// Cost: write_int64 about 2-4 ns, parse_int64 about 0.3 ns a digit, write_double 20 ns for few decimals, else 60-100.
 #pragma once
 
 #include <bit>

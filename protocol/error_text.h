@@ -48,7 +48,6 @@ inline constexpr ErrorText kNumKeysNegative{"ERR Number of keys can't be negativ
 inline constexpr ErrorText kCountNotPositive{"ERR count should be greater than 0"};
 inline constexpr ErrorText kCountNegative{"ERR COUNT can't be negative"};
 inline constexpr ErrorText kLimitNegative{"ERR LIMIT can't be negative"};
-inline constexpr ErrorText kInvalidDbIndex{"ERR invalid DB index"};
 inline constexpr ErrorText kDbIndexOutOfRange{"ERR DB index is out of range"};
 inline constexpr ErrorText kInvalidFirstDbIndex{"ERR invalid first DB index"};
 inline constexpr ErrorText kInvalidSecondDbIndex{"ERR invalid second DB index"};
