@@ -70,7 +70,8 @@ void get(CommandContext& ctx, ArgReader& args) {
   const auto key = args.take<Key>();
   if (!args.done(ctx.reply())) return;
   const auto value = ctx.keys().read<StringValue>(key);
-  if (value) [[likely]] return reply_string(ctx.reply(), *value);
+  if (value) [[likely]]
+    return reply_string(ctx.reply(), *value);
   if (value.missing()) return ctx.reply().null();
   ctx.reply().error(kWrongType);
 }

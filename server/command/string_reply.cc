@@ -14,9 +14,8 @@ void reply_string_range(ReplyWriter& reply, const StringValue& value, size_t off
   auto pin = std::make_unique<BlobPin>(value.pin());
   if (!*pin) return reply.bulk(text.bytes().substr(offset, size));
   const char* bytes = pin->bytes().data() + offset;
-  reply.pinned({bytes, size, pin.release(), [](void* owner) {
-                  const std::unique_ptr<BlobPin> last(static_cast<BlobPin*>(owner));
-                }});
+  reply.pinned({bytes, size, pin.release(),
+                [](void* owner) { const std::unique_ptr<BlobPin> last(static_cast<BlobPin*>(owner)); }});
 }
 
 }  // namespace larder

@@ -14,7 +14,8 @@ void reply_string_range(ReplyWriter& reply, const StringValue& value, size_t off
 // The whole value.
 inline void reply_string(ReplyWriter& reply, const StringValue& value) {
   const StringText text = value.text();
-  if (reply.wants_pin(text.size())) [[unlikely]] return reply_string_range(reply, value, 0, text.size());
+  if (reply.wants_pin(text.size())) [[unlikely]]
+    return reply_string_range(reply, value, 0, text.size());
   reply.bulk(text);
 }
 

@@ -178,7 +178,8 @@ namespace string_commands {
 
 void set(CommandContext& ctx, ArgReader& args) {
   const auto [key, value] = args.take<Key, Bytes>();
-  if (!args.at_end()) [[unlikely]] return set_with_options(ctx, args, key, value);
+  if (!args.at_end()) [[unlikely]]
+    return set_with_options(ctx, args, key, value);
   ctx.keys().assign_string(key, value);
   ctx.changed(key.bytes, Event::kSet);
   ctx.reply().ok();
