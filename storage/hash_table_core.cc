@@ -1,5 +1,7 @@
 #include "storage/hash_table_core.h"
 
+#include "base/prefetch.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -131,7 +133,7 @@ void HashTableCore::split(uint64_t hash, HashOf hash_of, const void* policy) {
   }
   if (rehash) {
     account_->rehashes++;
-    old->for_each([](const HashSlot& slot, uint8_t) { __builtin_prefetch(reinterpret_cast<const void*>(slot.address())); });
+    old->for_each([](const HashSlot& slot, uint8_t) { prefetch_line(reinterpret_cast<const void*>(slot.address())); });
     old->for_each([&](const HashSlot& slot, uint8_t tag) {
       const uint64_t item_hash = hash_of(policy, slot.address());
       const auto extension = static_cast<uint32_t>((item_hash << new_depth) >> 48);

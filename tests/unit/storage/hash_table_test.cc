@@ -26,7 +26,7 @@ struct TestPolicy {
 
   static bool equal(const TestItem& item, uint64_t key) { return item.key == key; }
   uint64_t hash(const TestItem& item) const { return hash_key(item.key); }
-  static void prefetch(const TestItem* item) { __builtin_prefetch(item); }
+  static void prefetch(const TestItem* item) { prefetch_line(item); }
 };
 
 uint64_t good_hash(uint64_t key) { return hash_bytes({reinterpret_cast<const char*>(&key), sizeof(key)}, 7); }
