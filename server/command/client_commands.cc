@@ -133,6 +133,7 @@ constexpr ErrorText kPauseMode{"ERR CLIENT PAUSE mode must be WRITE or ALL"};
 constexpr ErrorText kPauseNotInteger{"ERR timeout is not an integer or out of range"};
 
 void client_pause(CommandContext& ctx, ArgReader& args) {
+  if (args.remaining() > 2) return ctx.reply().error(Bytes(subcommand_syntax_error("client", ctx.argv()[1])));
   const int64_t timeout_ms = args.take_int(0, INT64_MAX / 2, kTimeoutNegative, kPauseNotInteger);
   PauseState::Mode mode = PauseState::Mode::kAll;
   if (args.take_word("WRITE")) {

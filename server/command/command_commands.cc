@@ -1,5 +1,6 @@
 // COMMAND and its subcommands: what is known about commands, from the rows of all families.
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -127,6 +128,16 @@ void command_getkeys(CommandContext& ctx, ArgReader& args) {
   for (const KeyPosition& key : keys) ctx.reply().bulk(argv[key.index]);
 }
 
+// What a request does with a key, where that depends on its arguments: SET reads the old value only for GET.
+uint16_t settled_flags(const KeyPosition& key, std::span<const Bytes> argv) {
+  if (!(key.flags & kKeyVariableFlags)) return key.flags;
+  const auto is_get = [](Bytes word) { return equals_ignore_case(word, "GET"); };
+  if (equals_ignore_case(argv[0], "set") && std::none_of(argv.begin() + 3, argv.end(), is_get)) {
+    return kKeyOw | kKeyUpdate;
+  }
+  return static_cast<uint16_t>(key.flags & ~kKeyVariableFlags);
+}
+
 void command_getkeysandflags(CommandContext& ctx, ArgReader& args) {
   const auto argv = args.rest();
   std::vector<KeyPosition> keys;
@@ -135,7 +146,7 @@ void command_getkeysandflags(CommandContext& ctx, ArgReader& args) {
   for (const KeyPosition& key : keys) {
     ctx.reply().array(2);
     ctx.reply().bulk(argv[key.index]);
-    write_key_flags(ctx.reply(), key.flags);
+    write_key_flags(ctx.reply(), settled_flags(key, argv));
   }
 }
 

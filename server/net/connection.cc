@@ -89,7 +89,9 @@ void Connection::flush_queue() {
 }
 
 void Connection::settle() {
-  if (client_->queued_bytes() > 0) net_.server().check_output_limits(*client_);
+  // Also when the queue has just become empty: that ends the time over the soft limit.
+  const bool owed = client_->queued_bytes() > 0;
+  if (owed || client_->over_soft_limit_since_ms != 0) net_.server().check_output_limits(*client_);
   const bool done = client_->queued_bytes() == 0 && (client_->gate & kGateClosing);
   if (done || (client_->flags & kClientCloseNow)) {
     close();
@@ -100,7 +102,8 @@ void Connection::settle() {
 
 void Connection::watch_for_what_is_due() {
   wants_write_ = client_->queued_bytes() > 0;
-  const bool reads = !input_ended_ && !(client_->gate & (kGateClosing | kGateBlocked)) && !(client_->flags & kClientHeld);
+  const bool reads =
+      !input_ended_ && !(client_->gate & (kGateClosing | kGateBlocked)) && !(client_->flags & kClientHeld);
   watch(net_.loop().raw(), fd(), reads, wants_write_);
 }
 

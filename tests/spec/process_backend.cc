@@ -164,9 +164,21 @@ class ProcessBackend final : public SpecBackend {
     if (mkdtemp(directory) == nullptr) return "no temporary directory";
     directory_ = directory;
     port_ = find_free_port();
-    std::vector<std::string> words = {server_, "--port", std::to_string(port_), "--bind", "127.0.0.1", "--dir",
-                                      directory_, "--save", "", "--enable-debug-command", "yes",
-                                      "--enable-protected-configs", "yes", "--logfile", directory_ + "/log"};
+    std::vector<std::string> words = {server_,
+                                      "--port",
+                                      std::to_string(port_),
+                                      "--bind",
+                                      "127.0.0.1",
+                                      "--dir",
+                                      directory_,
+                                      "--save",
+                                      "",
+                                      "--enable-debug-command",
+                                      "yes",
+                                      "--enable-protected-configs",
+                                      "yes",
+                                      "--logfile",
+                                      directory_ + "/log"};
     words.insert(words.end(), arguments_.begin(), arguments_.end());
     std::vector<char*> argv;
     for (std::string& word : words) argv.push_back(word.data());

@@ -25,7 +25,8 @@ constexpr int64_t kRealSleepMsMax = 3000;
 constexpr size_t kShownBytesMax = 3000;
 
 std::string shortened(std::string text) {
-  if (text.size() > kShownBytesMax) text = text.substr(0, kShownBytesMax) + " ... (" + std::to_string(text.size()) + " bytes)";
+  if (text.size() > kShownBytesMax)
+    text = text.substr(0, kShownBytesMax) + " ... (" + std::to_string(text.size()) + " bytes)";
   return text;
 }
 
@@ -40,9 +41,9 @@ std::vector<int> version_numbers(const std::string& text) {
 bool touches_settings(const ScenarioStep& step) {
   if (step.kind == Kind::kConfig) return true;
   if (step.kind != Kind::kRequest || step.arguments.empty()) return false;
-  static const char* const kWords[] = {"config", "acl",     "function",  "debug",   "shutdown", "replicaof", "slaveof",
-                                       "script", "slowlog", "latency",   "info",    "memory",   "swapdb",    "eval",
-                                       "module", "client",  "bgrewriteaof", "failover"};
+  static const char* const kWords[] = {"config",  "acl",    "function", "debug",   "shutdown",     "replicaof",
+                                       "slaveof", "script", "slowlog",  "latency", "info",         "memory",
+                                       "swapdb",  "eval",   "module",   "client",  "bgrewriteaof", "failover"};
   const std::string name = to_lower(step.arguments[0].text);
   return std::find(std::begin(kWords), std::end(kWords), name) != std::end(kWords);
 }
@@ -176,7 +177,8 @@ class ScenarioRunner::CaseRun {
       Reply reply;
       const ReadOutcome outcome = target.read(&reply, kRecordPatienceMs);
       if (outcome != ReadOutcome::kReply) {
-        (*recording_)[step_].push_back(outcome == ReadOutcome::kNothing ? "(no-reply)" : "# " + outcome_text(outcome, target));
+        (*recording_)[step_].push_back(outcome == ReadOutcome::kNothing ? "(no-reply)"
+                                                                        : "# " + outcome_text(outcome, target));
         return "";
       }
       // A matcher that still fits stays as it is: it was written by somebody who knew what varies.
@@ -202,7 +204,8 @@ class ScenarioRunner::CaseRun {
       Reply reply;
       const ReadOutcome outcome = open->read(&reply, 0);
       if (outcome == ReadOutcome::kReply || outcome == ReadOutcome::kBroken) {
-        const std::string what = outcome == ReadOutcome::kReply ? testing::reply_text(reply) : outcome_text(outcome, *open);
+        const std::string what =
+            outcome == ReadOutcome::kReply ? testing::reply_text(reply) : outcome_text(outcome, *open);
         return at(0, "nobody expected this on connection '" + name + "': " + shortened(what));
       }
     }
@@ -287,7 +290,8 @@ std::string ScenarioRunner::record(const Scenario& scenario) {
     for (size_t i = 0; i < scenario_case.steps.size(); ++i) {
       const ScenarioStep& step = scenario_case.steps[i];
       for (const Expectation& expectation : step.expectations) {
-        for (int line = expectation.line; line <= expectation.last_line; ++line) dropped[static_cast<size_t>(line)] = true;
+        for (int line = expectation.line; line <= expectation.last_line; ++line)
+          dropped[static_cast<size_t>(line)] = true;
       }
       const auto replies = [&](int protocol) {
         const Recording& recording = recordings[protocol - 2];

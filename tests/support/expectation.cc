@@ -56,7 +56,8 @@ bool any_order_match(const Pattern& pattern, const Reply& reply, size_t width, i
 }
 
 bool is_near(const Pattern& pattern, const Reply& reply) {
-  if (reply.kind != ReplyKind::kDouble && reply.kind != ReplyKind::kBulk && reply.kind != ReplyKind::kSimple) return false;
+  if (reply.kind != ReplyKind::kDouble && reply.kind != ReplyKind::kBulk && reply.kind != ReplyKind::kSimple)
+    return false;
   const auto number = parse_double(reply.text);
   return number && std::abs(*number - pattern.number) <= pattern.tolerance;
 }
@@ -94,7 +95,8 @@ bool matches_exactly(const Pattern& pattern, const Reply& reply, int protocol, V
     case Kind::kBigNumber:
       return reply.kind == ReplyKind::kBigNumber && reply.text == pattern.text;
     case Kind::kVerbatim:
-      return reply.kind == ReplyKind::kVerbatim && reply.text == pattern.text && reply.verbatim_format == pattern.format;
+      return reply.kind == ReplyKind::kVerbatim && reply.text == pattern.text &&
+             reply.verbatim_format == pattern.format;
     default:
       return false;
   }

@@ -20,25 +20,25 @@ namespace larder::testing {
 
 struct Pattern {
   enum class Kind : uint8_t {
-    kSimple,        // text
-    kError,         // text
-    kInteger,       // low
-    kBulk,          // text
+    kSimple,   // text
+    kError,    // text
+    kInteger,  // low
+    kBulk,     // text
     kNil,
     kNilArray,
-    kArray,         // elements, open_ended
-    kMap,           // elements: key, value, key, value ...
-    kSet,           // elements in any order
-    kPush,          // elements
-    kDouble,        // text
-    kBoolean,       // low is 1 or 0
-    kBigNumber,     // text
-    kVerbatim,      // format, text
+    kArray,      // elements, open_ended
+    kMap,        // elements: key, value, key, value ...
+    kSet,        // elements in any order
+    kPush,       // elements
+    kDouble,     // text
+    kBoolean,    // low is 1 or 0
+    kBigNumber,  // text
+    kVerbatim,   // format, text
     kNoReply,
-    kTextRegex,     // regex
-    kErrorRegex,    // regex
-    kErrorCode,     // text
-    kUnordered,     // elements
+    kTextRegex,   // regex
+    kErrorRegex,  // regex
+    kErrorCode,   // text
+    kUnordered,   // elements
     kAny,
     kAnyInteger,
     kAnyBulk,

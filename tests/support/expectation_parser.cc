@@ -176,7 +176,8 @@ class PatternReader {
       out.kind = Kind::kVerbatim;
       out.format = word();
       skip_space();
-      return (!done() && peek() == '"' && read_quoted(text_, at_, out.text)) || fail("verbatim FORMAT \"text\" expected");
+      return (!done() && peek() == '"' && read_quoted(text_, at_, out.text)) ||
+             fail("verbatim FORMAT \"text\" expected");
     }
     if (name == "set" || name == "push" || name == "unordered") {
       skip_space();

@@ -11,7 +11,8 @@ std::string status_text(char mark, Bytes text, bool nested) {
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte < 0x20 || byte > 0x7e) plain = false;
-    if (nested && (c == ' ' || c == '[' || c == ']' || c == '{' || c == '}' || c == ':' || c == '<' || c == '>')) plain = false;
+    if (nested && (c == ' ' || c == '[' || c == ']' || c == '{' || c == '}' || c == ':' || c == '<' || c == '>'))
+      plain = false;
   }
   return mark + (plain ? std::string(text) : quoted(text));
 }

@@ -127,7 +127,8 @@ class ScenarioParser {
 
   static bool is_action(Bytes line) {
     const Bytes word = line.substr(0, line.find(' '));
-    return word == ">" || word == "raw" || word == "expect-close" || word == "close" || word == "advance" || line == "<";
+    return word == ">" || word == "raw" || word == "expect-close" || word == "close" || word == "advance" ||
+           line == "<";
   }
 
   ScenarioStep make_step(ScenarioStep::Kind kind, const std::string& connection) const {
@@ -225,7 +226,8 @@ class ScenarioParser {
         expectation.pattern = std::move(parsed.pattern);
         break;
       }
-      if (parsed.outcome == PatternOutcome::kMalformed || at_ + 1 >= scenario_.lines.size()) return fail(parsed.mistake);
+      if (parsed.outcome == PatternOutcome::kMalformed || at_ + 1 >= scenario_.lines.size())
+        return fail(parsed.mistake);
       const Bytes more = trim(scenario_.lines[++at_]);
       if (!more.empty() && more[0] != '#') expectation.source += "\n" + std::string(more);
     }

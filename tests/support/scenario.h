@@ -19,22 +19,22 @@ struct ScenarioArgument {
 };
 
 struct Expectation {
-  int line = 0;          // first line of its text, counted from 1
+  int line = 0;  // first line of its text, counted from 1
   int last_line = 0;
-  int protocol = 0;      // 2 or 3: counts in that protocol only; 0: in both
-  std::string source;    // as written, without the protocol prefix
+  int protocol = 0;    // 2 or 3: counts in that protocol only; 0: in both
+  std::string source;  // as written, without the protocol prefix
   Pattern pattern;
 };
 
 struct ScenarioStep {
   enum class Kind : uint8_t {
-    kRequest,      // arguments
+    kRequest,  // arguments
     kRead,
-    kRaw,          // bytes
+    kRaw,  // bytes
     kExpectClose,
     kClose,
-    kAdvance,      // duration_ms
-    kConfig,       // arguments: name, value
+    kAdvance,  // duration_ms
+    kConfig,   // arguments: name, value
   };
   Kind kind = Kind::kRequest;
   int line = 0;
@@ -49,8 +49,8 @@ struct ScenarioStep {
 struct ScenarioRules {
   bool protocol2 = true;
   bool protocol3 = false;
-  std::string since;         // "7.2", or empty
-  std::string larder_only;   // the reason, or empty
+  std::string since;        // "7.2", or empty
+  std::string larder_only;  // the reason, or empty
   std::string inprocess_only;
   bool slow = false;
   std::vector<std::string> server_arguments;

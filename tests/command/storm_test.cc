@@ -1,0 +1,284 @@
+// A storm of random requests, made from the grammar of every command and from hostile values. Nothing may crash, every
+// request gets exactly one reply, and the keyspace keeps its invariants.
+//
+// The seed is printed and can be given: LARDER_STORM_SEED, and LARDER_STORM_STEPS for a longer run.
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "server/core/argument_grammar.h"
+#include "tests/support/in_process_server.h"
+#include "tests/support/reply_text.h"
+
+namespace larder {
+namespace {
+
+using testing::InProcessServer;
+using Connection = InProcessServer::Connection;
+using Type = GrammarArgument::Type;
+using Request = std::vector<std::string>;
+
+constexpr uint64_t kDefaultSeed = 20260101;
+constexpr uint64_t kDefaultSteps = 60000;
+constexpr size_t kConnections = 8;
+constexpr size_t kRequestWordsMax = 60;
+
+uint64_t from_environment(const char* name, uint64_t fallback) {
+  const char* text = std::getenv(name);
+  return text != nullptr ? std::strtoull(text, nullptr, 10) : fallback;
+}
+
+// What a storm must not do: it would end the server, or stop it for long.
+bool is_excluded(Bytes full_name) {
+  constexpr Bytes kExcluded[] = {"shutdown", "debug",   "client|pause", "client|kill",   "client|reply",
+                                 "quit",     "monitor", "config|set",   "config|rewrite"};
+  for (const Bytes name : kExcluded) {
+    if (name == full_name) return true;
+  }
+  return false;
+}
+
+class RequestMaker {
+ public:
+  RequestMaker(const Registry& registry, Random& random) : random_(random) {
+    for (const auto& command : registry.all()) {
+      if (command->spec->run == nullptr || command->docs == nullptr || is_excluded(command->full_name)) continue;
+      auto grammar = parse_argument_grammar(command->docs->grammar);
+      if (grammar) commands_.push_back({command.get(), std::move(*grammar)});
+    }
+  }
+
+  Request make() {
+    const Entry& entry = commands_[random_.uniform(commands_.size())];
+    Request request;
+    if (entry.command->parent != nullptr) request.emplace_back(entry.command->parent->spec->name);
+    request.emplace_back(entry.command->spec->name);
+    for (const GrammarArgument& argument : entry.grammar) add(argument, request);
+    spoil(request);
+    return request;
+  }
+
+ private:
+  struct Entry {
+    const Command* command;
+    std::vector<GrammarArgument> grammar;
+  };
+
+  void add(const GrammarArgument& argument, Request& request) {
+    if (argument.optional && random_.one_in(2)) return;
+    const uint64_t times = argument.multiple ? 1 + random_.uniform(4) : 1;
+    for (uint64_t i = 0; i < times && request.size() < kRequestWordsMax; ++i) {
+      if (!argument.token.empty() && (i == 0 || argument.multiple_token)) request.push_back(argument.token);
+      if (argument.type == Type::kPureToken) continue;
+      if (argument.type == Type::kOneOf) {
+        add(argument.arguments[random_.uniform(argument.arguments.size())], request);
+      } else if (argument.type == Type::kBlock) {
+        for (const GrammarArgument& inner : argument.arguments) add(inner, request);
+      } else {
+        request.push_back(value(argument.type));
+      }
+    }
+  }
+
+  // Now and then a request that no grammar allows.
+  void spoil(Request& request) {
+    if (random_.one_in(20) && request.size() > 1) request.pop_back();
+    if (random_.one_in(20)) request.push_back(hostile());
+    if (random_.one_in(20)) request[random_.uniform(request.size())] = hostile();
+  }
+
+  std::string value(Type type) {
+    if (random_.one_in(12)) return hostile();
+    switch (type) {
+      case Type::kKey:
+        return "key:" + std::to_string(random_.uniform(40));
+      case Type::kInteger:
+        return integer();
+      case Type::kDouble:
+        return random_.one_in(3) ? integer() : std::to_string(random_.real() * 1000 - 500);
+      case Type::kUnixTime:
+        return std::to_string(1700000000 + random_.between(-100, 1000));
+      case Type::kPattern:
+        return random_.one_in(2) ? "*" : "key:[0-" + std::to_string(random_.uniform(10)) + "]*";
+      default:
+        return random_.one_in(3) ? integer()
+                                 : std::string(random_.uniform(80), static_cast<char>('a' + random_.uniform(26)));
+    }
+  }
+
+  std::string integer() {
+    switch (random_.uniform(4)) {
+      case 0:
+        return std::to_string(random_.uniform(3));
+      case 1:
+        return std::to_string(random_.between(-20, 200));
+      case 2:
+        return std::to_string(random_.between(-100000, 100000));
+      default:
+        return std::to_string(random_.uniform(20));
+    }
+  }
+
+  std::string hostile() {
+    static const std::vector<std::string> kHostile = {"",
+                                                      "0",
+                                                      "-0",
+                                                      "-1",
+                                                      "9223372036854775807",
+                                                      "-9223372036854775808",
+                                                      "9223372036854775808",
+                                                      "18446744073709551615",
+                                                      "1e308",
+                                                      "-1e400",
+                                                      "nan",
+                                                      "inf",
+                                                      "-inf",
+                                                      "0x10",
+                                                      " 1",
+                                                      "1 ",
+                                                      "+1",
+                                                      "01",
+                                                      "1.5",
+                                                      "4294967296",
+                                                      "536870911",
+                                                      "536870912",
+                                                      "2147483648",
+                                                      std::string(1, '\0'),
+                                                      "\r\n",
+                                                      "*",
+                                                      "[",
+                                                      "[^",
+                                                      "\\",
+                                                      "{}",
+                                                      "key:1",
+                                                      "NX",
+                                                      "EX",
+                                                      "GET",
+                                                      "LIMIT",
+                                                      "COUNT",
+                                                      "MATCH",
+                                                      "%s%n",
+                                                      "\xff\xfe",
+                                                      std::string(300, '9'),
+                                                      std::string(20000, 'z')};
+    return kHostile[random_.uniform(kHostile.size())];
+  }
+
+  Random& random_;
+  std::vector<Entry> commands_;
+};
+
+class Storm : public ::testing::Test {
+ protected:
+  // Sends one request and checks that exactly one reply comes back.
+  void send(Connection& client, const Request& request) {
+    client.send_request(request);
+    server_.run();
+    const std::string bytes = client.take();
+    ReplyReader reader;
+    reader.feed(bytes);
+    Reply reply;
+    const ReplyOutcome outcome = reader.next(&reply);
+    ASSERT_EQ(outcome, ReplyOutcome::kReply) << text_of(request) << " -> " << quoted(bytes.substr(0, 300));
+    ASSERT_TRUE(reader.idle()) << text_of(request) << " -> more than one reply: " << quoted(bytes.substr(0, 300));
+    ++(reply.is_error() ? errors_ : answers_);
+  }
+
+  static std::string text_of(const Request& request) {
+    std::string text;
+    for (const std::string& word : request) text += quoted(Bytes(word).substr(0, 100)) + " ";
+    return text;
+  }
+
+  void check_integrity() {
+    Store& store = server_.services().store;
+    for (int db = 0; db < store.database_count(); ++db) store.database(db).check_integrity();
+  }
+
+  InProcessServer server_;
+  uint64_t answers_ = 0;
+  uint64_t errors_ = 0;
+};
+
+TEST_F(Storm, RandomRequestsOfEveryCommand) {
+  const uint64_t seed = from_environment("LARDER_STORM_SEED", kDefaultSeed);
+  const uint64_t steps = from_environment("LARDER_STORM_STEPS", kDefaultSteps);
+  RecordProperty("seed", std::to_string(seed));
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  Random random(seed);
+  RequestMaker maker(server_.services().registry, random);
+  std::vector<Connection*> clients;
+  for (size_t i = 0; i < kConnections; ++i) clients.push_back(&server_.connect());
+  for (uint64_t step = 0; step < steps; ++step) {
+    Connection*& client = clients[random.uniform(clients.size())];
+    if (client->closed() || random.one_in(2000)) {
+      client->close();
+      client = &server_.connect();
+    }
+    send(*client, maker.make());
+    if (HasFatalFailure()) return;
+    if (random.one_in(50)) server_.clock().advance_ms(random.between(0, 300));
+    if (random.one_in(5000)) check_integrity();
+  }
+  check_integrity();
+  std::printf("seed %llu: %llu answers, %llu errors\n", static_cast<unsigned long long>(seed),
+              static_cast<unsigned long long>(answers_), static_cast<unsigned long long>(errors_));
+  EXPECT_GT(answers_, steps / 10);
+  Connection& last = server_.connect();
+  EXPECT_EQ(last.call("FLUSHALL", "SYNC"), "+OK\r\n");
+  for (Connection* client : clients) client->close();
+  server_.run();
+  EXPECT_EQ(server_.services().store.blobs().used_bytes(), 0u);
+}
+
+TEST_F(Storm, StringCommandsAgreeWithAMap) {
+  const uint64_t seed = from_environment("LARDER_STORM_SEED", kDefaultSeed);
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  Random random(seed);
+  Connection& client = server_.connect();
+  std::map<std::string, std::string> model;
+  for (int step = 0; step < 30000; ++step) {
+    const std::string key = "k" + std::to_string(random.uniform(200));
+    const std::string value(random.uniform(random.one_in(100) ? 30000 : 60),
+                            static_cast<char>('a' + random.uniform(26)));
+    const auto found = model.find(key);
+    switch (random.uniform(6)) {
+      case 0:
+        ASSERT_EQ(client.call("SET", key, value), "+OK\r\n");
+        model[key] = value;
+        break;
+      case 1: {
+        const std::string expected = found == model.end()
+                                         ? "$-1\r\n"
+                                         : "$" + std::to_string(found->second.size()) + "\r\n" + found->second + "\r\n";
+        ASSERT_EQ(client.call("GET", key), expected);
+        break;
+      }
+      case 2:
+        ASSERT_EQ(client.call("DEL", key), found == model.end() ? ":0\r\n" : ":1\r\n");
+        model.erase(key);
+        break;
+      case 3:
+        model[key] += value;
+        ASSERT_EQ(client.call("APPEND", key, value), ":" + std::to_string(model[key].size()) + "\r\n");
+        break;
+      case 4:
+        ASSERT_EQ(client.call("SET", key, value, "NX"), found == model.end() ? "+OK\r\n" : "$-1\r\n");
+        if (found == model.end()) model[key] = value;
+        break;
+      default:
+        ASSERT_EQ(client.call("STRLEN", key),
+                  ":" + std::to_string(found == model.end() ? 0 : found->second.size()) + "\r\n");
+    }
+    if (step % 5000 == 0) check_integrity();
+  }
+  ASSERT_EQ(client.call("DBSIZE"), ":" + std::to_string(model.size()) + "\r\n");
+}
+
+}  // namespace
+}  // namespace larder
