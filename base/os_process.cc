@@ -63,7 +63,8 @@ std::string os_allocator_name() {
   if (mallctl == nullptr) return "libc";
   const char* version = nullptr;
   size_t bytes = sizeof(version);
-  if (mallctl("version", static_cast<void*>(&version), &bytes, nullptr, 0) != 0 || version == nullptr) return "jemalloc";
+  if (mallctl("version", static_cast<void*>(&version), &bytes, nullptr, 0) != 0 || version == nullptr)
+    return "jemalloc";
   // "5.3.0-0-g54eaed1d8b56...": the release is enough.
   const Bytes full = version;
   return "jemalloc-" + std::string(full.substr(0, full.find('-')));

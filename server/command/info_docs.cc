@@ -4,9 +4,8 @@ namespace larder {
 namespace {
 
 constexpr CommandDocs kDocs[] = {
-    {"info",
-     "Figures about the server, its clients, memory and data; of the sections named, or of the usual ones.", "1.0.0",
-     "O(1)", "[section [section ...]]"},
+    {"info", "Figures about the server, its clients, memory and data; of the sections named, or of the usual ones.",
+     "1.0.0", "O(1)", "[section [section ...]]"},
 };
 
 }  // namespace

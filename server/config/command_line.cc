@@ -20,7 +20,8 @@ constexpr char kUsage[] =
     "       larder-server -v | --version\n"
     "       larder-server -h | --help\n"
     "\n"
-    "The file has the syntax of redis.conf; \"-\" reads it from standard input. Every directive of it is also an option:\n"
+    "The file has the syntax of redis.conf; \"-\" reads it from standard input. Every directive of it is also an "
+    "option:\n"
     "\n"
     "       larder-server                                  the defaults: port 6379 on all interfaces, protected mode\n"
     "       larder-server --port 7777 --maxmemory 2gb\n"
@@ -92,8 +93,8 @@ Status read_options(std::span<const Words> options, ConfReader& reader) {
   return {};
 }
 
-Status read_everything(std::span<const Bytes> arguments, FileSystem& files,
-                       const InputReader& read_stdin, CommandLine& line) {
+Status read_everything(std::span<const Bytes> arguments, FileSystem& files, const InputReader& read_stdin,
+                       CommandLine& line) {
   ConfReader reader(files, line.settings);
   if (!arguments.empty() && !arguments[0].empty() && arguments[0].front() != '-') {
     line.config_file = absolute_path(arguments[0]);

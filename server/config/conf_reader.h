@@ -40,7 +40,7 @@ class ConfReader {
  private:
   // Where a directive stands, for messages.
   struct Place {
-    Bytes file;  // empty: the file that the server was started with, or standard input
+    Bytes file;         // empty: the file that the server was started with, or standard input
     uint64_t line = 0;  // 0: the command line
     Bytes text;
   };

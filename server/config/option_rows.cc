@@ -16,10 +16,10 @@ constexpr int64_t kMegabyte = 1024 * 1024;
 
 constexpr Bytes kPolicyWords[] = {"volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl",
                                   "allkeys-lru",  "allkeys-lfu",  "allkeys-random",  "noeviction"};
-constexpr MaxmemoryPolicy kPolicyValues[] = {
-    MaxmemoryPolicy::kVolatileLru,   MaxmemoryPolicy::kVolatileLfu, MaxmemoryPolicy::kVolatileRandom,
-    MaxmemoryPolicy::kVolatileTtl,   MaxmemoryPolicy::kAllkeysLru,  MaxmemoryPolicy::kAllkeysLfu,
-    MaxmemoryPolicy::kAllkeysRandom, MaxmemoryPolicy::kNoEviction};
+constexpr MaxmemoryPolicy kPolicyValues[] = {MaxmemoryPolicy::kVolatileLru,    MaxmemoryPolicy::kVolatileLfu,
+                                             MaxmemoryPolicy::kVolatileRandom, MaxmemoryPolicy::kVolatileTtl,
+                                             MaxmemoryPolicy::kAllkeysLru,     MaxmemoryPolicy::kAllkeysLfu,
+                                             MaxmemoryPolicy::kAllkeysRandom,  MaxmemoryPolicy::kNoEviction};
 constexpr Bytes kUseWords[] = {"no", "yes", "local"};
 constexpr Bytes kLogLevelWords[] = {"debug", "verbose", "notice", "warning", "nothing"};
 constexpr Bytes kFacilityWords[] = {"user",   "local0", "local1", "local2", "local3",
@@ -141,6 +141,12 @@ constexpr OptionRow kept_words(Bytes name, Bytes value, std::span<const Bytes> w
           .check = check};
 }
 
+// A row whose value has its place in Settings already while nothing reads it yet.
+constexpr OptionRow not_yet(OptionRow row, uint16_t flags = 0) {
+  row.flags = static_cast<uint16_t>(row.flags | flags | kAcceptedOnly);
+  return row;
+}
+
 // ---- Checks beyond type and bounds
 
 Status check_file_name(Bytes value) {
@@ -159,7 +165,8 @@ Status check_append_directory(Bytes value) {
 }
 // The variables that the title of the process may name.
 Status check_title_template(Bytes value) {
-  constexpr Bytes kVariables[] = {"title", "listen-addr", "server-mode", "port", "tls-port", "unixsocket", "config-file"};
+  constexpr Bytes kVariables[] = {"title",    "listen-addr", "server-mode", "port",
+                                  "tls-port", "unixsocket",  "config-file"};
   while (true) {
     const size_t open = value.find('{');
     if (open == Bytes::npos) return {};
@@ -219,20 +226,20 @@ constexpr OptionRow kRows[] = {
     text("pidfile", &Settings::pidfile, kImmutable),
     word("loglevel", &Settings::log_level, kLogLevelWords),
     text("logfile", &Settings::logfile, kImmutable),
-    flag("syslog-enabled", &Settings::syslog_enabled, kImmutable),
-    text("syslog-ident", &Settings::syslog_ident, kImmutable),
-    word("syslog-facility", &Settings::syslog_facility, kFacilityWords, kImmutable),
+    not_yet(flag("syslog-enabled", &Settings::syslog_enabled, kImmutable), kWarnWithoutEffect),
+    not_yet(text("syslog-ident", &Settings::syslog_ident, kImmutable)),
+    not_yet(word("syslog-facility", &Settings::syslog_facility, kFacilityWords, kImmutable)),
     kept_flag("crash-log-enabled", "yes"),
     kept_flag("crash-memcheck-enabled", "yes"),
     kept_flag("use-exit-on-panic", "no", kHidden),
     number("databases", &Settings::databases, 1, INT_MAX, kImmutable),
-    flag("always-show-logo", &Settings::always_show_logo, kImmutable),
+    not_yet(flag("always-show-logo", &Settings::always_show_logo, kImmutable)),
     kept_flag("set-proc-title", "yes", kImmutable),
-    text("proc-title-template", &Settings::proc_title_template, 0, check_title_template),
+    not_yet(text("proc-title-template", &Settings::proc_title_template, 0, check_title_template)),
     kept_text("locale-collate"),
     text("dir", &Settings::dir, kProtectedConfig),
-    special("hz", kHzOption, 0),
-    flag("dynamic-hz", &Settings::dynamic_hz),
+    not_yet(special("hz", kHzOption, 0)),
+    not_yet(flag("dynamic-hz", &Settings::dynamic_hz)),
     kept_number("watchdog-period", "0", 0, INT_MAX, kHidden),
     kept_text("ignore-warnings"),
     kept_flag("disable-thp", "yes", kImmutable),
@@ -285,6 +292,7 @@ constexpr OptionRow kRows[] = {
     special("client-output-buffer-limit", kOutputLimitOption, kMultiArgument),
     {.name = "maxmemory-clients",
      .type = OptionType::kMemoryOrPercent,
+     .flags = kAcceptedOnly | kWarnWithoutEffect,
      .min = -100,
      .max = kLong,
      .number = &Settings::maxmemory_clients_bytes},
@@ -294,19 +302,20 @@ constexpr OptionRow kRows[] = {
     memory("maxmemory", &Settings::maxmemory_bytes, 0, kLong),
     {.name = "maxmemory-policy",
      .type = OptionType::kEnum,
+     .flags = kAcceptedOnly | kWarnWithoutEffect,
      .words = kPolicyWords,
      .enum_get = get_policy,
      .enum_set = set_policy},
-    number("maxmemory-samples", &Settings::maxmemory_samples, 1, INT_MAX),
+    not_yet(number("maxmemory-samples", &Settings::maxmemory_samples, 1, INT_MAX)),
     kept_number("maxmemory-eviction-tenacity", "10", 0, 100),
     number("lfu-log-factor", &Settings::lfu_log_factor, 0, INT_MAX),
     number("lfu-decay-time", &Settings::lfu_decay_time_min, 0, INT_MAX),
-    number("active-expire-effort", &Settings::active_expire_effort, 1, 10),
+    not_yet(number("active-expire-effort", &Settings::active_expire_effort, 1, 10)),
     kept_flag("lazyfree-lazy-eviction", "no"),
     kept_flag("lazyfree-lazy-expire", "no"),
     kept_flag("lazyfree-lazy-server-del", "no"),
     kept_flag("lazyfree-lazy-user-del", "no"),
-    flag("lazyfree-lazy-user-flush", &Settings::lazyfree_lazy_user_flush),
+    not_yet(flag("lazyfree-lazy-user-flush", &Settings::lazyfree_lazy_user_flush)),
     kept_flag("activerehashing", "yes"),
     kept_flag("jemalloc-bg-thread", "yes"),
     kept_flag("activedefrag", "no"),
@@ -332,8 +341,8 @@ constexpr OptionRow kRows[] = {
     kept_number("stream-node-max-entries", "100", 0, kLong),
 
     // Snapshots
-    special("save", kSaveOption, kMultiArgument),
-    text("dbfilename", &Settings::db_filename, kProtectedConfig, check_file_name),
+    not_yet(special("save", kSaveOption, kMultiArgument)),
+    not_yet(text("dbfilename", &Settings::db_filename, kProtectedConfig, check_file_name)),
     kept_flag("stop-writes-on-bgsave-error", "yes"),
     kept_flag("rdbcompression", "yes"),
     kept_flag("rdbchecksum", "yes", kImmutable),
@@ -415,7 +424,7 @@ constexpr OptionRow kRows[] = {
     number("latency-monitor-threshold", &Settings::latency_monitor_threshold_ms, 0, kLong),
     flag("latency-tracking", &Settings::latency_tracking),
     special("latency-tracking-info-percentiles", kPercentilesOption, kMultiArgument),
-    special("notify-keyspace-events", kNotifyOption, 0),
+    not_yet(special("notify-keyspace-events", kNotifyOption, 0), kWarnWithoutEffect),
 };
 
 constexpr size_t kRowCount = std::size(kRows);
@@ -434,9 +443,10 @@ std::span<const OptionRow> option_rows() {
 }
 
 std::vector<Bytes> options_without_effect(const Settings& settings) {
+  const Settings defaults;
   std::vector<Bytes> names;
   for (const OptionRow& row : option_rows()) {
-    if (row.has(kWarnWithoutEffect) && write_option(row, settings) != row.default_text) names.push_back(row.name);
+    if (row.has(kWarnWithoutEffect) && !same_value(row, settings, defaults)) names.push_back(row.name);
   }
   return names;
 }

@@ -4,7 +4,8 @@
 //
 // A row binds a name to a member of Settings and gives its type and bounds. All names of Redis 7.2 are there; an option
 // whose feature Larder does not have (or does not need) is marked kAcceptedOnly: it is validated and kept like any other,
-// so that existing configuration files and tools work, and has no effect. Its value lives in Settings::accepted.
+// so that existing configuration files and tools work, and has no effect. Its value lives in Settings::accepted, or in a
+// member of Settings where the feature is near. docs/guides/configuration.md lists them; a test holds it to the rows.
 
 #include <cstdint>
 #include <span>
@@ -26,13 +27,13 @@ enum class OptionType : uint8_t {
   kEnum,             // one of `words`
   kEnumSet,          // several of `words`, the first stands for none
   kString,
-  kSpecial,          // has its own reader and writer
+  kSpecial,  // has its own reader and writer
 };
 
 enum OptionFlag : uint16_t {
-  kImmutable = 1u << 0,     // set at start only
-  kSensitive = 1u << 1,     // a secret: never logged
-  kHidden = 1u << 2,        // shown only to who asks by its exact name
+  kImmutable = 1u << 0,  // set at start only
+  kSensitive = 1u << 1,  // a secret: never logged
+  kHidden = 1u << 2,     // shown only to who asks by its exact name
   kProtectedConfig = 1u << 3,
   kMultiArgument = 1u << 4,  // a line of the file may give several words; CONFIG SET splits at spaces
   kAcceptedOnly = 1u << 5,
@@ -59,11 +60,11 @@ struct OptionRow {
   uint16_t flags = 0;
   int64_t min = 0;
   int64_t max = 0;
-  std::span<const Bytes> words = {};    // kEnum, kEnumSet
-  Bytes default_text = {};              // kAcceptedOnly: the value as long as none was set
+  std::span<const Bytes> words = {};      // kEnum, kEnumSet
+  Bytes default_text = {};                // without a member: the value as long as none was set
   Status (*check)(Bytes text) = nullptr;  // kString, kInteger: more to obey than the type says
 
-  // Where the value is; all null for kAcceptedOnly and kSpecial.
+  // Where the value is; all null when it is in Settings::accepted.
   bool Settings::*flag = nullptr;
   int64_t Settings::*number = nullptr;
   std::string Settings::*text = nullptr;

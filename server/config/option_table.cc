@@ -50,7 +50,8 @@ std::optional<std::string> OptionTable::text_of(Bytes name) const {
 
 Status OptionTable::resolve(std::span<const Assignment> assignments, ProtectedConfigs protected_configs,
                             std::vector<const OptionRow*>& rows) const {
-  if (assignments.size() > kAssignmentsMax) return {ErrorCode::kResourceLimit, "ERR too many options in one CONFIG SET"};
+  if (assignments.size() > kAssignmentsMax)
+    return {ErrorCode::kResourceLimit, "ERR too many options in one CONFIG SET"};
   for (size_t i = 0; i < assignments.size(); ++i) {
     const Bytes name = assignments[i].name;
     const OptionRow* row = find_option(name);

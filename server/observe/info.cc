@@ -152,16 +152,16 @@ void memory_section(const Services& services, InfoFields& fields) {
   fields.bytes_and_human("total_system_memory", os_total_memory_bytes());
   fields.number("used_memory_vm_eval", 0);
   fields.bytes_and_human("used_memory_lua", 0);
-  fields.zeros({"used_memory_scripts_eval", "number_of_cached_scripts", "number_of_functions",
-                "number_of_libraries", "used_memory_vm_functions"});
+  fields.zeros({"used_memory_scripts_eval", "number_of_cached_scripts", "number_of_functions", "number_of_libraries",
+                "used_memory_vm_functions"});
   fields.bytes_and_human("used_memory_vm_total", 0);
   fields.number("used_memory_functions", 0);
   fields.bytes_and_human("used_memory_scripts", 0);
   fields.bytes_and_human("maxmemory", static_cast<uint64_t>(services.settings.maxmemory_bytes));
   fields.text("maxmemory_policy", services.options.text_of("maxmemory-policy").value_or(""));
   allocator_fields(memory, fields);
-  fields.zeros({"mem_not_counted_for_evict", "mem_replication_backlog", "mem_total_replication_buffers",
-                "mem_clients_slaves"});
+  fields.zeros(
+      {"mem_not_counted_for_evict", "mem_replication_backlog", "mem_total_replication_buffers", "mem_clients_slaves"});
   fields.number("mem_clients_normal", memory.clients);
   fields.zeros({"mem_cluster_links", "mem_aof_buffer"});
   fields.text("mem_allocator", os_allocator_name());

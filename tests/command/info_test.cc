@@ -50,8 +50,8 @@ using Titles = std::vector<std::string>;
 TEST(InfoCommand, Sections) {
   InProcessServer server;
   auto& client = server.connect();
-  const Titles usual = {"Server",      "Clients", "Memory",     "Persistence", "Stats",   "Replication",
-                        "CPU",         "Modules", "Errorstats", "Cluster",     "Keyspace"};
+  const Titles usual = {"Server", "Clients", "Memory",     "Persistence", "Stats",   "Replication",
+                        "CPU",    "Modules", "Errorstats", "Cluster",     "Keyspace"};
   const Titles all = {"Server",  "Clients",      "Memory",     "Persistence",  "Stats",   "Replication", "CPU",
                       "Modules", "Commandstats", "Errorstats", "Latencystats", "Cluster", "Keyspace"};
   EXPECT_EQ(titles(info(server, client)), usual);
@@ -96,13 +96,41 @@ TEST(InfoCommand, FieldsThatAreParsed) {
   InProcessServer server;
   auto& client = server.connect();
   const std::string text = info(server, client);
-  for (const char* name :
-       {"redis_version", "redis_mode", "arch_bits", "os", "process_id", "run_id", "tcp_port", "uptime_in_seconds",
-        "uptime_in_days", "larder_version", "connected_clients", "blocked_clients", "maxclients", "used_memory",
-        "used_memory_human", "used_memory_peak_human", "used_memory_rss", "maxmemory", "maxmemory_policy",
-        "mem_fragmentation_ratio", "loading", "aof_enabled", "rdb_last_save_time", "rdb_changes_since_last_save",
-        "role", "connected_slaves", "master_repl_offset", "total_commands_processed", "instantaneous_ops_per_sec",
-        "keyspace_hits", "expired_keys", "evicted_keys", "used_cpu_sys", "used_cpu_user", "cluster_enabled"}) {
+  for (const char* name : {"redis_version",
+                           "redis_mode",
+                           "arch_bits",
+                           "os",
+                           "process_id",
+                           "run_id",
+                           "tcp_port",
+                           "uptime_in_seconds",
+                           "uptime_in_days",
+                           "larder_version",
+                           "connected_clients",
+                           "blocked_clients",
+                           "maxclients",
+                           "used_memory",
+                           "used_memory_human",
+                           "used_memory_peak_human",
+                           "used_memory_rss",
+                           "maxmemory",
+                           "maxmemory_policy",
+                           "mem_fragmentation_ratio",
+                           "loading",
+                           "aof_enabled",
+                           "rdb_last_save_time",
+                           "rdb_changes_since_last_save",
+                           "role",
+                           "connected_slaves",
+                           "master_repl_offset",
+                           "total_commands_processed",
+                           "instantaneous_ops_per_sec",
+                           "keyspace_hits",
+                           "expired_keys",
+                           "evicted_keys",
+                           "used_cpu_sys",
+                           "used_cpu_user",
+                           "cluster_enabled"}) {
     EXPECT_TRUE(field(text, name).has_value()) << name;
   }
   EXPECT_EQ(field(text, "redis_version"), "7.2.4");
@@ -116,7 +144,8 @@ TEST(InfoCommand, FieldsThatAreParsed) {
 }
 
 TEST(InfoCommand, FiguresAreTrue) {
-  InProcessServer server({.arguments = {"--port", "7001", "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"}});
+  InProcessServer server(
+      {.arguments = {"--port", "7001", "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"}});
   auto& client = server.connect();
   server.connect();
   client.call("SET", "a", "1");
@@ -153,7 +182,9 @@ TEST(InfoCommand, FiguresAreTrue) {
 TEST(InfoCommand, UsedMemoryFollowsTheData) {
   InProcessServer server;
   auto& client = server.connect();
-  const auto used = [&] { return parse_int64(field(info(server, client, {"memory"}), "used_memory").value_or("")).value_or(-1); };
+  const auto used = [&] {
+    return parse_int64(field(info(server, client, {"memory"}), "used_memory").value_or("")).value_or(-1);
+  };
   const int64_t before = used();
   client.call("SET", "k", std::string(1 << 20, 'x'));
   const int64_t full = used();

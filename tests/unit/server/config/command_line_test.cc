@@ -61,11 +61,33 @@ TEST_F(CommandLineTest, VersionAndHelpPrint) {
 }
 
 TEST_F(CommandLineTest, TheFormsThatScriptsUse) {
-  const Settings all = settings({"--port", "0", "--unixsocket", "/tmp/x.sock", "--unixsocketperm", "700",
-                                 "--requirepass", "se cret", "--save", "", "--appendonly", "no",
-                                 "--enable-debug-command", "local", "--daemonize", "yes", "--pidfile", "/tmp/x.pid",
-                                 "--logfile", "/tmp/x.log", "--dir", "/tmp", "--bind", "127.0.0.1", "::1",
-                                 "--databases", "4"});
+  const Settings all = settings({"--port",
+                                 "0",
+                                 "--unixsocket",
+                                 "/tmp/x.sock",
+                                 "--unixsocketperm",
+                                 "700",
+                                 "--requirepass",
+                                 "se cret",
+                                 "--save",
+                                 "",
+                                 "--appendonly",
+                                 "no",
+                                 "--enable-debug-command",
+                                 "local",
+                                 "--daemonize",
+                                 "yes",
+                                 "--pidfile",
+                                 "/tmp/x.pid",
+                                 "--logfile",
+                                 "/tmp/x.log",
+                                 "--dir",
+                                 "/tmp",
+                                 "--bind",
+                                 "127.0.0.1",
+                                 "::1",
+                                 "--databases",
+                                 "4"});
   EXPECT_EQ(all.port, 0);
   EXPECT_EQ(all.unix_socket, "/tmp/x.sock");
   EXPECT_EQ(all.unix_socket_permissions, 0700);
@@ -140,8 +162,9 @@ TEST_F(CommandLineTest, MistakesAreExplained) {
 
 TEST_F(CommandLineTest, AFailingStandardInputIsReported) {
   const char* arguments[] = {"larder-server", "-"};
-  const auto line = parse_command_line(
-      2, arguments, files_, [] { return Result<std::string>(Error{ErrorCode::kIo, "read standard input: broken"}); });
+  const auto line = parse_command_line(2, arguments, files_, [] {
+    return Result<std::string>(Error{ErrorCode::kIo, "read standard input: broken"});
+  });
   ASSERT_FALSE(line.ok());
   EXPECT_EQ(line.error().message, "read standard input: broken");
 }

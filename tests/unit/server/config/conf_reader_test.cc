@@ -118,9 +118,8 @@ TEST_F(ConfReaderTest, IncludesTakePatterns) {
 
 TEST_F(ConfReaderTest, MistakesInIncludedFilesNameTheFile) {
   files_.set_content("a.conf", "\nport x\n");
-  EXPECT_EQ(read("include a.conf\n"),
-            fatal("the configuration file 'a.conf', at line 2", "port x",
-                  "argument couldn't be parsed into an integer"));
+  EXPECT_EQ(read("include a.conf\n"), fatal("the configuration file 'a.conf', at line 2", "port x",
+                                            "argument couldn't be parsed into an integer"));
   EXPECT_NE(read("include missing.conf\n").find("can't open config file 'missing.conf'"), std::string::npos);
 }
 

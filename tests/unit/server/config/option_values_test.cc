@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/file_system.h"
 #include "server/config/memory_text.h"
 #include "server/config/nearest_option.h"
 #include "server/config/option_rows.h"
@@ -66,13 +67,11 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"port", "x", nullptr, kNotInteger}, Case{"port", "", nullptr, kNotInteger},
         Case{"port", "007", nullptr, kNotInteger}, Case{"port", "1 ", nullptr, kNotInteger},
         Case{"slowlog-log-slower-than", "-1", "-1", nullptr},
-        Case{"slowlog-log-slower-than", "-2", nullptr,
-             "argument must be between -1 and 9223372036854775807 inclusive"},
+        Case{"slowlog-log-slower-than", "-2", nullptr, "argument must be between -1 and 9223372036854775807 inclusive"},
         Case{"maxclients", "0", nullptr, "argument must be between 1 and 4294967295 inclusive"},
         Case{"slowlog-max-len", "9999999999999999999", nullptr, kNotInteger},
         Case{"list-max-ziplist-size", "-5", "-5", nullptr}, Case{"hz", "1000", "500", nullptr},
-        Case{"hz", "0", "1", nullptr},
-        Case{"hz", "-1", nullptr, "argument must be between 0 and 2147483647 inclusive"},
+        Case{"hz", "0", "1", nullptr}, Case{"hz", "-1", nullptr, "argument must be between 0 and 2147483647 inclusive"},
 
         Case{"unixsocketperm", "770", "770", nullptr},
         Case{"unixsocketperm", "8", nullptr, "argument couldn't be parsed as an octal number"},
@@ -85,8 +84,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"maxmemory", "1.5gb", nullptr, kNotMemory}, Case{"maxmemory", "1 gb", nullptr, kNotMemory},
         Case{"maxmemory", "gb", nullptr, kNotMemory}, Case{"maxmemory", "9223372036854775808", nullptr, kNotMemory},
         Case{"maxmemory", "9999999999gb", nullptr, kNotMemory},
-        Case{"proto-max-bulk-len", "1", nullptr,
-             "argument must be between 1048576 and 9223372036854775807 inclusive"},
+        Case{"proto-max-bulk-len", "1", nullptr, "argument must be between 1048576 and 9223372036854775807 inclusive"},
         Case{"repl-backlog-size", "1mb", "1048576", nullptr},
         Case{"repl-backlog-size", "0", nullptr, "argument must be between 1 and 9223372036854775807 inclusive"},
 
@@ -147,8 +145,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"latency-tracking-info-percentiles", "", "", nullptr},
         Case{"latency-tracking-info-percentiles", "101", nullptr,
              "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]"},
-        Case{"latency-tracking-info-percentiles", "a", nullptr,
-             "Invalid latency-tracking-info-percentiles parameters"},
+        Case{"latency-tracking-info-percentiles", "a", nullptr, "Invalid latency-tracking-info-percentiles parameters"},
         Case{"bind", "127.0.0.1 -::1", "127.0.0.1 -::1", nullptr}, Case{"bind", "", "", nullptr},
         Case{"bind", "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17", nullptr, "Too many bind addresses specified."},
         Case{"replicaof", "10.0.0.1 6380", "10.0.0.1 6380", nullptr}, Case{"slaveof", "NO ONE", "", nullptr},
@@ -203,6 +200,24 @@ TEST(OptionRows, AreFoundByAnyNameInAnyCase) {
   EXPECT_EQ(find_option("lua-time-limit"), find_option("busy-reply-threshold"));
   EXPECT_EQ(find_option("max-memory"), nullptr);
   EXPECT_EQ(find_option(""), nullptr);
+}
+
+// The guide for users names every option, and calls those without effect by that name.
+TEST(OptionRows, AreDescribedInTheGuide) {
+  const auto files = make_os_file_system();
+  const auto guide = read_file(*files, "docs/guides/configuration.md", 1 << 20);
+  ASSERT_TRUE(guide.ok()) << guide.error().message;
+  const size_t accepted = guide->find("## Accepted without effect");
+  ASSERT_NE(accepted, std::string::npos);
+  const std::string effective = guide->substr(0, accepted);
+  const std::string without_effect = guide->substr(accepted, guide->find("## What is refused") - accepted);
+  for (const OptionRow& row : option_rows()) {
+    const std::string name = "`" + std::string(row.name) + "`";
+    EXPECT_EQ(without_effect.find(name) != std::string::npos, row.has(kAcceptedOnly)) << row.name;
+    EXPECT_TRUE(row.has(kAcceptedOnly) || effective.find("| " + name) != std::string::npos) << row.name;
+    EXPECT_TRUE(row.alias.empty() || effective.find("`" + std::string(row.alias) + "`") != std::string::npos)
+        << row.alias;
+  }
 }
 
 TEST(OptionsWithoutEffect, AreNamedWhereItMatters) {
