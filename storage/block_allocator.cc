@@ -21,8 +21,7 @@
 namespace larder {
 namespace {
 
-// Where a huge page is filled anyway it saves most misses of the address cache, but the first chunks of a small server
-// would become resident whole.
+// Chunks of a small server are not worth huge pages.
 constexpr uint64_t kSmallPageChunks = 4;
 // Empty pages that keep their memory, beside a sixteenth of the pages in use.
 constexpr uint64_t kIdlePagesMin = 32;
@@ -55,7 +54,8 @@ void* BlockAllocator::allocate(size_t bytes) {
   if (bytes > kBlockBytesMax) return allocate_large(bytes);
   const uint32_t size_class = class_of(bytes);
   Page* page = roomy_[size_class];
-  if (page == nullptr) [[unlikely]] page = open_page(size_class, block_bytes(bytes));
+  if (page == nullptr) [[unlikely]]
+    page = open_page(size_class, block_bytes(bytes));
 
   char* block;
   if (page->free_offset != kNoOffset) {
@@ -129,7 +129,15 @@ BlockAllocator::Page* BlockAllocator::open_page(uint32_t size_class, size_t size
     }
   }
   LARDER_ASSERT(page != nullptr);
-  if (--chunk->free_pages == 0) unlist_chunk(chunk);
+  if (--chunk->free_pages == 0) {
+    unlist_chunk(chunk);
+    // Only now, when its memory is resident: the kernel then gathers it into a huge page in its own time. Asked earlier,
+    // it clears two megabytes at the first touch, which is a pause of up to 2.5 ms on a busy machine.
+    if (chunk_count_ > kSmallPageChunks && !chunk->wants_huge_pages) {
+      chunk->wants_huge_pages = true;
+      advise_huge_pages(chunk, kChunkBytes);
+    }
+  }
   if (page->decommitted) {
     decommitted_pages_--;
   } else {
@@ -157,6 +165,10 @@ void BlockAllocator::close_page(Page* page) {
   if (idle_pages_ < kIdlePagesMin + pages_in_use_ / kIdlePagesDivisor) {
     idle_pages_++;
   } else {
+    if (chunk->wants_huge_pages) {  // else the kernel would fill the hole again to make a huge page
+      chunk->wants_huge_pages = false;
+      advise_small_pages(chunk, kChunkBytes);
+    }
     const size_t kept = page == chunk->pages ? kHeaderPageBytes : 0;
     decommit(memory_of(page) + kept, kPageBytes - kept);
     page->decommitted = true;
@@ -170,7 +182,6 @@ void BlockAllocator::close_page(Page* page) {
 
 BlockAllocator::Chunk* BlockAllocator::open_chunk() {
   void* memory = map_aligned(kChunkBytes);
-  if (chunk_count_ >= kSmallPageChunks) advise_huge_pages(memory, kChunkBytes);
   auto* chunk = new (memory) Chunk();
   for (Page& page : chunk->pages) page.decommitted = true;
   chunk->free_pages = kPagesPerChunk;

@@ -88,6 +88,7 @@ class BlockAllocator {
   struct Chunk {
     Page pages[kPagesPerChunk];
     uint32_t free_pages;
+    bool wants_huge_pages;
     Chunk* next;  // chunks with free pages; all chunks are in the second list
     Chunk* previous;
     Chunk* next_of_all;

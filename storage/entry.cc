@@ -48,10 +48,14 @@ int64_t Entry::integer() const {
     return static_cast<int64_t>(number);
   };
   switch (value_length_) {
-    case 1: return load(int8_t{});
-    case 2: return load(int16_t{});
-    case 4: return load(int32_t{});
-    case 8: return load(int64_t{});
+    case 1:
+      return load(int8_t{});
+    case 2:
+      return load(int16_t{});
+    case 4:
+      return load(int32_t{});
+    case 8:
+      return load(int64_t{});
   }
   LARDER_UNREACHABLE();
 }

@@ -39,12 +39,12 @@ class Blob;
 enum class ValueType : uint8_t { kString, kList, kSet, kZset, kHash, kStream };
 
 enum class Encoding : uint8_t {
-  kInteger,       // a string that is the canonical text of an int64, kept as the number
-  kEmbedded,      // a string in the entry's block
+  kInteger,         // a string that is the canonical text of an int64, kept as the number
+  kEmbedded,        // a string in the entry's block
   kEmbeddedEdited,  // the same, after an edit in place (APPEND, SETRANGE, SETBIT): shown as "raw" whatever its size
-  kBlob,          // a string in a Blob of its own
-  kPacked,        // a collection packed into the entry's block
-  kStructure,     // a collection in a structure of its own; the value bytes are the pointer to it
+  kBlob,            // a string in a Blob of its own
+  kPacked,          // a collection packed into the entry's block
+  kStructure,       // a collection in a structure of its own; the value bytes are the pointer to it
 };
 
 enum EntryFlag : uint8_t {
@@ -90,9 +90,7 @@ class Entry {
   }
 
   Bytes key() const { return {bytes() + key_offset(), key_bytes()}; }
-  size_t key_bytes() const {
-    return (flags_ & kLongKey) ? long_key_bytes() : key_length_;
-  }
+  size_t key_bytes() const { return (flags_ & kLongKey) ? long_key_bytes() : key_length_; }
   bool key_equals(Bytes other) const;
 
   bool has_deadline() const { return flags_ & kHasDeadline; }
@@ -113,9 +111,7 @@ class Entry {
   // The bytes inside the block: text, number or pointer, as the encoding says.
   Bytes value() const { return {bytes() + value_offset(), value_bytes()}; }
   char* mutable_value() { return bytes() + value_offset(); }
-  size_t value_bytes() const {
-    return (flags_ & kLongValue) ? long_value_bytes() : value_length_;
-  }
+  size_t value_bytes() const { return (flags_ & kLongValue) ? long_value_bytes() : value_length_; }
   // Requires: the block has room for it, and `value_bytes` needs the same width of length (both at most 255 or both more).
   void set_value_bytes(size_t value_bytes);
 
@@ -129,9 +125,7 @@ class Entry {
   void set_pointer(void* pointer);
 
   // 24 bits; what they mean is eviction.h's business.
-  uint32_t access_state() const {
-    return static_cast<uint32_t>(access_[0] | (access_[1] << 8) | (access_[2] << 16));
-  }
+  uint32_t access_state() const { return static_cast<uint32_t>(access_[0] | (access_[1] << 8) | (access_[2] << 16)); }
   void set_access_state(uint32_t state) {
     access_[0] = static_cast<uint8_t>(state);
     access_[1] = static_cast<uint8_t>(state >> 8);

@@ -18,8 +18,8 @@ namespace larder {
 enum class AccessTracking : uint8_t { kRecency, kFrequency };
 
 struct FrequencyTuning {
-  uint32_t log_factor = 10;     // how much a counter resists: the chance of a step is 1 / (steps above 5 * factor + 1)
-  uint32_t decay_minutes = 1;   // 0: counters never decay
+  uint32_t log_factor = 10;    // how much a counter resists: the chance of a step is 1 / (steps above 5 * factor + 1)
+  uint32_t decay_minutes = 1;  // 0: counters never decay
 };
 
 // The clock and the rules for access states. One per store; set_now() once a tick.

@@ -103,8 +103,8 @@ class ExpiryIndex {
   struct Level {
     Slot slots[kSlots];
     uint64_t in_use[kSlots / 64] = {};  // a bit per slot with items
-    Slot taken;         // what is left of the slot that was cut off last
-    int64_t next_cut = 0;  // index (time / width) of the next slot to be cut off
+    Slot taken;                         // what is left of the slot that was cut off last
+    int64_t next_cut = 0;               // index (time / width) of the next slot to be cut off
   };
   struct Wheel {
     Level levels[kLevels];

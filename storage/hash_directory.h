@@ -28,7 +28,9 @@ class SegmentWord {
   uint64_t raw() const { return word_; }
   uint32_t bucket_count() const { return static_cast<uint32_t>(word_ >> 48); }
   uint32_t local_depth() const { return static_cast<uint32_t>(word_ & 63); }
-  HashSegment* segment() const { return reinterpret_cast<HashSegment*>(word_ & (HashSlot::kAddressMask & ~uint64_t{63})); }
+  HashSegment* segment() const {
+    return reinterpret_cast<HashSegment*>(word_ & (HashSlot::kAddressMask & ~uint64_t{63}));
+  }
   HashBucket* buckets() const { return segment()->buckets(); }
 
   // Of an item with this hash, if it is in this segment.
@@ -36,8 +38,12 @@ class SegmentWord {
   uint32_t order_of(uint64_t hash) const { return static_cast<uint32_t>((hash << local_depth()) >> 52); }
   uint32_t home_of(uint64_t hash) const { return HashSegment::home_of(order_of(hash), bucket_count()); }
   // The first hash of the segment's range, and the first one after it (0 at the very end).
-  uint64_t range_begin(uint64_t hash) const { return local_depth() == 0 ? 0 : hash & (~uint64_t{0} << (64 - local_depth())); }
-  uint64_t range_end(uint64_t hash) const { return local_depth() == 0 ? 0 : range_begin(hash) + (uint64_t{1} << (64 - local_depth())); }
+  uint64_t range_begin(uint64_t hash) const {
+    return local_depth() == 0 ? 0 : hash & (~uint64_t{0} << (64 - local_depth()));
+  }
+  uint64_t range_end(uint64_t hash) const {
+    return local_depth() == 0 ? 0 : range_begin(hash) + (uint64_t{1} << (64 - local_depth()));
+  }
 
  private:
   uint64_t word_;
@@ -57,7 +63,8 @@ class HashDirectory {
 
   SegmentWord find(uint64_t hash) const {
     const uint64_t word = words_[(hash >> 1) >> root_shift_];
-    if (word >> 48 != 0) [[likely]] return SegmentWord(word);
+    if (word >> 48 != 0) [[likely]]
+      return SegmentWord(word);
     const Branch* branch = branch_of(word);
     return SegmentWord(branch->words()[(hash << kRootDepthMax) >> (64 - depth_of(word))]);
   }
@@ -115,8 +122,9 @@ class HashDirectory {
 
   uint64_t* words_;
   uint64_t inline_word_;
-  uint32_t root_shift_ = 63;    // 63 - depth
-  uint32_t deepest_count_ = 0;  // root words that name a branch or a segment that uses all bits of the root; 0 at depth 0
+  uint32_t root_shift_ = 63;  // 63 - depth
+  uint32_t deepest_count_ =
+      0;  // root words that name a branch or a segment that uses all bits of the root; 0 at depth 0
   size_t bytes_ = 0;
 };
 

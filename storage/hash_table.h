@@ -118,9 +118,11 @@ class HashTable {
       HashBucket* bucket = probe.bucket();
       for (SlotMask match = bucket->match(probe.tag); match; match.drop_first()) {
         Slot& slot = slot_of(bucket->slots[match.first()]);
-        if (slot.order() == probe.order && Policy::equal(*slot.item(), key)) [[likely]] return &slot;
+        if (slot.order() == probe.order && Policy::equal(*slot.item(), key)) [[likely]]
+          return &slot;
       }
-      if (bucket->overflow == 0) [[likely]] return nullptr;
+      if (bucket->overflow == 0) [[likely]]
+        return nullptr;
       probe.advance();
     }
     return nullptr;

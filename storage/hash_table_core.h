@@ -36,9 +36,9 @@ class HashTableCore {
   HashSlot* insert(uint64_t hash, uint64_t address, HashOf hash_of, const void* policy) {
     SegmentWord word = directory_.find(hash);
     while (word.segment()->live >= word.segment()->capacity) [[unlikely]] {
-      make_room(hash, hash_of, policy);
-      word = directory_.find(hash);
-    }
+        make_room(hash, hash_of, policy);
+        word = directory_.find(hash);
+      }
     size_++;
     return word.segment()->insert(HashSlot::make(word.extension_of(hash), address), HashBucket::tag_of(hash));
   }
@@ -46,7 +46,8 @@ class HashTableCore {
     HashSegment* segment = directory_.find(hash).segment();
     segment->erase(slot);
     size_--;
-    if (segment->live < segment->shrink_below) [[unlikely]] shrink(hash);
+    if (segment->live < segment->shrink_below) [[unlikely]]
+      shrink(hash);
   }
   // Forgets all items of the segment that `hash` is in and frees it. The table serves nothing but more of these calls
   // afterwards.

@@ -147,8 +147,10 @@ Keyspace::StringPlan Keyspace::plan_string(Bytes value, StringForm form) {
 // Fills the value bytes of an entry that has the plan's shape. `value` may lie in the same block.
 void Keyspace::write_string(Entry* entry, const StringPlan& plan, Bytes value) {
   switch (plan.encoding) {
-    case Encoding::kInteger: return entry->set_integer(plan.number);
-    case Encoding::kBlob: return entry->set_pointer(store_.blobs_.create_from(value));
+    case Encoding::kInteger:
+      return entry->set_integer(plan.number);
+    case Encoding::kBlob:
+      return entry->set_pointer(store_.blobs_.create_from(value));
     default:
       if (!value.empty()) std::memmove(entry->mutable_value(), value.data(), value.size());
   }
@@ -187,8 +189,8 @@ void Keyspace::overwrite_string(uint64_t hash, EntrySlot* slot, const StringPlan
   const int64_t old_deadline_ms = old->deadline_ms();
   const EntryShape shape{ValueType::kString, plan.encoding, deadline_ms != kNoDeadline, old->key_bytes(),
                          plan.value_bytes};
-  const bool in_place = old->has_layout_of(shape) &&
-                        block_bytes(shape.content_bytes()) == block_bytes(old->content_bytes());
+  const bool in_place =
+      old->has_layout_of(shape) && block_bytes(shape.content_bytes()) == block_bytes(old->content_bytes());
   const bool owns_more = old->encoding() >= Encoding::kBlob;
   if (in_place && !owns_more) [[likely]] {
     old->set_type_and_encoding(shape.type, shape.encoding);

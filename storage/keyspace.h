@@ -221,7 +221,8 @@ class Keyspace {
 
   // The slot of a live entry; null for a missing or expired one, which is removed unless hidden.
   EntrySlot* find_slot(const HashedKey& key, int64_t now_ms, Touch touch);
-  EntrySlot* create_string(const HashedKey& key, const StringPlan& plan, Bytes value, int64_t deadline_ms, int64_t now_ms);
+  EntrySlot* create_string(const HashedKey& key, const StringPlan& plan, Bytes value, int64_t deadline_ms,
+                           int64_t now_ms);
   void overwrite_string(uint64_t hash, EntrySlot* slot, const StringPlan& plan, Bytes value, int64_t deadline_ms,
                         int64_t now_ms);
   void remove_expired(uint64_t hash, EntrySlot* slot);
@@ -260,8 +261,8 @@ class Keyspace {
 
 struct StoreOptions {
   int database_count = 16;
-  uint64_t hash_seed = 0;    // draw it from the system's entropy
-  uint64_t random_seed = 0;  // for the chances in access counters
+  uint64_t hash_seed = 0;                // draw it from the system's entropy
+  uint64_t random_seed = 0;              // for the chances in access counters
   KeyspaceObserver* observer = nullptr;  // null: nobody listens
   Disposal* disposal = nullptr;          // null: freed at once
 };
@@ -297,9 +298,7 @@ class Store {
            static_cast<uint64_t>(table_account_.bytes);
   }
   // The part of it that is not keys and values: tables and indexes.
-  uint64_t overhead_bytes() const {
-    return index_blocks_.used_bytes() + static_cast<uint64_t>(table_account_.bytes);
-  }
+  uint64_t overhead_bytes() const { return index_blocks_.used_bytes() + static_cast<uint64_t>(table_account_.bytes); }
   // The same, each part by itself.
   const BlockAllocator& blocks() const { return blocks_; }
   const BlobHeap& blobs() const { return blobs_; }

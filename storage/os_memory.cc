@@ -25,12 +25,15 @@ void unmap(void* memory, size_t size) {
   LARDER_ASSERT(result == 0);
 }
 
-void advise_huge_pages(void* memory, size_t size) {
+void advise_huge_pages([[maybe_unused]] void* memory, [[maybe_unused]] size_t size) {
 #if defined(MADV_HUGEPAGE)
   (void)madvise(memory, size, MADV_HUGEPAGE);  // refused where the kernel has none: then small pages do
-#else
-  (void)memory;
-  (void)size;
+#endif
+}
+
+void advise_small_pages([[maybe_unused]] void* memory, [[maybe_unused]] size_t size) {
+#if defined(MADV_NOHUGEPAGE)
+  (void)madvise(memory, size, MADV_NOHUGEPAGE);
 #endif
 }
 

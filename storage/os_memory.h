@@ -9,8 +9,9 @@ namespace larder {
 // is none. Pages become resident when they are first written.
 void* map_aligned(size_t size);
 void unmap(void* memory, size_t size);
-// Asks for huge pages. A wish: nothing depends on it.
+// Ask for huge pages, and for small ones again. Wishes: nothing depends on them.
 void advise_huge_pages(void* memory, size_t size);
+void advise_small_pages(void* memory, size_t size);
 // Gives the pages back; they read as zero when they are touched again.
 void decommit(void* memory, size_t size);
 

@@ -24,9 +24,12 @@ void Store::release_value(const Entry& entry) {
     case Encoding::kInteger:
     case Encoding::kEmbedded:
     case Encoding::kEmbeddedEdited:
-    case Encoding::kPacked: return;
-    case Encoding::kBlob: return blobs_.release(entry.blob());
-    case Encoding::kStructure: LARDER_UNREACHABLE();  // no type keeps one yet
+    case Encoding::kPacked:
+      return;
+    case Encoding::kBlob:
+      return blobs_.release(entry.blob());
+    case Encoding::kStructure:
+      LARDER_UNREACHABLE();  // no type keeps one yet
   }
 }
 

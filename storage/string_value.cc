@@ -25,17 +25,22 @@ size_t StringValue::size() const {
       const uint64_t magnitude = value < 0 ? 0 - static_cast<uint64_t>(value) : static_cast<uint64_t>(value);
       return decimal_digits(magnitude) + (value < 0);
     }
-    case Encoding::kBlob: return entry().blob()->size();
-    default: return entry().value_bytes();
+    case Encoding::kBlob:
+      return entry().blob()->size();
+    default:
+      return entry().value_bytes();
   }
 }
 
 StringText StringValue::text() const {
   if (!exists()) return StringText(Bytes());
   switch (entry().encoding()) {
-    case Encoding::kInteger: return StringText(number());
-    case Encoding::kBlob: return StringText(entry().blob()->bytes());
-    default: return StringText(entry().value());
+    case Encoding::kInteger:
+      return StringText(number());
+    case Encoding::kBlob:
+      return StringText(entry().blob()->bytes());
+    default:
+      return StringText(entry().value());
   }
 }
 

@@ -40,8 +40,8 @@ TEST(BlockAllocator, RandomUseAgainstModel) {
   };
   std::vector<Held> held;
   uint64_t used = 0;
-  for (int step = 0; step < 200000; step++) {
-    const bool grow = (step / 20000) % 2 == 0;
+  for (int step = 0; step < 80000; step++) {
+    const bool grow = (step / 10000) % 2 == 0;
     if (held.empty() || random.uniform(100) < (grow ? 70u : 30u)) {
       const size_t bytes = random.one_in(20) ? 1 + random.uniform(3000) : 1 + random.uniform(200);
       auto* block = static_cast<unsigned char*>(blocks.allocate(bytes));

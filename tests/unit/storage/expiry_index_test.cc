@@ -73,12 +73,18 @@ class Model {
 
 int64_t random_ttl_ms(Random& random) {
   switch (random.uniform(6)) {
-    case 0: return static_cast<int64_t>(random.uniform(20));
-    case 1: return static_cast<int64_t>(random.uniform(2000));
-    case 2: return static_cast<int64_t>(random.uniform(600'000));
-    case 3: return static_cast<int64_t>(random.uniform(100'000'000));
-    case 4: return static_cast<int64_t>(random.uniform(uint64_t{1} << 42));
-    default: return -static_cast<int64_t>(random.uniform(1000));
+    case 0:
+      return static_cast<int64_t>(random.uniform(20));
+    case 1:
+      return static_cast<int64_t>(random.uniform(2000));
+    case 2:
+      return static_cast<int64_t>(random.uniform(600'000));
+    case 3:
+      return static_cast<int64_t>(random.uniform(100'000'000));
+    case 4:
+      return static_cast<int64_t>(random.uniform(uint64_t{1} << 42));
+    default:
+      return -static_cast<int64_t>(random.uniform(1000));
   }
 }
 

