@@ -7,7 +7,7 @@
 // the layout described at write_double. Long doubles are written with 17 decimals and without trailing zeros: the form
 // of INCRBYFLOAT.
 //
-// Cost: write_int64 about 2-4 ns, parse_int64 about 0.3 ns a digit, write_double 20 ns for few decimals, else 60-100.
+// Cost: write_int64 about 2-25 ns, parse_int64 about 0.3 ns a digit, write_double 40 ns for few decimals, else 140.
 #pragma once
 
 #include <bit>
@@ -40,47 +40,63 @@ inline constexpr char kTwoDigits[] =
     "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
     "5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
 
+// 10^i where it matters to decimal_digits; 0 stands for 10^0, so that 0 has one digit.
+inline constexpr uint64_t kDigitBounds[] = {0,
+                                            10,
+                                            100,
+                                            1000,
+                                            10000,
+                                            100000,
+                                            1000000,
+                                            10000000,
+                                            100000000,
+                                            1000000000,
+                                            10000000000,
+                                            100000000000,
+                                            1000000000000,
+                                            10000000000000,
+                                            100000000000000,
+                                            1000000000000000,
+                                            10000000000000000,
+                                            100000000000000000,
+                                            1000000000000000000,
+                                            10000000000000000000u};
+
 // The number of decimal digits of `value`; 1 for 0.
 constexpr uint32_t decimal_digits(uint64_t value) {
-  constexpr uint64_t kPowers[] = {0,
-                                  10,
-                                  100,
-                                  1000,
-                                  10000,
-                                  100000,
-                                  1000000,
-                                  10000000,
-                                  100000000,
-                                  1000000000,
-                                  10000000000,
-                                  100000000000,
-                                  1000000000000,
-                                  10000000000000,
-                                  100000000000000,
-                                  1000000000000000,
-                                  10000000000000000,
-                                  100000000000000000,
-                                  1000000000000000000,
-                                  10000000000000000000u};
   const uint32_t bits = static_cast<uint32_t>(std::bit_width(value | 1));
   const uint32_t guess = (bits * 1233) >> 12;  // floor(bits * log10(2)), exact for 1..64
-  return guess + 1 - (value < kPowers[guess] ? 1 : 0);
+  return guess + 1 - (value < kDigitBounds[guess] ? 1 : 0);
 }
 
 // Writes `value` without a terminator and returns the length. `out` has room for kInt64TextBytesMax bytes.
 inline size_t write_uint64(char* out, uint64_t value) {
+  if (value < 10) {
+    *out = static_cast<char>('0' + value);
+    return 1;
+  }
   const uint32_t digits = decimal_digits(value);
   char* position = out + digits;
-  while (value >= 100) {
-    const uint64_t rest = value / 100;
-    position -= 2;
-    std::memcpy(position, kTwoDigits + 2 * (value - rest * 100), 2);
+  // Four digits a step: the divisions of one step hang together, those of its two halves do not.
+  while (value >= 10000) {
+    const uint64_t rest = value / 10000;
+    const auto four = static_cast<uint32_t>(value - rest * 10000);
+    const uint32_t high = four / 100;
+    position -= 4;
+    std::memcpy(position, kTwoDigits + 2 * high, 2);
+    std::memcpy(position + 2, kTwoDigits + 2 * (four - high * 100), 2);
     value = rest;
   }
-  if (value >= 10) {
-    std::memcpy(out, kTwoDigits + 2 * value, 2);
+  auto few = static_cast<uint32_t>(value);
+  if (few >= 100) {
+    const uint32_t high = few / 100;
+    std::memcpy(position - 2, kTwoDigits + 2 * (few - high * 100), 2);
+    few = high;
+  }
+  if (few >= 10) {
+    std::memcpy(out, kTwoDigits + 2 * few, 2);
   } else {
-    *out = static_cast<char>('0' + value);
+    *out = static_cast<char>('0' + few);
   }
   return digits;
 }

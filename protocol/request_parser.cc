@@ -282,7 +282,7 @@ ParseResult internal::parse_request_slow(Bytes input, const RequestLimits& limit
 
 namespace {
 
-constexpr Bytes kWordBreaks{" \t\n\v\f\r", 6};
+constexpr bool is_quote(char c) { return c == '"' || c == '\''; }
 
 // The byte that a backslash escape stands for. `at` is at the backslash, which has at least one byte behind it, and
 // moves behind the escape.
@@ -342,7 +342,7 @@ bool take_quoted_word(Bytes line, size_t* at, Arena& text, Bytes* word) {
   char* const start = text.allocate(line.size() - *at);
   char* out = start;
   while (*at < line.size() && !is_space(line[*at])) {
-    if (line[*at] == '"' || line[*at] == '\'') {
+    if (is_quote(line[*at])) {
       if (!copy_quoted(line, at, &out)) return false;
     } else {
       *out++ = line[(*at)++];
@@ -362,8 +362,9 @@ bool split_quoted_words(Bytes line, RequestArgs& args) {
     while (at < line.size() && is_space(line[at])) at++;
     if (at == line.size()) return true;
     Bytes word;
-    const size_t end = std::min(line.find_first_of(kWordBreaks, at), line.size());
-    if (line.substr(at, end - at).find_first_of("\"'") == Bytes::npos) {
+    size_t end = at;
+    while (end < line.size() && !is_space(line[end]) && !is_quote(line[end])) end++;
+    if (end == line.size() || is_space(line[end])) {
       word = line.substr(at, end - at);
       at = end;
     } else if (!take_quoted_word(line, &at, args.text(), &word)) {
