@@ -138,6 +138,7 @@ TEST(Transaction, ErrorInsideIsCountedOnce) {
 TEST(Transaction, MemoryLimitAtExec) {
   InProcessServer server;
   auto& client = server.connect();
+  client.call("SET", "there", "before");
   client.call("MULTI");
   EXPECT_EQ(client.call("SET", "k", "v"), "+QUEUED\r\n");
   server.connect().call("CONFIG", "SET", "maxmemory", "1");
