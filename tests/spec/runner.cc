@@ -41,10 +41,12 @@ std::vector<int> version_numbers(const std::string& text) {
 bool touches_settings(const ScenarioStep& step) {
   if (step.kind == Kind::kConfig) return true;
   if (step.kind != Kind::kRequest || step.arguments.empty()) return false;
-  static const char* const kWords[] = {"config",  "acl",    "function", "debug",   "shutdown",     "replicaof",
-                                       "slaveof", "script", "slowlog",  "latency", "info",         "memory",
-                                       "swapdb",  "eval",   "module",   "client",  "bgrewriteaof", "failover"};
+  static const char* const kWords[] = {"config",   "acl",       "function", "debug",       "shutdown",
+                                       "failover", "replicaof", "slaveof",  "slowlog",     "latency",
+                                       "script",   "module",    "cluster",  "bgrewriteaof"};
   const std::string name = to_lower(step.arguments[0].text);
+  // A pause outlasts the connection that asked for it.
+  if (name == "client" && step.arguments.size() > 1) return equals_ignore_case(step.arguments[1].text, "PAUSE");
   return std::find(std::begin(kWords), std::end(kWords), name) != std::end(kWords);
 }
 
