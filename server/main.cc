@@ -157,6 +157,7 @@ int serve(const CommandLine& command_line, FileSystem& files, Clock& clock) {
     const Status written = replace_file(files, settings.pidfile, std::to_string(os_process_id()) + "\n");
     if (!written.ok()) log.warning("The pid file was not written: {}", written.to_string());
   }
+  log.warning("Data is kept in memory only: this version writes no snapshot and no log");
   log_addresses(log, settings);
   log.notice("Ready to accept connections");
   net.run();
