@@ -23,6 +23,8 @@ class Blob {
   // Requires: size <= capacity(). Bytes that come in view are the caller's to fill.
   void set_size(size_t size);
 
+  // Whether a new string of `size` bytes may take its place: nobody else reads it, and not too much room would be lost.
+  bool suits(size_t size) const { return !is_shared() && size <= capacity_ && size >= capacity_ / 2; }
   // Whether it has more than one reference: then the bytes must not change.
   bool is_shared() const { return references_ > 1; }
   void retain() { references_++; }

@@ -197,6 +197,11 @@ void Keyspace::overwrite_string(uint64_t hash, EntrySlot* slot, const StringPlan
     old->set_value_bytes(shape.value_bytes);
     write_string(old, plan, value);
     if (shape.has_deadline) old->set_deadline_ms(deadline_ms);
+  } else if (in_place && plan.encoding == Encoding::kBlob && old->encoding() == Encoding::kBlob &&
+             old->blob()->suits(value.size())) {
+    std::memmove(old->blob()->data(), value.data(), value.size());
+    old->blob()->set_size(value.size());
+    if (shape.has_deadline) old->set_deadline_ms(deadline_ms);
   } else {
     // The new value is complete before the old one goes: `value` may be a view of it.
     Entry* entry = new_entry_like(*old, shape, old->key());
@@ -245,6 +250,8 @@ int64_t Keyspace::average_ttl_ms(int64_t now_ms) const {
 // ---- Moving and copying
 
 bool Keyspace::move_entry(const HashedKey& from, Keyspace& to_keyspace, const HashedKey& to, int64_t now_ms) {
+  // What is past its deadline there expires, rather than being replaced.
+  to_keyspace.find_slot(to, now_ms, Touch::kNo);
   EntrySlot* slot = find_slot(from, now_ms, Touch::kNo);
   if (slot == nullptr) return false;
   if (this == &to_keyspace && from.bytes == to.bytes) return true;
@@ -261,6 +268,7 @@ bool Keyspace::move_entry(const HashedKey& from, Keyspace& to_keyspace, const Ha
 }
 
 bool Keyspace::copy_entry(const HashedKey& from, Keyspace& to_keyspace, const HashedKey& to, int64_t now_ms) {
+  to_keyspace.find_slot(to, now_ms, Touch::kNo);
   EntrySlot* slot = find_slot(from, now_ms, Touch::kNo);
   if (slot == nullptr) return false;
   if (this == &to_keyspace && from.bytes == to.bytes) return true;

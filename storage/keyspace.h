@@ -191,6 +191,8 @@ class Keyspace {
   // index (some 50 to 300 ns each). Call it every millisecond or two, again while more_due and time is left.
   // `steps_max` is kept within 30.
   ExpiryProgress advance_expiry(int64_t now_ms, size_t steps_max);
+  // Whether the index has items at all, those included that no key needs any more and that only wait to be dropped.
+  bool has_expiry_items() const { return expiry_.items() > 0 || old_expiry_ != nullptr; }
   // When advance_expiry() has something to do again, for a loop that sleeps; INT64_MAX if nothing has a deadline.
   int64_t next_expiry_ms() const;
   const ExpiryIndex& expiry_index() const { return expiry_; }
@@ -225,6 +227,7 @@ class Keyspace {
                            int64_t now_ms);
   void overwrite_string(uint64_t hash, EntrySlot* slot, const StringPlan& plan, Bytes value, int64_t deadline_ms,
                         int64_t now_ms);
+  // Of `hash` these need no more than the bits that name the item's segment.
   void remove_expired(uint64_t hash, EntrySlot* slot);
   // Frees the entry of the slot and the slot.
   void erase_slot(uint64_t hash, EntrySlot* slot);

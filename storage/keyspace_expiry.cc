@@ -60,20 +60,25 @@ size_t Keyspace::settle_expiry(const ExpiryIndex::Batch& batch, int64_t now_ms) 
 // Removes the keys of this prefix that are due, and gives those that are not a new item. An item whose keys are gone is
 // simply dropped. Returns the number of keys removed.
 size_t Keyspace::settle_expiry_item(uint32_t hash_prefix, int64_t now_ms) {
+  // The leading bits name the segment, which is all of the hash that removing a slot needs.
+  const uint64_t hash = static_cast<uint64_t>(hash_prefix) << 32;
   size_t expired = 0;
   for (;;) {
     EntrySlot* due = nullptr;
+    size_t due_count = 0;
     table_.for_each_hash_prefix(hash_prefix, [&](EntrySlot& slot) {
       const Entry& entry = *slot.item();
       if (entry.is_expired(now_ms)) {
         due = &slot;
+        due_count++;
       } else if (entry.has_deadline() && expired == 0 && (table_.policy().hash(entry) >> 32) == hash_prefix) {
         expiry_.add(hash_prefix, entry.deadline_ms(), now_ms);
       }
     });
     if (due == nullptr) return expired;
-    remove_expired(table_.policy().hash(*due->item()), due);
+    remove_expired(hash, due);
     expired++;
+    if (due_count == 1) return expired;  // removing one ends the life of all slots: any other is looked up again
   }
 }
 

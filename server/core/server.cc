@@ -125,12 +125,21 @@ bool Server::background() {
   return more;
 }
 
+bool Server::background_pending() {
+  if (dispatcher_.has_gate(kServerPaused) || !flushed_.empty()) return true;
+  if (!settings_.active_expiry) return false;
+  for (int db = 0; db < store_.database_count(); ++db) {
+    if (store_.database(db).has_expiry_items()) return true;
+  }
+  return false;
+}
+
 // One round over the databases; each gets the same number of steps. True when a database has more that is due.
 bool Server::expire_some(int64_t now_ms) {
   bool more = false;
   for (int db = 0; db < store_.database_count(); ++db) {
     Keyspace& keyspace = store_.database(db);
-    if (keyspace.volatile_count() == 0) continue;
+    if (!keyspace.has_expiry_items()) continue;
     more |= keyspace.advance_expiry(now_ms, kExpiryStepsPerLook).more_due;
   }
   return more;

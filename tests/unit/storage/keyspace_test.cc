@@ -151,6 +151,9 @@ TEST(Keyspace, MoveAndCopyTakeTheDeadlineAlong) {
   EXPECT_EQ(world.get("copy", kStartMs, 1), "x" + large.substr(1));
   EXPECT_TRUE(world.db().move_entry(world.key("to"), world.db(), world.key("to"), kStartMs));
   EXPECT_EQ(world.get("to"), large);
+  world.set("dead", "v", DeadlineRule::at(kStartMs + 1));
+  EXPECT_TRUE(world.db().move_entry(world.key("to"), world.db(), world.key("dead"), kStartMs + 2));
+  EXPECT_EQ(world.observer.expired_keys.size(), 1u);
   world.db().check_integrity();
 }
 

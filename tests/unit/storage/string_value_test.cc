@@ -147,6 +147,22 @@ TEST_F(StringValueTest, APinnedTextDoesNotChange) {
   EXPECT_FALSE(value("small").pin());
 }
 
+TEST_F(StringValueTest, OverwritingALargeValueReusesItsBlobUnlessItIsPinned) {
+  value("k").assign(std::string(5000, 'x'));
+  const Blob* before = value("k").entry().blob();
+  value("k").assign(std::string(4500, 'y'));
+  EXPECT_EQ(value("k").entry().blob(), before);
+  EXPECT_EQ(text("k"), std::string(4500, 'y'));
+  {
+    const BlobPin pin = value("k").pin();
+    value("k").assign(std::string(4500, 'z'));
+    EXPECT_EQ(pin.bytes(), std::string(4500, 'y'));
+  }
+  value("k").assign(std::string(2000, 'a'));
+  EXPECT_LT(value("k").entry().blob()->capacity(), 3000u);
+  EXPECT_EQ(text("k"), std::string(2000, 'a'));
+}
+
 TEST_F(StringValueTest, OverwritingWithTheSameSizeKeepsTheBlock) {
   value("k").assign("abcdefgh");
   const Entry* before = &value("k").entry();
