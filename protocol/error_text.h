@@ -83,10 +83,12 @@ inline constexpr ErrorText kLcsWrongType{"ERR The specified keys must contain st
 inline constexpr ErrorText kLcsIndexesAndLength{"ERR If you want both the length and indexes, please just use IDX."};
 inline constexpr ErrorText kLcsTooLarge{"ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"};
 inline constexpr ErrorText kFrequencyNotTracked{
-    "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between "
+    "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching "
+    "between "
     "policies at runtime LRU and LFU data will take some time to adjust."};
 inline constexpr ErrorText kIdleTimeNotTracked{
-    "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at "
+    "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies "
+    "at "
     "runtime LRU and LFU data will take some time to adjust."};
 
 // Connection and permission

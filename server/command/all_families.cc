@@ -7,9 +7,9 @@ namespace larder {
 std::span<const CommandFamily> all_families() {
   // Made at the first call, when every family's constant exists.
   static const CommandFamily kAll[] = {
-      kStringFamily,   kGenericFamily, kTransactionFamily, kConnectionFamily, kClientFamily, kCommandFamily,
-      kServerFamily,   kConfigFamily,  kInfoFamily,        kDatabaseFamily,   kMemoryFamily, kSlowlogFamily,
-      kLatencyFamily,  kDebugFamily,   kAclFamily,         kClusterFamily,
+      kStringFamily,  kGenericFamily, kTransactionFamily, kConnectionFamily, kClientFamily, kCommandFamily,
+      kServerFamily,  kConfigFamily,  kInfoFamily,        kDatabaseFamily,   kMemoryFamily, kSlowlogFamily,
+      kLatencyFamily, kDebugFamily,   kAclFamily,         kClusterFamily,
   };
   return kAll;
 }

@@ -42,11 +42,11 @@ class ClientLink {
 
 enum ClientGate : uint32_t {
   kGateUnauthenticated = 1u << 0,
-  kGateTransaction = 1u << 1,   // MULTI: requests are queued
-  kGateSubscriber = 1u << 2,    // RESP2 subscriber mode: few commands are allowed
-  kGateReply = 1u << 3,         // CLIENT REPLY OFF or SKIP
-  kGateClosing = 1u << 4,       // close once what it is owed is sent; takes no more requests
-  kGateBlocked = 1u << 5,       // a blocking command waits; requests stay unread
+  kGateTransaction = 1u << 1,  // MULTI: requests are queued
+  kGateSubscriber = 1u << 2,   // RESP2 subscriber mode: few commands are allowed
+  kGateReply = 1u << 3,        // CLIENT REPLY OFF or SKIP
+  kGateClosing = 1u << 4,      // close once what it is owed is sent; takes no more requests
+  kGateBlocked = 1u << 5,      // a blocking command waits; requests stay unread
   kGateMonitor = 1u << 6,
 };
 

@@ -22,9 +22,8 @@ void CommandContext::changed_in(uint16_t db, Bytes key, Event event) { services_
 void CommandContext::database_changing(uint16_t db) {
   if (services_.transactions.empty()) return;
   Keyspace& keyspace = services_.store.database(db);
-  services_.transactions.database_changed(db, [&](Bytes key) {
-    return keyspace.contains(services_.store.hashed(key), now_ms());
-  });
+  services_.transactions.database_changed(
+      db, [&](Bytes key) { return keyspace.contains(services_.store.hashed(key), now_ms()); });
 }
 
 }  // namespace larder

@@ -6,25 +6,16 @@ namespace larder {
 namespace {
 
 constexpr std::array<EventFacts, static_cast<size_t>(Event::kCount)> kFacts = {{
-    {"set", kNotifyString},
-    {"set", kNotifyString, Event::kExpire},
-    {"append", kNotifyString},
-    {"incrby", kNotifyString},
-    {"incrbyfloat", kNotifyString},
-    {"setrange", kNotifyString},
+    {"set", kNotifyString},         {"set", kNotifyString, Event::kExpire},
+    {"append", kNotifyString},      {"incrby", kNotifyString},
+    {"incrbyfloat", kNotifyString}, {"setrange", kNotifyString},
     {"del", kNotifyGeneric},  // GETDEL tells a plain deletion
-    {"del", kNotifyGeneric},
-    {"expire", kNotifyGeneric},
-    {"persist", kNotifyGeneric},
-    {"rename_from", kNotifyGeneric},
-    {"rename_to", kNotifyGeneric},
-    {"copy_to", kNotifyGeneric},
-    {"move_from", kNotifyGeneric},
-    {"move_to", kNotifyGeneric},
-    {"restore", kNotifyGeneric},
-    {"expired", kNotifyExpired},
-    {"evicted", kNotifyEvicted},
-    {"new", kNotifyNew},
+    {"del", kNotifyGeneric},        {"expire", kNotifyGeneric},
+    {"persist", kNotifyGeneric},    {"rename_from", kNotifyGeneric},
+    {"rename_to", kNotifyGeneric},  {"copy_to", kNotifyGeneric},
+    {"move_from", kNotifyGeneric},  {"move_to", kNotifyGeneric},
+    {"restore", kNotifyGeneric},    {"expired", kNotifyExpired},
+    {"evicted", kNotifyEvicted},    {"new", kNotifyNew},
     {"keymiss", kNotifyMiss},
 }};
 
@@ -35,9 +26,9 @@ struct ClassLetter {
 
 // In the order in which the canonical text lists them.
 constexpr ClassLetter kLetters[] = {
-    {'g', kNotifyGeneric}, {'$', kNotifyString},  {'l', kNotifyList},    {'s', kNotifySet},    {'h', kNotifyHash},
-    {'z', kNotifyZset},    {'x', kNotifyExpired}, {'e', kNotifyEvicted}, {'t', kNotifyStream}, {'d', kNotifyModule},
-    {'n', kNotifyNew},
+    {'g', kNotifyGeneric}, {'$', kNotifyString}, {'l', kNotifyList},    {'s', kNotifySet},
+    {'h', kNotifyHash},    {'z', kNotifyZset},   {'x', kNotifyExpired}, {'e', kNotifyEvicted},
+    {'t', kNotifyStream},  {'d', kNotifyModule}, {'n', kNotifyNew},
 };
 
 }  // namespace

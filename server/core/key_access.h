@@ -13,8 +13,8 @@
 #include "protocol/arg_types.h"
 #include "protocol/error_text.h"
 #include "server/core/client.h"
-#include "server/core/services.h"
 #include "server/core/server_stats.h"
+#include "server/core/services.h"
 #include "storage/keyspace.h"
 #include "storage/string_value.h"
 

@@ -22,7 +22,8 @@ class KeyEvents final : public KeyspaceObserver {
   // A command changed the key.
   void changed(uint16_t db, Bytes key, [[maybe_unused]] Event event) {
     ++stats_.dirty;
-    if (!transactions_.empty()) [[unlikely]] transactions_.key_changed(db, key);
+    if (!transactions_.empty()) [[unlikely]]
+      transactions_.key_changed(db, key);
   }
 
   void expired(Keyspace& keyspace, Bytes key) override;

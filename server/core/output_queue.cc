@@ -23,7 +23,10 @@ void OutputQueue::append(Bytes bytes) {
     }
   }
   if (bytes.empty()) return;
-  Buffer chunk(std::max(bytes.size(), kChunkBytes));
+  // Between two pinned pieces usually lies a header of a few bytes: a whole chunk each would double what large values
+  // hold. More that comes gets a whole chunk.
+  const bool behind_chunk = pieces_.empty() || std::holds_alternative<Buffer>(pieces_.back());
+  Buffer chunk(behind_chunk ? std::max(bytes.size(), kChunkBytes) : bytes.size());
   chunk.append(bytes);
   pieces_.emplace_back(std::move(chunk));
 }

@@ -98,9 +98,8 @@ const Command* Registry::find_full_name(Bytes full_name) const {
 }
 
 bool Registry::rename(Bytes name, Bytes new_name) {
-  const auto known = std::find_if(names_.begin(), names_.end(), [&](const auto& entry) {
-    return equals_ignore_case(entry.first, name);
-  });
+  const auto known = std::find_if(names_.begin(), names_.end(),
+                                  [&](const auto& entry) { return equals_ignore_case(entry.first, name); });
   if (known == names_.end()) return false;
   if (!new_name.empty() && find(new_name) != nullptr) return false;
   Command* command = known->second;

@@ -84,7 +84,7 @@ class Registry {
   struct Cell {
     uint64_t word = 0;  // first eight bytes of the name, folded
     Command* command = nullptr;
-    Bytes name;         // in names_
+    Bytes name;  // in names_
   };
   Command& add(const CommandSpec& spec, const CommandFamily& family, Command* parent);
   void insert_name(Bytes name, Command* command);

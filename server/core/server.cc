@@ -38,9 +38,24 @@ Server::Server(const Environment& environment, const Settings& settings, std::sp
       key_events_(stats_, transactions_),
       store_(store_options(environment, settings_, random_, key_events_)),
       options_(settings_),
-      services_{clock_,    random_,  environment.files, log_,          store_,  settings_,   options_,
-                registry_, clients_, stats_,            slowlog_,      latency_, transactions_, key_events_,
-                flushed_,  pause_,   environment.process, identity_},
+      services_{clock_,
+                random_,
+                environment.files,
+                log_,
+                store_,
+                settings_,
+                options_,
+                registry_,
+                clients_,
+                stats_,
+                slowlog_,
+                latency_,
+                transactions_,
+                key_events_,
+                flushed_,
+                pause_,
+                environment.process,
+                identity_},
       dispatcher_(services_, environment.use_cycle_counter),
       tick_(services_, dispatcher_) {
   for (const RenamedCommand& renamed : settings_.renamed_commands) {
@@ -60,9 +75,9 @@ Server::~Server() = default;
 void Server::apply_settings() {
   const bool frequency = settings_.maxmemory_policy == MaxmemoryPolicy::kAllkeysLfu ||
                          settings_.maxmemory_policy == MaxmemoryPolicy::kVolatileLfu;
-  store_.access().set_tracking(frequency ? AccessTracking::kFrequency : AccessTracking::kRecency,
-                               {static_cast<uint32_t>(settings_.lfu_log_factor),
-                                static_cast<uint32_t>(settings_.lfu_decay_time_min)});
+  store_.access().set_tracking(
+      frequency ? AccessTracking::kFrequency : AccessTracking::kRecency,
+      {static_cast<uint32_t>(settings_.lfu_log_factor), static_cast<uint32_t>(settings_.lfu_decay_time_min)});
   slowlog_.set_max_entries(static_cast<size_t>(settings_.slowlog_max_len));
   dispatcher_.set_gate(kServerMemoryLimited, settings_.maxmemory_bytes > 0);
 }

@@ -71,6 +71,9 @@ class Server {
 
   // Expiry and the other work between ticks, within kBackgroundBudgetUs. True when more of it is due at once.
   bool background();
+  // True while background() has to be called at its interval: keys may expire, a pause may end. Otherwise the calls
+  // after ticks and with cron() are enough.
+  bool background_pending();
   // Slow periodic work: rates, idle clients, the pause's end.
   void cron();
   // True while ticks would let requests run that are held now: the pause has ended. Held clients are to be resumed.

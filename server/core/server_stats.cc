@@ -15,9 +15,7 @@ void RateMeter::sample(uint64_t total, int64_t now_ms) {
   last_ms_ = now_ms;
 }
 
-uint64_t RateMeter::per_second() const {
-  return std::accumulate(rates_.begin(), rates_.end(), uint64_t{0}) / kSamples;
-}
+uint64_t RateMeter::per_second() const { return std::accumulate(rates_.begin(), rates_.end(), uint64_t{0}) / kSamples; }
 
 void ServerStats::count_error(Bytes reply_line) {
   ++error_replies;

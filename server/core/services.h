@@ -41,12 +41,12 @@ class ProcessControl {
 
 // Facts of this process that do not change while it runs.
 struct ServerIdentity {
-  std::string run_id;            // 40 hexadecimal digits
-  std::string executable;        // path of the binary
-  std::string config_file;       // absolute path, or empty
-  std::string os;                // "Linux 6.1.0 x86_64"
+  std::string run_id;       // 40 hexadecimal digits
+  std::string executable;   // path of the binary
+  std::string config_file;  // absolute path, or empty
+  std::string os;           // "Linux 6.1.0 x86_64"
   int64_t process_id = 0;
-  int64_t started_ms = 0;        // wall clock
+  int64_t started_ms = 0;  // wall clock
 };
 
 struct Services {

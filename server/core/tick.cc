@@ -8,6 +8,7 @@
 #include "server/config/settings.h"
 #include "server/core/registry.h"
 #include "server/core/server_stats.h"
+#include "server/core/transaction.h"
 #include "storage/keyspace.h"
 
 namespace larder {
@@ -34,6 +35,8 @@ void Tick::PinCollector::shift(size_t from_offset, ptrdiff_t by_bytes) {
 Tick::Tick(Services& services, Dispatcher& dispatcher) : services_(services), dispatcher_(dispatcher) {}
 
 Tick::Room Tick::input_room(Client& client) {
+  // The last room was not used (nothing was there, or the connection was at its end): it is given out again.
+  if (arena_room_ != nullptr) input_.trim_to(arena_room_);
   if (!client.unread) {
     arena_room_ = input_.allocate(kTurnInputBytes);
     return {arena_room_, kTurnInputBytes};
@@ -48,6 +51,7 @@ Tick::Room Tick::input_room(Client& client) {
 
 void Tick::received(Client& client, size_t count) {
   client.bytes_in += count;
+  received_bytes_ += count;
   services_.stats.net_input_bytes += count;
   ++services_.stats.reads_processed;
   if (arena_room_ != nullptr) {
@@ -140,7 +144,8 @@ void Tick::prefetch(size_t begin, size_t end) {
     if (static_cast<uint32_t>(command->first_key) >= request.argument_count) continue;
     const Client* client = turns_[request.turn].client;
     if (client == nullptr) continue;
-    request.hash = services_.store.hashed(arguments_[request.first_argument + static_cast<uint32_t>(command->first_key)]).hash;
+    request.hash =
+        services_.store.hashed(arguments_[request.first_argument + static_cast<uint32_t>(command->first_key)]).hash;
     services_.store.database(client->db).prefetch_bucket(request.hash);
   }
   for (size_t i = begin; i < end; ++i) {
@@ -198,9 +203,8 @@ bool Tick::execute_one(const Request& request) {
   Turn& turn = turns_[request.turn];
   Client* client = turn.client;
   if (client == nullptr || turn.held || client->wants_close()) return false;
-  const auto outcome = dispatcher_.execute(*client, request.command,
-                                           arguments_.slice(request.first_argument, request.argument_count),
-                                           request.hash, reply_);
+  const auto outcome = dispatcher_.execute(
+      *client, request.command, arguments_.slice(request.first_argument, request.argument_count), request.hash, reply_);
   if (outcome == Dispatcher::Outcome::kHold) {
     turn.held = true;
     return false;
@@ -230,20 +234,25 @@ void Tick::keep_rest(Turn& turn) {
   const Bytes rest = client.wants_close() ? Bytes() : turn.input.substr(turn.executed);
   if (rest.empty()) {
     client.unread.reset();
-    return;
-  }
-  if (turn.from_arena) {
+  } else if (turn.from_arena) {
     client.unread = std::make_unique<Buffer>(std::max(rest.size(), std::min(turn.needed_bytes, kLargeInputBytes)));
     client.unread->append(rest);
   } else {
     client.unread->consume_front(turn.executed);
+    // The room of a large value that has been executed is not kept for the request behind it.
+    if (turn.executed > 0) client.unread->shrink(kLargeInputBytes);
   }
-  if (static_cast<int64_t>(client.unread->size()) > services_.settings.query_buffer_limit_bytes) {
-    ++services_.stats.input_limit_disconnections;
-    services_.log.warning("Closing client id={} addr={} that reached max query buffer length: {} bytes", client.id,
-                          client.peer, client.unread->size());
-    client.close_now();
-  }
+  if (client.unread || client.transaction) check_input_limit(client);
+}
+
+// What a client makes the server keep of its requests: an unfinished one, and those queued behind MULTI.
+void Tick::check_input_limit(Client& client) {
+  const size_t kept = client.unread_bytes() + (client.transaction ? client.transaction->queued_bytes : 0);
+  if (static_cast<int64_t>(kept) <= services_.settings.query_buffer_limit_bytes || client.wants_close()) return;
+  ++services_.stats.input_limit_disconnections;
+  services_.log.warning("Closing client id={} addr={} that reached max query buffer length: {} bytes", client.id,
+                        client.peer, kept);
+  client.close_now();
 }
 
 Bytes Tick::take_output(const Turn& turn) {
@@ -274,7 +283,10 @@ void Tick::finish() {
   pins_.clear();
   turns_.clear();
   requests_.clear();
+  if (requests_.capacity() > 2 * kTickRequests) requests_.shrink_to_fit();
   arguments_.clear();
+  arena_room_ = nullptr;
+  received_bytes_ = 0;
   input_.reset();
   output_.clear();
   output_.shrink(kKeptOutputBytes);

@@ -21,7 +21,7 @@
 // value is sent from where it lies (a pin): then the range is split around the pin.
 //
 // Bounds: a client gets at most kTurnInputBytes of new input a tick (a large value: kLargeInputBytes), and with that a
-// bounded number of requests. A client that is held (paused, blocked) keeps its bytes and is taken up again by resume().
+// bounded number of requests; a tick that is full() takes no more clients, they come in the next. A client that is held (paused, blocked) keeps its bytes and is taken up again by resume().
 
 #include <cstdint>
 #include <span>
@@ -44,14 +44,18 @@ class Tick {
   static constexpr size_t kTurnInputBytes = 32 * 1024;
   static constexpr size_t kLargeInputBytes = 1024 * 1024;
   static constexpr size_t kPrefetchWindow = 32;
+  // Where a tick is full: beyond this more requests gain nothing, and thousands of clients with full pipelines would
+  // cost gigabytes of requests and replies at once and seconds until the first reply is sent.
+  static constexpr size_t kTickRequests = 32 * 1024;
+  static constexpr size_t kTickInputBytes = 16 * 1024 * 1024;
 
   // One client's part of the tick.
   struct Turn {
     Client* client = nullptr;
-    Bytes input;                 // everything it has sent that is not consumed
-    size_t parsed = 0;           // bytes of input that are parsed into requests
-    size_t executed = 0;         // bytes of input whose requests are executed
-    size_t output_begin = 0;     // its replies in the tick's output
+    Bytes input;              // everything it has sent that is not consumed
+    size_t parsed = 0;        // bytes of input that are parsed into requests
+    size_t executed = 0;      // bytes of input whose requests are executed
+    size_t output_begin = 0;  // its replies in the tick's output
     size_t output_end = 0;
     uint32_t first_pin = 0;
     uint32_t pin_count = 0;
@@ -72,6 +76,8 @@ class Tick {
   Room input_room(Client& client);
   // `count` bytes were received into the room: parses them. Requires: count > 0.
   void received(Client& client, size_t count);
+  // True when what is received is enough for one tick: the other clients wait for the next.
+  bool full() const { return requests_.size() >= kTickRequests || received_bytes_ >= kTickInputBytes; }
   // Takes up a client whose unread bytes may hold whole requests (it was held and no longer is).
   void resume(Client& client);
 
@@ -123,6 +129,7 @@ class Tick {
   bool execute_one(const Request& request);
   static bool has_unparsed_input(const Turn& turn);
   void keep_rest(Turn& turn);
+  void check_input_limit(Client& client);
 
   Services& services_;
   Dispatcher& dispatcher_;
@@ -134,7 +141,8 @@ class Tick {
   std::vector<Pin> pins_;
   PinCollector pin_collector_{pins_};
   ReplyWriter reply_{output_, 2, &pin_collector_};
-  char* arena_room_ = nullptr;            // the latest room given out, when it lies in the arena
+  char* arena_room_ = nullptr;  // the latest room given out, when it lies in the arena
+  size_t received_bytes_ = 0;   // in this tick
   uint32_t running_turn_ = Client::kNoTurn;
 };
 

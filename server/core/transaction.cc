@@ -13,12 +13,12 @@ size_t TransactionTable::PlaceHash::operator()(const Place& place) const {
 
 void TransactionTable::watch(Client& client, uint16_t db, Bytes key, bool already_expired) {
   if (!client.transaction) client.transaction = std::make_unique<Transaction>();
-  auto& watched = client.transaction->watched;
-  const bool known = std::any_of(watched.begin(), watched.end(),
-                                 [&](const WatchedKey& entry) { return entry.db == db && entry.key == key; });
-  if (known) return;
-  watched.push_back({db, std::string(key), already_expired});
-  watchers_[Place{db, std::string(key)}].push_back(&client);
+  // The table knows whether this client watches the key already: looking through the client's own list would make one
+  // WATCH of many keys quadratic.
+  std::vector<Client*>& watchers = watchers_[Place{db, std::string(key)}];
+  if (std::find(watchers.begin(), watchers.end(), &client) != watchers.end()) return;
+  watchers.push_back(&client);
+  client.transaction->watched.push_back({db, std::string(key), already_expired});
 }
 
 void TransactionTable::unwatch_all(Client& client) {

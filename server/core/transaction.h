@@ -39,9 +39,9 @@ struct Transaction {
   size_t queued_bytes = 0;
   uint32_t request_flags = 0;  // CommandFlag of all requests together
   std::vector<WatchedKey> watched;
-  bool open = false;         // MULTI was given
-  bool aborted = false;      // a request could not be queued: EXEC answers EXECABORT
-  bool watch_broken = false; // a watched key changed: EXEC answers null
+  bool open = false;          // MULTI was given
+  bool aborted = false;       // a request could not be queued: EXEC answers EXECABORT
+  bool watch_broken = false;  // a watched key changed: EXEC answers null
 };
 
 class TransactionTable {

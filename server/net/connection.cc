@@ -16,6 +16,10 @@ namespace {
 
 constexpr size_t kPiecesPerWrite = 64;
 
+// What one connection is sent from its queue in one turn of the loop. A reader on another core can take bytes as fast as
+// they are sent, so that the socket is never full: without a bound the others would wait for all of its queue.
+constexpr size_t kFlushBytesPerTurn = 1024 * 1024;
+
 bool would_block(int error_number) { return error_number == EAGAIN || error_number == EWOULDBLOCK; }
 
 }  // namespace
@@ -66,11 +70,17 @@ void Connection::send_reply(Bytes bytes) {
 }
 
 void Connection::flush_queue() {
-  while (client_->queued_bytes() > 0) {
+  size_t sent_bytes = 0;
+  while (client_->queued_bytes() > 0 && sent_bytes < kFlushBytesPerTurn) {
     std::array<Bytes, kPiecesPerWrite> pieces;
     std::array<iovec, kPiecesPerWrite> vectors;
     const size_t count = client_->queue_->gather(pieces);
-    for (size_t i = 0; i < count; ++i) vectors[i] = {const_cast<char*>(pieces[i].data()), pieces[i].size()};
+    size_t left = kFlushBytesPerTurn - sent_bytes;
+    for (size_t i = 0; i < count; ++i) {
+      const Bytes piece = pieces[i].substr(0, left);
+      vectors[i] = {const_cast<char*>(piece.data()), piece.size()};
+      left -= piece.size();
+    }
     msghdr message{};
     message.msg_iov = vectors.data();
     message.msg_iovlen = count;
@@ -78,6 +88,7 @@ void Connection::flush_queue() {
     if (sent > 0) {
       net_.count_sent(*client_, static_cast<size_t>(sent));
       client_->queue_->consume(static_cast<size_t>(sent));
+      sent_bytes += static_cast<size_t>(sent);
       continue;
     }
     if (sent < 0 && errno == EINTR) continue;
@@ -85,6 +96,8 @@ void Connection::flush_queue() {
     client_->close_now();
     return;
   }
+  // A client that takes what it is owed is not idle.
+  if (sent_bytes > 0) client_->last_active_ms = net_.server().services().clock.wall_ms();
   if (client_->queued_bytes() == 0) client_->queue_.reset();
 }
 

@@ -43,8 +43,8 @@ class Connection final : public Watcher, public ClientLink {
 
   NetServer& net_;
   Client* client_ = nullptr;
-  bool input_ended_ = false;   // the other side has shut down its sending half
-  bool wants_write_ = false;   // the socket was full
+  bool input_ended_ = false;  // the other side has shut down its sending half
+  bool wants_write_ = false;  // the socket was full
 };
 
 }  // namespace larder

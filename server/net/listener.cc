@@ -55,9 +55,7 @@ void set_keepalive(int fd, int64_t interval_s) {
   set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
 }
 
-Error socket_error(const std::string& what) {
-  return os_error(errno, what);
-}
+Error socket_error(const std::string& what) { return os_error(errno, what); }
 
 // A bound, listening, non-blocking socket for one resolved address.
 Result<int> bind_one(const addrinfo& info, const std::string& shown, int64_t backlog) {
@@ -74,6 +72,20 @@ Result<int> bind_one(const addrinfo& info, const std::string& shown, int64_t bac
 }
 
 }  // namespace
+
+Listener::Listener(uv_loop_t* loop, ListenOptions options, AcceptCallback callback, std::string unix_path)
+    : loop_(loop),
+      options_(options),
+      callback_(std::move(callback)),
+      unix_path_(std::move(unix_path)),
+      accept_again_(loop, [this] {
+        if (!closed()) watch(loop_, fd(), true, false);
+      }) {}
+
+void Listener::pause_accepting() {
+  watch(loop_, fd(), false, false);
+  accept_again_.start(kAcceptPauseMs, 0);
+}
 
 Result<Listener*> Listener::listen_tcp(uv_loop_t* loop, const std::string& address, int64_t port,
                                        const ListenOptions& options, AcceptCallback callback) {
@@ -96,7 +108,7 @@ Result<Listener*> Listener::listen_tcp(uv_loop_t* loop, const std::string& addre
   Result<int> fd = bind_one(*found, shown, options.backlog);
   freeaddrinfo(found);
   if (!fd) return fd.error();
-  auto* listener = new Listener(options, std::move(callback), "");
+  auto* listener = new Listener(loop, options, std::move(callback), "");
   listener->watch(loop, *fd, true, false);
   return listener;
 }
@@ -109,7 +121,7 @@ Result<Listener*> Listener::listen_unix(uv_loop_t* loop, const std::string& path
     return Error{ErrorCode::kInvalidArgument, "unix socket path is too long: " + path};
   }
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  struct stat existing{};
+  struct stat existing {};
   if (stat(path.c_str(), &existing) == 0 && S_ISSOCK(existing.st_mode)) unlink(path.c_str());
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return socket_error("socket for " + path);
@@ -120,7 +132,7 @@ Result<Listener*> Listener::listen_unix(uv_loop_t* loop, const std::string& path
     close(fd);
     return error;
   }
-  auto* listener = new Listener(options, std::move(callback), path);
+  auto* listener = new Listener(loop, options, std::move(callback), path);
   listener->watch(loop, fd, true, false);
   return listener;
 }
@@ -149,7 +161,9 @@ void Listener::on_ready(bool, bool) {
     const int accepted = accept4(fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (accepted < 0) {
       if (errno == EINTR || errno == ECONNABORTED) continue;
-      return;  // none left, or no descriptors left: the kernel keeps it in the backlog
+      // Out of descriptors or memory: the kernel keeps the connection in the backlog.
+      if (errno != EAGAIN && errno != EWOULDBLOCK) pause_accepting();
+      return;
     }
     if (unix_path_.empty()) {
       set_option(accepted, IPPROTO_TCP, TCP_NODELAY, 1);

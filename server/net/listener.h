@@ -36,16 +36,22 @@ class Listener final : public Watcher {
   static Result<Listener*> listen_unix(uv_loop_t* loop, const std::string& path, int64_t permissions,
                                        const ListenOptions& options, AcceptCallback callback);
 
+  // How long no connection is accepted after the process ran out of descriptors. The one that waits keeps the socket
+  // readable, so that trying on would take a whole core.
+  static constexpr int64_t kAcceptPauseMs = 100;
+
   void on_ready(bool readable, bool writable) override;
 
  private:
-  Listener(ListenOptions options, AcceptCallback callback, std::string unix_path)
-      : options_(options), callback_(std::move(callback)), unix_path_(std::move(unix_path)) {}
+  Listener(uv_loop_t* loop, ListenOptions options, AcceptCallback callback, std::string unix_path);
+  void pause_accepting();
   ClientOrigin origin_of(int fd) const;
 
+  uv_loop_t* loop_;
   ListenOptions options_;
   AcceptCallback callback_;
   std::string unix_path_;  // empty for TCP
+  Timer accept_again_;
 };
 
 }  // namespace larder

@@ -17,7 +17,7 @@ NetServer::NetServer(EventLoop& loop, Server& server) : loop_(loop), server_(ser
   cron_ = std::make_unique<Timer>(loop_.raw(), [this] { server_.cron(); });
   cron_->start(Server::kCronIntervalMs, Server::kCronIntervalMs);
   background_ = std::make_unique<Timer>(loop_.raw(), [] {});  // it only ends the wait; turn() does the work
-  background_->start(Server::kBackgroundIntervalMs, Server::kBackgroundIntervalMs);
+  keep_background_going();
 }
 
 NetServer::~NetServer() { close_everything(); }
@@ -38,8 +38,8 @@ Status NetServer::listen() {
     }
   }
   if (!settings.unix_socket.empty()) {
-    Result<Listener*> listener = Listener::listen_unix(loop_.raw(), settings.unix_socket,
-                                                       settings.unix_socket_permissions, options, on_accept);
+    Result<Listener*> listener =
+        Listener::listen_unix(loop_.raw(), settings.unix_socket, settings.unix_socket_permissions, options, on_accept);
     if (!listener) return listener.error();
     listeners_.push_back(*listener);
     unix_paths_.push_back(settings.unix_socket);
@@ -93,6 +93,7 @@ bool NetServer::turn() {
     server_.tick().run(server_.services().clock.wall_ms());
     send_all();
     server_.tick().finish();
+    keep_background_going();  // the requests may have given it work
   }
   flush_woken();
   if (shutting_down_) {
@@ -104,22 +105,34 @@ bool NetServer::turn() {
   if (now_us >= background_due_us_) {
     more = server_.background();
     background_due_us_ = now_us + (more ? Server::kBackgroundBudgetUs : Server::kBackgroundIntervalMs * 1000);
+    if (background_ticking_ && !more && !server_.background_pending()) {
+      background_->stop();
+      background_ticking_ = false;
+    }
   }
   if (server_.take_resume_request()) {
     resume_held();
     more = true;
   }
-  return more || !woken_.empty() || !server_.tick().turns().empty();
+  return more || !woken_.empty() || !ready_.empty() || !server_.tick().turns().empty();
 }
 
+void NetServer::keep_background_going() {
+  if (background_ticking_) return;
+  background_ticking_ = true;
+  background_->start(Server::kBackgroundIntervalMs, Server::kBackgroundIntervalMs);
+}
+
+// Those that do not fit into this tick stay in front for the next.
 void NetServer::receive_all() {
-  for (size_t i = 0; i < ready_.size(); ++i) {
+  size_t i = 0;
+  for (; i < ready_.size() && !server_.tick().full(); ++i) {
     Connection* connection = ready_[i];
     if (connection == nullptr) continue;
     connection->in_ready_list = false;
     if (connection->client()->turn == Client::kNoTurn) connection->receive(server_.tick());
   }
-  ready_.clear();
+  ready_.erase(ready_.begin(), ready_.begin() + static_cast<ptrdiff_t>(i));
 }
 
 void NetServer::send_all() {
@@ -155,8 +168,10 @@ void NetServer::resume_held() {
 }
 
 void NetServer::forget(Connection& connection) {
-  if (connection.in_ready_list) std::replace(ready_.begin(), ready_.end(), &connection, static_cast<Connection*>(nullptr));
-  if (connection.in_woken_list) std::replace(woken_.begin(), woken_.end(), &connection, static_cast<Connection*>(nullptr));
+  if (connection.in_ready_list)
+    std::replace(ready_.begin(), ready_.end(), &connection, static_cast<Connection*>(nullptr));
+  if (connection.in_woken_list)
+    std::replace(woken_.begin(), woken_.end(), &connection, static_cast<Connection*>(nullptr));
   server_.disconnect(*connection.client());
 }
 

@@ -51,6 +51,7 @@ class NetServer {
   void send_all();
   void flush_woken();
   void resume_held();
+  void keep_background_going();
   void close_everything();
 
   EventLoop& loop_;
@@ -62,6 +63,7 @@ class NetServer {
   std::unique_ptr<Timer> cron_;
   std::unique_ptr<Timer> background_;
   int64_t background_due_us_ = 0;
+  bool background_ticking_ = false;  // the timer runs: an idle server without keys to expire wakes for cron alone
   bool shutting_down_ = false;
 };
 

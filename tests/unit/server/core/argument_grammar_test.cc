@@ -36,7 +36,8 @@ TEST(ArgumentGrammar, WordsAndTypes) {
 
 TEST(ArgumentGrammar, TokensAndAlternatives) {
   EXPECT_EQ(parsed("[NX | XX]"), "oneof:nx-or-xx?(pure-token:nx{NX} pure-token:xx{XX})");
-  EXPECT_EQ(parsed("[EX seconds | KEEPTTL]"), "oneof:seconds-or-keepttl?(integer:seconds{EX} pure-token:keepttl{KEEPTTL})");
+  EXPECT_EQ(parsed("[EX seconds | KEEPTTL]"),
+            "oneof:seconds-or-keepttl?(integer:seconds{EX} pure-token:keepttl{KEEPTTL})");
   EXPECT_EQ(parsed("<ON | OFF>"), "oneof:on-or-off(pure-token:on{ON} pure-token:off{OFF})");
   EXPECT_EQ(parsed("TYPE <a | b>"), "oneof:a-or-b{TYPE}(string:a string:b)");
   EXPECT_EQ(parsed("ON | OFF"), parsed("<ON | OFF>"));
