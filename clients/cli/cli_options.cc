@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/number_text.h"
+#include "protocol/request_parser.h"
 
 namespace larder::cli {
 namespace {
@@ -49,11 +50,21 @@ class ArgumentList {
   const Status& status() const { return status_; }
   std::vector<std::string> rest() { return {arguments_.begin() + static_cast<ptrdiff_t>(at_), arguments_.end()}; }
 
+  bool protocol_was_chosen = false;  // by -2 or -3, which go before what a format prefers
+
  private:
   const std::vector<std::string>& arguments_;
   size_t at_ = 0;
   Status status_;
 };
+
+// Resolves the quotes and escapes of one argument. False when they do not close, or when it is more than one word.
+bool unquote(const std::string& text, std::string& out) {
+  RequestArgs words;
+  if (!split_quoted_words(text, words) || words.size() != 1) return false;
+  out = std::string(words[0]);
+  return true;
+}
 
 using FlagAction = std::function<void(CliOptions&, ArgumentList&, const std::string& flag)>;
 
@@ -82,13 +93,21 @@ void add_connection_flags(std::map<std::string, FlagAction>& flags) {
   flags["-n"] = [](CliOptions& o, ArgumentList& a, const std::string& f) {
     o.endpoint.database = static_cast<int32_t>(a.integer_of(f, 0, INT32_MAX));
   };
-  flags["-2"] = [](CliOptions& o, ArgumentList&, const std::string&) { o.endpoint.protocol_version = 2; };
-  flags["-3"] = [](CliOptions& o, ArgumentList&, const std::string&) { o.endpoint.protocol_version = 3; };
+  const auto protocol = [](int version) {
+    return [version](CliOptions& o, ArgumentList& a, const std::string&) {
+      o.endpoint.protocol_version = version;
+      a.protocol_was_chosen = true;
+    };
+  };
+  flags["-2"] = protocol(2);
+  flags["-3"] = protocol(3);
   flags["-t"] = [](CliOptions& o, ArgumentList& a, const std::string& f) {
     o.endpoint.connect_timeout_ms = static_cast<int64_t>(a.seconds_of(f) * 1000);
   };
   flags["--no-auth-warning"] = [](CliOptions& o, ArgumentList&, const std::string&) { o.quiet_auth_warning = true; };
-  flags["--name"] = [](CliOptions& o, ArgumentList& a, const std::string& f) { o.endpoint.client_name = a.value_of(f); };
+  flags["--name"] = [](CliOptions& o, ArgumentList& a, const std::string& f) {
+    o.endpoint.client_name = a.value_of(f);
+  };
 }
 
 void add_output_flags(std::map<std::string, FlagAction>& flags) {
@@ -98,16 +117,11 @@ void add_output_flags(std::map<std::string, FlagAction>& flags) {
   flags["--raw"] = format(OutputFormat::kRaw);
   flags["--no-raw"] = format(OutputFormat::kStandard);
   flags["--csv"] = format(OutputFormat::kCsv);
-  const auto json = [](OutputFormat chosen) {
-    return [chosen](CliOptions& o, ArgumentList&, const std::string&) {
-      o.format = chosen;
-      o.endpoint.protocol_version = 3;  // maps, sets and doubles have their own shapes only there
-    };
-  };
-  flags["--json"] = json(OutputFormat::kJson);
-  flags["--quoted-json"] = json(OutputFormat::kQuotedJson);
+  flags["--json"] = format(OutputFormat::kJson);
+  flags["--quoted-json"] = format(OutputFormat::kQuotedJson);
   flags["-d"] = [](CliOptions& o, ArgumentList& a, const std::string& f) { o.delimiter = a.value_of(f); };
-  flags["-D"] = flags["-d"];
+  flags["-D"] = [](CliOptions& o, ArgumentList& a, const std::string& f) { o.reply_delimiter = a.value_of(f); };
+  flags["--quoted-input"] = [](CliOptions& o, ArgumentList&, const std::string&) { o.quoted_input = true; };
   flags["-e"] = [](CliOptions& o, ArgumentList&, const std::string&) { o.exit_on_error = true; };
   flags["--show-pushes"] = [](CliOptions& o, ArgumentList& a, const std::string& f) {
     const std::string value = a.value_of(f);
@@ -130,6 +144,10 @@ void add_mode_flags(std::map<std::string, FlagAction>& flags) {
   };
   flags["--scan"] = mode(CliMode::kScan);
   flags["--pattern"] = [](CliOptions& o, ArgumentList& a, const std::string& f) { o.scan_pattern = a.value_of(f); };
+  flags["--quoted-pattern"] = [](CliOptions& o, ArgumentList& a, const std::string& f) {
+    const std::string text = a.value_of(f);
+    if (!unquote(text, o.scan_pattern)) a.fail("Invalid quoted string '" + text + "' for " + f);
+  };
   flags["--type"] = [](CliOptions& o, ArgumentList& a, const std::string& f) { o.scan_type = a.value_of(f); };
   flags["--count"] = [](CliOptions& o, ArgumentList& a, const std::string& f) {
     o.scan_count = a.integer_of(f, 1, INT64_MAX);
@@ -174,9 +192,19 @@ Result<CliOptions> parse_cli_options(const std::vector<std::string>& arguments, 
     flag->second(options, list, argument);
     LARDER_TRY(Status(list.status()));
   }
+  // Maps, sets and doubles have shapes of their own only in RESP3.
+  const bool json = options.format == OutputFormat::kJson || options.format == OutputFormat::kQuotedJson;
+  if (json && !list.protocol_was_chosen) options.endpoint.protocol_version = 3;
   options.command = list.rest();
+  if (options.quoted_input) {
+    for (std::string& argument : options.command) {
+      const std::string text = argument;
+      if (!unquote(text, argument)) return invalid("Invalid quoted string: " + text);
+    }
+  }
   if (!options.command.empty() && options.mode == CliMode::kInteractive) options.mode = CliMode::kCommand;
-  if (options.read_last_argument && !options.argument_tag.empty()) return invalid("Options -x and -X exclude each other");
+  if (options.read_last_argument && !options.argument_tag.empty())
+    return invalid("Options -x and -X exclude each other");
   return options;
 }
 
@@ -205,14 +233,18 @@ Without a command it is interactive; with one it prints the reply and ends.
   -e                  exit code 1 when the reply is an error
   --raw, --no-raw     replies as bare bytes, or formatted as at a terminal
   --csv               replies as comma separated values
-  --json              replies as JSON (with RESP3); --quoted-json escapes all that is not ASCII
-  -d, -D DELIMITER    between replies in raw format (a line end)
-  --show-pushes yes|no  show RESP3 pushes
+  --json              replies as JSON (with RESP3, unless -2 is given)
+  --quoted-json       the same, with strings as the quoted text that is shown at a terminal
+  -d DELIMITER        between the elements of a reply in raw format (a line end)
+  -D DELIMITER        after each reply in raw format (a line end)
+  --quoted-input      the arguments of the command are quoted: '"\x00\xff"'
+  --show-pushes yes|no  show RESP3 pushes (at a terminal only)
   --no-auth-warning   no warning about a password on the command line
 
   --pipe              send the commands on standard input as they are, count the replies
   --pipe-timeout N    with --pipe: seconds to wait for the last reply (30; 0: for ever)
-  --scan              list all keys; with --pattern GLOB, --type TYPE, --count N
+  --scan              list all keys; with --pattern GLOB, --type TYPE, --count N;
+                      --quoted-pattern takes the pattern in quotes
   --stat              one line of figures a second (or every -i seconds)
   --latency           round trip times, until interrupted
   --help, --version

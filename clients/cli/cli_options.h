@@ -3,6 +3,7 @@
 // The flags of the command line tool: those of redis-cli, with the same meaning.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,7 @@ enum class OutputFormat : uint8_t {
   kRaw,       // the bytes
   kCsv,
   kJson,        // escapes control bytes; other bytes as they are
-  kQuotedJson,  // escapes everything that is not printable ASCII
+  kQuotedJson,  // strings as the quoted text of kStandard, for bytes that are no UTF-8
 };
 
 enum class CliMode : uint8_t { kCommand, kInteractive, kPipe, kScan, kStat, kLatency, kHelp, kVersion };
@@ -27,19 +28,21 @@ struct CliOptions {
   OutputFormat format = OutputFormat::kAuto;
   CliMode mode = CliMode::kInteractive;
   std::vector<std::string> command;
-  int64_t repeat = 1;             // -r; -1: for ever
-  double interval_s = 0;          // -i
-  bool read_last_argument = false;  // -x
-  std::string argument_tag;       // -X: the argument that is replaced by standard input
-  std::string delimiter = "\n";   // -d: between replies in raw format
-  bool exit_on_error = false;     // -e: an error reply makes the exit code 1
-  bool quiet_auth_warning = false;  // --no-auth-warning
+  int64_t repeat = 1;                  // -r; -1: for ever
+  double interval_s = 0;               // -i
+  bool read_last_argument = false;     // -x
+  std::string argument_tag;            // -X: the argument that is replaced by standard input
+  std::string delimiter = "\n";        // -d: between the elements of a reply in raw format
+  std::string reply_delimiter = "\n";  // -D: after each reply in raw format
+  bool exit_on_error = false;          // -e: an error reply makes the exit code 1
+  bool quiet_auth_warning = false;     // --no-auth-warning
   bool ask_password = false;
-  bool show_pushes = true;
+  std::optional<bool> show_pushes;  // --show-pushes; not given: only at a terminal
+  bool quoted_input = false;        // the arguments of the command are quoted text
   std::string scan_pattern = "*";
   std::string scan_type;
-  int64_t scan_count = 0;         // 0: the server's default
-  int64_t pipe_timeout_s = 30;    // 0: for ever
+  int64_t scan_count = 0;       // 0: the server's default
+  int64_t pipe_timeout_s = 30;  // 0: for ever
 };
 
 // Reads the arguments (without the program's name) and the environment variable REDISCLI_AUTH given as `env_password`.

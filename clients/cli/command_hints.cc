@@ -99,7 +99,8 @@ void CommandHints::load_command(const std::string& name, const Reply& facts) {
 std::vector<std::string> CommandHints::completions(Bytes prefix) const {
   const std::string wanted = upper(prefix);
   std::vector<std::string> found;
-  for (auto at = hints_.lower_bound(wanted); at != hints_.end() && at->first.compare(0, wanted.size(), wanted) == 0; ++at) {
+  for (auto at = hints_.lower_bound(wanted); at != hints_.end() && at->first.compare(0, wanted.size(), wanted) == 0;
+       ++at) {
     found.push_back(at->first);
   }
   return found;
@@ -129,6 +130,13 @@ std::string CommandHints::hint_for(Bytes line) const {
 }
 
 std::string CommandHints::help_for(Bytes name) const {
+  if (!name.empty() && name[0] == '@') {
+    std::string commands;
+    for (const auto& [command, hint] : hints_) {
+      if (equals_ignore_case(hint.group, name.substr(1))) commands += "  " + command + "  " + hint.summary + "\n";
+    }
+    return commands;
+  }
   const auto found = hints_.find(upper(name));
   if (found == hints_.end()) return "";
   std::string text = "\n  " + found->first;

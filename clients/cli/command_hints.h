@@ -23,7 +23,7 @@ class CommandHints {
   // The arguments that may follow what is typed: "key value [NX | XX]". Empty when the command is not known or all of
   // its fixed arguments are there.
   std::string hint_for(Bytes line) const;
-  // Everything known of a command, for HELP. Empty when it is not known.
+  // Everything known of a command, or the commands of a group ("@string"), for HELP. Empty when it is not known.
   std::string help_for(Bytes name) const;
 
  private:

@@ -1,14 +1,20 @@
+// LineRunner gives a line its meaning, whether it was typed or came from a file; LineEditor is libedit with history,
+// completion and hints. Ctrl-C never ends the program: it drops the line being typed, or the wait for a reply together
+// with the connection (the reply may still come, so the connection is of no more use).
+
 #include "clients/cli/interactive.h"
 
 #include <histedit.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <thread>
+#include <sstream>
 
 #include "base/number_text.h"
 #include "clients/cli/command_hints.h"
@@ -21,8 +27,19 @@ namespace {
 
 constexpr int kHistoryLines = 1000;
 constexpr size_t kShownCompletions = 60;
-// Commands whose arguments must not land in a file.
-constexpr Bytes kSecretCommands[] = {"AUTH", "HELLO", "MIGRATE", "ACL", "CONFIG SET"};
+constexpr char kHelp[] =
+    "help <command>   what a command does and its arguments\n"
+    "help @<group>    the commands of a group: @string, @generic, @connection ...\n"
+    "connect <host> <port>, clear, quit\n"
+    "A number before a command repeats it. TAB completes a name, Ctrl-R searches the history,\n"
+    "Ctrl-C drops the line or stops waiting for a reply, Ctrl-D ends.\n";
+// A line with one of these words may hold a password, which must not land in a file.
+constexpr Bytes kSecretWords[] = {"AUTH", "AUTH2", "SETUSER", "REQUIREPASS", "MASTERAUTH", "MASTERUSER"};
+
+// Set by Ctrl-C. A signal handler can reach nothing but a global.
+std::atomic<bool> interrupted = false;
+
+void on_interrupt(int) { interrupted = true; }
 
 std::string home_file(const char* variable, const char* name) {
   if (const char* chosen = std::getenv(variable)) return chosen;
@@ -30,9 +47,12 @@ std::string home_file(const char* variable, const char* name) {
   return home != nullptr ? std::string(home) + "/" + name : "";
 }
 
-bool is_secret(Bytes line) {
-  for (const Bytes name : kSecretCommands) {
-    if (line.size() > name.size() && equals_ignore_case(line.substr(0, name.size()), name)) return true;
+bool is_secret(const std::string& line) {
+  std::istringstream words(line);
+  for (std::string word; words >> word;) {
+    for (const Bytes secret : kSecretWords) {
+      if (equals_ignore_case(word, secret)) return true;
+    }
   }
   return false;
 }
@@ -49,6 +69,7 @@ class LineRunner {
  private:
   Outcome run_words(std::vector<std::string> words);
   void run_once(const std::vector<std::string>& words);
+  void connect_to(const std::string& host, const std::string& port);
 
   Session& session_;
   CommandHints& hints_;
@@ -75,14 +96,14 @@ LineRunner::Outcome LineRunner::run_words(std::vector<std::string> words) {
     return Outcome::kGoOn;
   }
   if (equals_ignore_case(first, "connect") && words.size() == 3) {
-    std::puts("To use another server, start larder-cli with -h and -p");
+    connect_to(words[1], words[2]);
     return Outcome::kGoOn;
   }
   if (equals_ignore_case(first, "help") || first == "?") {
     std::string name;
     for (size_t i = 1; i < words.size(); ++i) name += (i == 1 ? "" : " ") + words[i];
     const std::string help = hints_.help_for(name);
-    std::fputs(help.empty() ? "help <command>; TAB completes a name; quit ends\n" : help.c_str(), stdout);
+    std::fputs(help.empty() ? kHelp : help.c_str(), stdout);
     return Outcome::kGoOn;
   }
   // A leading number repeats the command.
@@ -91,19 +112,35 @@ LineRunner::Outcome LineRunner::run_words(std::vector<std::string> words) {
     repeat = *number;
     words.erase(words.begin());
   }
-  for (int64_t i = 0; i < repeat; ++i) run_once(words);
+  for (int64_t i = 0; i < repeat && !interrupted; ++i) run_once(words);
   return Outcome::kGoOn;
+}
+
+void LineRunner::connect_to(const std::string& host, const std::string& port) {
+  const auto number = parse_int64(port);
+  if (!number || *number < 1 || *number > 65535) {
+    std::printf("Invalid port '%s'\n", port.c_str());
+    return;
+  }
+  session_.set_address(host, static_cast<uint16_t>(*number));
+  if (const Status connected = session_.connect(); !connected.ok()) print_failure(session_, connected.error());
 }
 
 void LineRunner::run_once(const std::vector<std::string>& words) {
   const auto start = std::chrono::steady_clock::now();
-  Result<Reply> reply = session_.call(words);
-  if (!reply) {
-    print_failure(session_, reply.error());
-    saw_error_ = true;
+  const Result<bool> done = run_and_print(session_, words);
+  if (!done) {
+    // SHUTDOWN answers by closing; Ctrl-C is no news to the person who pressed it.
+    const bool shut_down = equals_ignore_case(words[0], "SHUTDOWN") && !session_.failed_to_connect();
+    if (done.error().code == ErrorCode::kCancelled) {
+      std::puts("");
+    } else if (!shut_down || done.error().code != ErrorCode::kDisconnected) {
+      print_failure(session_, done.error());
+      saw_error_ = true;
+    }
     return;
   }
-  saw_error_ |= print_reply(*reply, session_.options());
+  saw_error_ |= !*done;
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
   if (elapsed.count() >= 0.5 && isatty(STDOUT_FILENO) == 1) std::printf("(%.2fs)\n", elapsed.count());
 }
@@ -116,14 +153,17 @@ class LineEditor {
   LineEditor(const LineEditor&) = delete;
   LineEditor& operator=(const LineEditor&) = delete;
 
-  // The next line without its line end; false at the end of the input.
-  bool read(std::string& line);
+  enum class Input : uint8_t { kLine, kDropped, kEnd };
+  // The next line without its line end; kDropped after Ctrl-C.
+  Input read(std::string& line);
   void remember(const std::string& line);
 
  private:
   static char* prompt(EditLine* editor);
   static char* right_prompt(EditLine* editor);
   static unsigned char complete(EditLine* editor, int);
+  static unsigned char insert(EditLine* editor, int key);
+  void bind_keys();
   static LineEditor& self(EditLine* editor);
 
   Session& session_;
@@ -137,7 +177,10 @@ class LineEditor {
 };
 
 LineEditor::LineEditor(Session& session, const CommandHints& hints)
-    : session_(session), hints_(hints), editor_(el_init("larder-cli", stdin, stdout, stderr)), history_(history_init()) {
+    : session_(session),
+      hints_(hints),
+      editor_(el_init("larder-cli", stdin, stdout, stderr)),
+      history_(history_init()) {
   history(history_, &event_, H_SETSIZE, kHistoryLines);
   history(history_, &event_, H_SETUNIQUE, 1);
   if (!history_path_.empty()) history(history_, &event_, H_LOAD, history_path_.c_str());
@@ -145,12 +188,27 @@ LineEditor::LineEditor(Session& session, const CommandHints& hints)
   el_set(editor_, EL_PROMPT, &LineEditor::prompt);
   el_set(editor_, EL_RPROMPT, &LineEditor::right_prompt);
   el_set(editor_, EL_EDITOR, "emacs");
-  el_set(editor_, EL_SIGNAL, 1);
   el_set(editor_, EL_HIST, history, history_);
+  bind_keys();
+  el_source(editor_, nullptr);
+}
+
+void LineEditor::bind_keys() {
   el_set(editor_, EL_ADDFN, "larder-complete", "completes the name of a command", &LineEditor::complete);
+  el_set(editor_, EL_ADDFN, "larder-insert", "inserts a character and shows the hint anew", &LineEditor::insert);
   el_set(editor_, EL_BIND, "^I", "larder-complete", nullptr);
   el_set(editor_, EL_BIND, "^R", "em-inc-search-prev", nullptr);
-  el_source(editor_, nullptr);
+  // The editor's own insertion draws the character alone, and the hint would stay that of the line before.
+  for (char key = ' '; key <= '~'; ++key) {
+    const bool special = key == '\\' || key == '^';
+    const std::string name = special ? std::string("\\") + key : std::string(1, key);
+    el_set(editor_, EL_BIND, name.c_str(), "larder-insert", nullptr);
+  }
+}
+
+unsigned char LineEditor::insert(EditLine* editor, int key) {
+  const char text[] = {static_cast<char>(key), '\0'};
+  return el_insertstr(editor, text) == 0 ? CC_REFRESH : CC_ERROR;
 }
 
 LineEditor::~LineEditor() {
@@ -173,8 +231,7 @@ char* LineEditor::prompt(EditLine* editor) {
 char* LineEditor::right_prompt(EditLine* editor) {
   LineEditor& editor_self = self(editor);
   const LineInfo* line = el_line(editor);
-  editor_self.hint_ =
-      editor_self.hints_.hint_for({line->buffer, static_cast<size_t>(line->lastchar - line->buffer)});
+  editor_self.hint_ = editor_self.hints_.hint_for({line->buffer, static_cast<size_t>(line->lastchar - line->buffer)});
   return editor_self.hint_.data();
 }
 
@@ -202,13 +259,18 @@ unsigned char LineEditor::complete(EditLine* editor, int) {
   return CC_REDISPLAY;
 }
 
-bool LineEditor::read(std::string& line) {
+LineEditor::Input LineEditor::read(std::string& line) {
   int count = 0;
   const char* text = el_gets(editor_, &count);
-  if (text == nullptr || count <= 0) return false;
+  if (interrupted.exchange(false)) {
+    el_reset(editor_);
+    std::puts("");
+    return Input::kDropped;
+  }
+  if (text == nullptr || count <= 0) return Input::kEnd;
   line.assign(text, static_cast<size_t>(count));
   while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.pop_back();
-  return true;
+  return Input::kLine;
 }
 
 void LineEditor::remember(const std::string& line) {
@@ -228,13 +290,20 @@ int run_terminal(Session& session) {
   } else {
     print_failure(session, connected.error());
   }
+  struct sigaction action {};
+  action.sa_handler = on_interrupt;  // without SA_RESTART: reading a line ends
+  sigaction(SIGINT, &action, nullptr);
+  session.set_cancel(&interrupted);
   LineEditor editor(session, hints);
   LineRunner runner(session, hints);
   std::string line;
-  while (editor.read(line)) {
+  LineEditor::Input input;
+  while ((input = editor.read(line)) != LineEditor::Input::kEnd) {
+    if (input == LineEditor::Input::kDropped) continue;
     editor.remember(line);
     if (runner.run(line) == LineRunner::Outcome::kQuit) break;
     std::fflush(stdout);
+    interrupted = false;
     if (!session.connected()) (void)session.connect();
   }
   return 0;
@@ -261,8 +330,6 @@ int run_lines(Session& session) {
 
 }  // namespace
 
-int run_interactive(Session& session) {
-  return isatty(STDIN_FILENO) == 1 ? run_terminal(session) : run_lines(session);
-}
+int run_interactive(Session& session) { return isatty(STDIN_FILENO) == 1 ? run_terminal(session) : run_lines(session); }
 
 }  // namespace larder::cli

@@ -38,6 +38,7 @@ int run(const std::vector<std::string>& arguments) {
   if (options->format == OutputFormat::kAuto) {
     options->format = isatty(STDOUT_FILENO) == 1 ? OutputFormat::kStandard : OutputFormat::kRaw;
   }
+  if (!options->show_pushes) options->show_pushes = isatty(STDOUT_FILENO) == 1;
   if (options->ask_password) {
     const char* typed = getpass("Please input password: ");
     options->endpoint.password = typed != nullptr ? typed : "";

@@ -1,3 +1,6 @@
+// What runs without a person: one command with its repetitions, and the views that ask again and again. Each stands by
+// itself and needs nothing but the session; --pipe, which needs the socket itself, is in os_pipe_mode.cc.
+
 #include "clients/cli/modes.h"
 
 #include <unistd.h>
@@ -10,13 +13,11 @@
 
 #include "base/histogram.h"
 #include "base/number_text.h"
-#include "base/random.h"
 #include "clients/cli/reply_format.h"
 
 namespace larder::cli {
 namespace {
 
-constexpr size_t kPipeReadBytes = 64 * 1024;
 constexpr int kStatHeaderEvery = 20;
 
 void sleep_s(double seconds) {
@@ -39,36 +40,65 @@ std::vector<std::string> with_standard_input(const CliOptions& options, const st
   return command;
 }
 
-int stream_replies(Session& session) {
-  while (true) {
-    Result<Reply> reply = session.connection().read();
-    if (!reply) {
-      print_failure(session, reply.error());
-      return 1;
-    }
-    print_reply(*reply, session.options());
-    std::fflush(stdout);
-  }
+// Commands whose reply is a page of text: it is shown as it is, not as one quoted string.
+bool answers_text(const std::vector<std::string>& command) {
+  constexpr Bytes kText[] = {"INFO",           "LOLWUT",        "CLIENT LIST",   "CLIENT INFO",
+                             "CLUSTER NODES",  "CLUSTER INFO",  "MEMORY DOCTOR", "MEMORY MALLOC-STATS",
+                             "LATENCY DOCTOR", "LATENCY GRAPH", "DEBUG HTSTATS", "DEBUG HTSTATS-KEY"};
+  if (command.empty()) return false;
+  const std::string two = command.size() > 1 ? command[0] + " " + command[1] : "";
+  return std::any_of(std::begin(kText), std::end(kText),
+                     [&](Bytes name) { return equals_ignore_case(command[0], name) || equals_ignore_case(two, name); });
+}
+
+bool is_text_format(OutputFormat format) {
+  return format != OutputFormat::kJson && format != OutputFormat::kQuotedJson;
 }
 
 }  // namespace
 
-bool print_reply(const Reply& reply, const CliOptions& options) {
-  std::string text = format_reply(reply, options.format, options.delimiter);
+bool print_reply(const Reply& reply, const CliOptions& options, const std::vector<std::string>& command) {
   const bool standard = options.format == OutputFormat::kStandard || options.format == OutputFormat::kAuto;
-  if (!standard) text += options.format == OutputFormat::kRaw ? options.delimiter : "\n";
-  FILE* out = reply.is_error() && options.exit_on_error ? stderr : stdout;
-  std::fwrite(text.data(), 1, text.size(), out);
+  std::string text;
+  if (reply.is_error() && options.exit_on_error) {
+    std::fprintf(stderr, "%s\n", reply.text.c_str());
+    return true;
+  }
+  if (answers_text(command) && !reply.is_aggregate() && !reply.is_null() && is_text_format(options.format)) {
+    text = reply.text;
+    if (!text.empty() && text.back() != '\n') text += "\n";
+  } else {
+    text = format_reply(reply, options.format, options.delimiter);
+    if (!standard) text += options.format == OutputFormat::kRaw ? options.reply_delimiter : "\n";
+  }
+  std::fwrite(text.data(), 1, text.size(), stdout);
   return reply.is_error();
 }
 
 void print_failure(const Session& session, const Error& error) {
   std::fflush(stdout);
-  if (error.code == ErrorCode::kDisconnected || error.code == ErrorCode::kTimeout) {
+  if (!session.failed_to_connect()) {
     std::fprintf(stderr, "Error: %s\n", error.message.c_str());
-  } else {
-    std::fprintf(stderr, "Could not connect to Larder at %s: %s\n", session.options().endpoint.to_string().c_str(),
-                 error.message.c_str());
+    return;
+  }
+  // The library's message begins with the address too.
+  const std::string address = session.address();
+  const std::string prefix = "connect to " + address + ": ";
+  const bool has_prefix = error.message.compare(0, prefix.size(), prefix) == 0;
+  std::fprintf(stderr, "Could not connect to Larder at %s: %s\n", address.c_str(),
+               error.message.c_str() + (has_prefix ? prefix.size() : 0));
+}
+
+Result<bool> run_and_print(Session& session, const std::vector<std::string>& command) {
+  if (!is_streaming(command)) {
+    LARDER_TRY_ASSIGN(const Reply reply, session.call(command));
+    return !print_reply(reply, session.options(), command);
+  }
+  LARDER_TRY(session.send(command));
+  while (true) {
+    LARDER_TRY_ASSIGN(const Reply reply, session.read());
+    if (print_reply(reply, session.options(), command)) return false;
+    std::fflush(stdout);
   }
 }
 
@@ -78,78 +108,18 @@ int run_command(Session& session, const std::string& standard_input) {
   int exit_code = 0;
   for (int64_t run = 0; options.repeat < 0 || run < options.repeat; ++run) {
     if (run > 0) sleep_s(options.interval_s);
-    Result<Reply> reply = session.call(command);
-    if (!reply) {
+    Result<bool> done = run_and_print(session, command);
+    if (!done) {
       // SHUTDOWN answers by closing.
-      if (equals_ignore_case(command[0], "SHUTDOWN") && reply.error().code == ErrorCode::kDisconnected) return 0;
-      print_failure(session, reply.error());
+      const bool expected = equals_ignore_case(command[0], "SHUTDOWN") && !session.failed_to_connect();
+      if (expected && done.error().code == ErrorCode::kDisconnected) return 0;
+      print_failure(session, done.error());
       return 1;
     }
-    if (print_reply(*reply, options) && options.exit_on_error) exit_code = 1;
+    if (!*done && options.exit_on_error) exit_code = 1;
     std::fflush(stdout);
-    if (is_streaming(command) && !reply->is_error()) return stream_replies(session);
   }
   return exit_code;
-}
-
-int run_pipe(Session& session) {
-  if (const Status connected = session.connect(); !connected.ok()) {
-    print_failure(session, connected.error());
-    return 1;
-  }
-  client::Connection& connection = session.connection();
-  // The last reply is recognised by an ECHO of text that nobody else sends.
-  const std::string magic = os_entropy_hex(10);
-  uint64_t replies = 0;
-  uint64_t errors = 0;
-  bool saw_magic = false;
-  Error failure;
-  // Takes what has arrived, waiting `timeout_ms` for the first of it. False when the connection failed.
-  const auto drain = [&](int64_t timeout_ms) {
-    while (!saw_magic) {
-      Result<std::optional<Reply>> reply = connection.poll(timeout_ms);
-      if (!reply) {
-        failure = reply.error();
-        return false;
-      }
-      if (!*reply) return true;
-      saw_magic = (*reply)->kind == ReplyKind::kBulk && (*reply)->text == magic;
-      if (saw_magic) return true;
-      ++replies;
-      if ((*reply)->is_error()) {
-        ++errors;
-        std::fprintf(stderr, "%s\n", (*reply)->text.c_str());
-      }
-      timeout_ms = -1;
-    }
-    return true;
-  };
-  std::string chunk(kPipeReadBytes, '\0');
-  bool alive = true;
-  while (alive) {
-    const ssize_t count = read(STDIN_FILENO, chunk.data(), chunk.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) break;
-    const Status sent = connection.send_raw(Bytes(chunk).substr(0, static_cast<size_t>(count)));
-    alive = sent.ok() && drain(-1);
-    if (!sent.ok()) failure = sent.error();
-  }
-  if (alive) std::fputs("All data transferred. Waiting for the last reply...\n", stdout);
-  alive = alive && connection.send({"ECHO", magic}).ok();
-  const int64_t timeout_ms = session.options().pipe_timeout_s * 1000;
-  while (alive && !saw_magic) {
-    const uint64_t before = replies;
-    alive = drain(timeout_ms);
-    if (alive && !saw_magic && replies == before) {
-      std::fprintf(stderr, "No replies for %lld seconds: exiting.\n", static_cast<long long>(timeout_ms / 1000));
-      break;
-    }
-  }
-  if (saw_magic) std::fputs("Last reply received from server.\n", stdout);
-  if (!alive) print_failure(session, failure);
-  std::printf("errors: %llu, replies: %llu\n", static_cast<unsigned long long>(errors),
-              static_cast<unsigned long long>(replies));
-  return errors > 0 || !saw_magic ? 1 : 0;
 }
 
 int run_scan(Session& session) {
@@ -212,16 +182,19 @@ int run_stat(Session& session) {
     }
     auto fields = info_fields(reply->text);
     if (line % kStatHeaderEvery == 0) {
-      std::printf("%-12s %-12s %-9s %-9s %-22s %s\n", "keys", "memory", "clients", "blocked", "requests", "connections");
+      std::printf("%-12s %-12s %-9s %-9s %-22s %s\n", "keys", "memory", "clients", "blocked", "requests",
+                  "connections");
     }
     const uint64_t requests = parse_uint64(fields["total_commands_processed"]).value_or(0);
-    const std::string shown = std::to_string(requests) + " (+" + std::to_string(line == 0 ? 0 : requests - requests_before) + ")";
+    const std::string shown =
+        std::to_string(requests) + " (+" + std::to_string(line == 0 ? 0 : requests - requests_before) + ")";
     requests_before = requests;
     std::printf("%-12llu %-12s %-9s %-9s %-22s %s\n", static_cast<unsigned long long>(total_keys(fields)),
                 fields["used_memory_human"].c_str(), fields["connected_clients"].c_str(),
                 fields["blocked_clients"].c_str(), shown.c_str(), fields["total_connections_received"].c_str());
     std::fflush(stdout);
-    sleep_s(options.interval_s > 0 ? options.interval_s : 1);
+    const bool last = options.repeat > 1 && line + 1 == options.repeat;
+    if (!last) sleep_s(options.interval_s > 0 ? options.interval_s : 1);
   }
   return 0;
 }
@@ -251,13 +224,13 @@ int run_latency(Session& session) {
                   static_cast<double>(histogram_us.min()) / 1000, histogram_us.mean() / 1000,
                   static_cast<double>(histogram_us.percentile(50)) / 1000,
                   static_cast<double>(histogram_us.percentile(99)) / 1000,
-                  static_cast<double>(histogram_us.max()) / 1000,
-                  static_cast<unsigned long long>(histogram_us.count()), at_terminal ? " " : "\n");
+                  static_cast<double>(histogram_us.max()) / 1000, static_cast<unsigned long long>(histogram_us.count()),
+                  at_terminal ? " " : "\n");
       std::fflush(stdout);
     }
     sleep_s(0.01);
   }
-  std::printf("\n");
+  if (at_terminal) std::printf("\n");
   return 0;
 }
 

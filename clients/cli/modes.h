@@ -4,6 +4,7 @@
 // Each returns the exit code of the process: 0, or 1 when the connection failed or, with -e, a reply was an error.
 
 #include <string>
+#include <vector>
 
 #include "clients/cli/session.h"
 
@@ -17,8 +18,12 @@ int run_scan(Session& session);
 int run_stat(Session& session);
 int run_latency(Session& session);
 
-// Prints a reply in the session's format. True when it is an error.
-bool print_reply(const Reply& reply, const CliOptions& options);
+// Runs one command and prints its reply; a command that the server keeps answering (SUBSCRIBE, MONITOR) is followed
+// until the connection ends or is cancelled. True when it was carried out without an error reply.
+Result<bool> run_and_print(Session& session, const std::vector<std::string>& command);
+// Prints a reply in the session's format; what `command` answers as text for people (INFO) comes as it is.
+// True when it is an error.
+bool print_reply(const Reply& reply, const CliOptions& options, const std::vector<std::string>& command = {});
 // Says on standard error why there is no connection.
 void print_failure(const Session& session, const Error& error);
 

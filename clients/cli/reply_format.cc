@@ -142,7 +142,12 @@ std::string csv(const Reply& reply) {
 
 // ---- JSON
 
-std::string json_string(Bytes text, bool ascii_only) {
+// `quoted`: the text is first quoted like at a terminal, so that every byte can be had back from what JSON can hold.
+std::string json_string(Bytes text, bool quoted) {
+  if (quoted) {
+    const std::string with_quotes = quote(text);
+    return json_string(Bytes(with_quotes).substr(1, with_quotes.size() - 2), false);
+  }
   std::string out = "\"";
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
@@ -171,7 +176,7 @@ std::string json_string(Bytes text, bool ascii_only) {
       default:
         break;
     }
-    if (byte < 0x20 || byte == 0x7f || (ascii_only && byte >= 0x80)) {
+    if (byte < 0x20) {
       char escape[8];
       std::snprintf(escape, sizeof(escape), "\\u%04x", byte);
       out += escape;
@@ -182,7 +187,7 @@ std::string json_string(Bytes text, bool ascii_only) {
   return out + "\"";
 }
 
-std::string json(const Reply& reply, bool ascii_only) {
+std::string json(const Reply& reply, bool quoted) {
   switch (reply.kind) {
     case ReplyKind::kNull:
       return "null";
@@ -192,16 +197,16 @@ std::string json(const Reply& reply, bool ascii_only) {
       return reply.integer ? "true" : "false";
     case ReplyKind::kDouble:
       // JSON has no infinities.
-      return reply.text.find_first_of("infa") == std::string::npos ? reply.text : json_string(reply.text, ascii_only);
+      return reply.text.find_first_of("infa") == std::string::npos ? reply.text : json_string(reply.text, quoted);
     case ReplyKind::kError:
-      return "{\"error\":" + json_string(reply.text, ascii_only) + "}";
+      return "{\"error\":" + json_string(reply.text, quoted) + "}";
     case ReplyKind::kMap: {
       std::string out = "{";
       for (size_t i = 0; i + 1 < reply.elements.size(); i += 2) {
         const Reply& key = reply.elements[i];
         const bool text_key = key.kind == ReplyKind::kBulk || key.kind == ReplyKind::kSimple;
-        out += (i == 0 ? "" : ",") + json_string(text_key ? key.text : raw(key, ","), ascii_only) + ":" +
-               json(reply.elements[i + 1], ascii_only);
+        out += (i == 0 ? "" : ",") + json_string(text_key ? key.text : raw(key, ","), quoted) + ":" +
+               json(reply.elements[i + 1], quoted);
       }
       return out + "}";
     }
@@ -209,11 +214,11 @@ std::string json(const Reply& reply, bool ascii_only) {
     case ReplyKind::kSet:
     case ReplyKind::kPush: {
       std::string out = "[";
-      for (size_t i = 0; i < reply.elements.size(); ++i) out += (i == 0 ? "" : ",") + json(reply.elements[i], ascii_only);
+      for (size_t i = 0; i < reply.elements.size(); ++i) out += (i == 0 ? "" : ",") + json(reply.elements[i], quoted);
       return out + "]";
     }
     default:
-      return json_string(reply.text, ascii_only);
+      return json_string(reply.text, quoted);
   }
 }
 

@@ -6,22 +6,36 @@
 #include "clients/cli/reply_format.h"
 
 namespace larder::cli {
+namespace {
+
+// How often a wait looks whether it was cancelled.
+constexpr int64_t kCancelCheckMs = 100;
+
+}  // namespace
 
 Session::Session(const CliOptions& options) : options_(options), endpoint_(options.endpoint) {}
 
 Status Session::connect() {
   if (connection_) return Status();
-  // Login errors are warnings, as an operator may still want to AUTH by hand; only a missing connection is fatal.
   client::Endpoint bare = endpoint_;
   bare.password.clear();
   bare.database = 0;
   bare.client_name.clear();
   bare.protocol_version = 2;
-  LARDER_TRY_ASSIGN(client::Connection opened, client::Connection::open(bare));
-  connection_.emplace(std::move(opened));
-  const auto run = [this](std::vector<Bytes> argv, const char* what) -> Status {
+  Result<client::Connection> opened = client::Connection::open(bare);
+  failed_to_connect_ = !opened.ok();
+  if (!opened) return opened.error();
+  connection_.emplace(std::move(*opened));
+  Status ready = set_up();
+  if (!ready.ok()) disconnect();
+  return ready;
+}
+
+// A refused login is a warning, as an operator may still want to AUTH by hand; only a lost connection is an error.
+Status Session::set_up() {
+  const auto run = [this](std::vector<Bytes> argv, const std::string& what) -> Status {
     LARDER_TRY_ASSIGN(const Reply reply, connection_->call(argv));
-    if (reply.is_error()) std::fprintf(stderr, "%s failed: %s\n", what, reply.text.c_str());
+    if (reply.is_error()) std::fprintf(stderr, "%s failed: %s\n", what.c_str(), reply.text.c_str());
     return Status();
   };
   if (!endpoint_.password.empty()) {
@@ -33,35 +47,59 @@ Status Session::connect() {
   }
   if (endpoint_.protocol_version == 3) LARDER_TRY(run({"HELLO", "3"}, "HELLO 3"));
   if (!endpoint_.client_name.empty()) LARDER_TRY(run({"CLIENT", "SETNAME", endpoint_.client_name}, "CLIENT SETNAME"));
-  if (endpoint_.database != 0) LARDER_TRY(run({"SELECT", std::to_string(endpoint_.database)}, "SELECT"));
-  if (options_.show_pushes && options_.format != OutputFormat::kJson && options_.format != OutputFormat::kQuotedJson) {
-    connection_->on_push([](const Reply& push) {
-      std::fputs(format_reply(push, OutputFormat::kStandard).c_str(), stdout);
-      std::fflush(stdout);
-    });
-  } else {
-    connection_->on_push([](const Reply&) {});
+  if (endpoint_.database != 0) {
+    const std::string database = std::to_string(endpoint_.database);
+    LARDER_TRY(run({"SELECT", database}, "SELECT " + database));
   }
+  connection_->on_push([this](const Reply& push) {
+    if (!options_.show_pushes.value_or(true)) return;
+    const bool raw = options_.format == OutputFormat::kRaw;
+    std::string text = format_reply(push, options_.format, options_.delimiter);
+    if (text.empty() || text.back() != '\n') text += raw ? options_.reply_delimiter : "\n";
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    std::fflush(stdout);
+  });
   return Status();
 }
 
-Result<Reply> Session::call(const std::vector<std::string>& argv) {
-  const bool was_connected = connected();
+Status Session::send(const std::vector<std::string>& argv) {
+  if (connection_ && !connection_->poll(-1)) disconnect();  // the server closed it while nobody was looking
   LARDER_TRY(connect());
   const std::vector<Bytes> views(argv.begin(), argv.end());
-  Result<Reply> reply = connection_->call(views);
-  if (!reply && was_connected && reply.error().code == ErrorCode::kDisconnected) {
-    // The server closed an idle connection: the command never reached it.
-    disconnect();
-    LARDER_TRY(connect());
-    reply = connection_->call(views);
+  Status sent = connection_->send(views);
+  if (sent.ok()) sent = connection_->flush();
+  if (!sent.ok()) disconnect();
+  return sent;
+}
+
+Result<Reply> Session::read() {
+  while (connection_) {
+    Result<std::optional<Reply>> reply = connection_->poll(cancel_ != nullptr ? kCancelCheckMs : 0);
+    if (!reply) {
+      disconnect();
+      return reply.error();
+    }
+    if (*reply) return std::move(**reply);
+    if (cancel_ != nullptr && *cancel_) {
+      disconnect();
+      return Error{ErrorCode::kCancelled, "interrupted"};
+    }
   }
-  if (!reply) {
-    disconnect();
-    return reply;
-  }
-  follow(argv, *reply);
+  return Error{ErrorCode::kDisconnected, "not connected"};
+}
+
+Result<Reply> Session::call(const std::vector<std::string>& argv) {
+  LARDER_TRY(send(argv));
+  Result<Reply> reply = read();
+  if (reply) follow(argv, *reply);
   return reply;
+}
+
+void Session::set_address(const std::string& host, uint16_t port) {
+  disconnect();
+  endpoint_.unix_socket.clear();
+  endpoint_.host = host;
+  endpoint_.port = port;
 }
 
 void Session::follow(const std::vector<std::string>& argv, const Reply& reply) {
