@@ -21,9 +21,9 @@ struct LoadOptions {
 
   int64_t clients = 50;
   int64_t requests = 100000;
-  double duration_s = 0;        // --duration: run that long instead of a number of requests
+  double duration_s = 0;  // --duration: run that long instead of a number of requests
   int64_t value_bytes = 3;
-  int64_t key_space = 0;        // -r: random keys out of so many; 0: one key
+  int64_t key_space = 0;  // -r: random keys out of so many; 0: one key
   int64_t pipeline = 1;
   uint64_t seed = 0;
   std::vector<std::string> tests;    // -t; empty: all of the default suite

@@ -23,11 +23,13 @@ void print_report(const Workload& workload, const LoadOptions& options, const Lo
   std::printf("====== %s ======\n", workload.title.c_str());
   std::printf("  %llu requests completed in %.2f seconds\n", static_cast<unsigned long long>(result.requests),
               result.elapsed_s);
-  std::printf("  %lld connections, %lld in flight on each, values of %lld bytes\n", static_cast<long long>(options.clients),
-              static_cast<long long>(options.pipeline), static_cast<long long>(options.value_bytes));
+  std::printf("  %lld connections, %lld in flight on each, values of %lld bytes\n",
+              static_cast<long long>(options.clients), static_cast<long long>(options.pipeline),
+              static_cast<long long>(options.value_bytes));
   std::printf("  %.2f requests per second\n", result.requests_per_s());
   std::printf("  latency in ms: min %.3f  avg %.3f", ms(result.latency_us.min()), result.latency_us.mean() / 1000);
-  for (const double percent : kPercentiles) std::printf("  p%g %.3f", percent, ms(result.latency_us.percentile(percent)));
+  for (const double percent : kPercentiles)
+    std::printf("  p%g %.3f", percent, ms(result.latency_us.percentile(percent)));
   std::printf("  max %.3f\n", ms(result.latency_us.max()));
   if (result.nulls > 0) std::printf("  %llu replies were null\n", static_cast<unsigned long long>(result.nulls));
   std::printf("\n");
@@ -78,8 +80,9 @@ int run(const std::vector<std::string>& arguments) {
     return 1;
   }
   if (options->csv) {
-    std::puts("\"test\",\"rps\",\"avg_latency_ms\",\"min_latency_ms\",\"p50_latency_ms\",\"p95_latency_ms\","
-              "\"p99_latency_ms\",\"max_latency_ms\"");
+    std::puts(
+        "\"test\",\"rps\",\"avg_latency_ms\",\"min_latency_ms\",\"p50_latency_ms\",\"p95_latency_ms\","
+        "\"p99_latency_ms\",\"max_latency_ms\"");
   }
   const SystemClock clock;
   const bool shows_progress = isatty(STDERR_FILENO) == 1 && !options->csv && !options->json;

@@ -17,12 +17,14 @@ const std::vector<Workload>& default_suite() {
       {"set", "SET", {"SET", "key:__rand_int__", "__data__"}},
       {"get", "GET", {"GET", "key:__rand_int__"}},
       {"incr", "INCR", {"INCR", "counter:__rand_int__"}},
-      {"mset", "MSET (10 keys)",
-       {"MSET", "key:__rand_int__", "__data__", "key:__rand_int__", "__data__", "key:__rand_int__", "__data__",
-        "key:__rand_int__", "__data__", "key:__rand_int__", "__data__", "key:__rand_int__", "__data__",
-        "key:__rand_int__", "__data__", "key:__rand_int__", "__data__", "key:__rand_int__", "__data__",
-        "key:__rand_int__", "__data__"}},
-      {"mget", "MGET (10 keys)",
+      {"mset",
+       "MSET (10 keys)",
+       {"MSET",     "key:__rand_int__", "__data__", "key:__rand_int__", "__data__", "key:__rand_int__",
+        "__data__", "key:__rand_int__", "__data__", "key:__rand_int__", "__data__", "key:__rand_int__",
+        "__data__", "key:__rand_int__", "__data__", "key:__rand_int__", "__data__", "key:__rand_int__",
+        "__data__", "key:__rand_int__", "__data__"}},
+      {"mget",
+       "MGET (10 keys)",
        {"MGET", "key:__rand_int__", "key:__rand_int__", "key:__rand_int__", "key:__rand_int__", "key:__rand_int__",
         "key:__rand_int__", "key:__rand_int__", "key:__rand_int__", "key:__rand_int__", "key:__rand_int__"}},
       {"expire", "SET with a time to live", {"SET", "key:__rand_int__", "__data__", "EX", "3600"}},
@@ -77,7 +79,8 @@ Result<std::vector<Workload>> choose_workloads(const LoadOptions& options) {
   std::vector<Workload> chosen;
   for (const std::string& name : options.tests) {
     const auto found = std::find_if(default_suite().begin(), default_suite().end(), [&](const Workload& workload) {
-      return equals_ignore_case(workload.name, name) || (equals_ignore_case(name, "ping") && workload.name == "ping_mbulk");
+      return equals_ignore_case(workload.name, name) ||
+             (equals_ignore_case(name, "ping") && workload.name == "ping_mbulk");
     });
     if (found == default_suite().end()) return Error{ErrorCode::kInvalidArgument, "unknown test '" + name + "'"};
     chosen.push_back(*found);

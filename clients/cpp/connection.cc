@@ -78,7 +78,8 @@ Status Connection::flush() {
 
 Result<Reply> Connection::read() {
   while (true) {
-    LARDER_TRY_ASSIGN(std::optional<Reply> reply, poll(endpoint_.reply_timeout_ms == 0 ? 0 : endpoint_.reply_timeout_ms));
+    LARDER_TRY_ASSIGN(std::optional<Reply> reply,
+                      poll(endpoint_.reply_timeout_ms == 0 ? 0 : endpoint_.reply_timeout_ms));
     if (reply) return std::move(*reply);
     if (endpoint_.reply_timeout_ms != 0) return Error{ErrorCode::kTimeout, "no reply in time"};
   }

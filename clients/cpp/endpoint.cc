@@ -17,7 +17,8 @@ int hex_digit(char c) {
 std::string unescape(Bytes text) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
-    const bool escape = text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0;
+    const bool escape =
+        text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0;
     if (escape) {
       out.push_back(static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2])));
       i += 2;
@@ -33,7 +34,8 @@ Error invalid(std::string message) { return {ErrorCode::kInvalidArgument, std::m
 Status read_database(Bytes text, Endpoint& endpoint) {
   if (text.empty()) return Status();
   const auto number = parse_int64(text);
-  if (!number || *number < 0 || *number > INT32_MAX) return invalid("invalid database number in URI: " + std::string(text));
+  if (!number || *number < 0 || *number > INT32_MAX)
+    return invalid("invalid database number in URI: " + std::string(text));
   endpoint.database = static_cast<int32_t>(*number);
   return Status();
 }
