@@ -85,6 +85,11 @@ Status set_tests(LoadOptions& options, const std::string& value) {
   return Status();
 }
 
+Status set_keep_alive(LoadOptions&, const std::string& value) {
+  if (value == "1") return Status();
+  return Status(ErrorCode::kUnsupported, "only 1 (connections are kept) is supported");
+}
+
 std::map<std::string, Flag> make_flags() {
   std::map<std::string, Flag> flags;
   flags["-h"] = {true, text(&LoadOptions::host)};
@@ -103,6 +108,9 @@ std::map<std::string, Flag> make_flags() {
   flags["-P"] = {true, integer(&LoadOptions::pipeline, 1, kPipelineMax)};
   flags["-t"] = {true, set_tests};
   flags["--seed"] = {true, set_seed};
+  flags["-k"] = {true, set_keep_alive};
+  flags["-e"] = {false, [](LoadOptions&, const std::string&) { return Status(); }};  // errors always end the run
+  flags["-x"] = toggle(&LoadOptions::read_last_argument);
   flags["-q"] = toggle(&LoadOptions::quiet);
   flags["-l"] = toggle(&LoadOptions::loop);
   flags["--csv"] = toggle(&LoadOptions::csv);
@@ -151,7 +159,10 @@ A command may hold __rand_int__ (a random number of twelve digits below -r) and 
   -d N                          bytes of a value (3)
   -r N                          random keys out of N instead of one key
   -P N                          requests in flight per connection (1)
-  -t a,b,c                      only these tests (ping_inline ping_mbulk set get incr mset ...)
+  -t a,b,c                      only these tests: ping_inline ping_mbulk (both: ping) set get incr mset mget expire;
+                                not in the default suite: lpush rpush lpop rpop sadd spop hset zadd zpopmin
+  -x                            the last argument of the command comes from standard input
+  -k 1, -e                      accepted for scripts: connections are kept, an error ends the run
   --seed N                      seed of the random keys
   -l                            run for ever
   -q                            one line per test

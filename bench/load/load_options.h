@@ -28,6 +28,7 @@ struct LoadOptions {
   uint64_t seed = 0;
   std::vector<std::string> tests;    // -t; empty: all of the default suite
   std::vector<std::string> command;  // the rest of the arguments: one command of the user's own
+  bool read_last_argument = false;   // -x: from standard input
   bool quiet = false;
   bool csv = false;
   bool json = false;

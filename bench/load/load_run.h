@@ -19,10 +19,8 @@ namespace larder::load {
 
 struct LoadResult {
   uint64_t requests = 0;
-  uint64_t error_replies = 0;
   uint64_t nulls = 0;
   double elapsed_s = 0;
-  std::string first_error;
   Histogram latency_us;
 
   double requests_per_s() const { return elapsed_s > 0 ? static_cast<double>(requests) / elapsed_s : 0; }
@@ -31,6 +29,7 @@ struct LoadResult {
 // Called about once a second with what is done so far.
 using Progress = std::function<void(const LoadResult&)>;
 
+// An error when the connection fails, and at the first error reply.
 Result<LoadResult> run_load(const LoadOptions& options, const Workload& workload, const Clock& clock,
                             const Progress& progress);
 

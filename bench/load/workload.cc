@@ -13,7 +13,8 @@ static_assert(kNumberMark.size() == kNumberDigits);
 
 const std::vector<Workload>& default_suite() {
   static const std::vector<Workload> suite = {
-      {"ping_mbulk", "PING", {"PING"}},
+      {"ping_inline", "PING_INLINE", {"PING"}, true},
+      {"ping_mbulk", "PING_MBULK", {"PING"}},
       {"set", "SET", {"SET", "key:__rand_int__", "__data__"}},
       {"get", "GET", {"GET", "key:__rand_int__"}},
       {"incr", "INCR", {"INCR", "counter:__rand_int__"}},
@@ -30,6 +31,28 @@ const std::vector<Workload>& default_suite() {
       {"expire", "SET with a time to live", {"SET", "key:__rand_int__", "__data__", "EX", "3600"}},
   };
   return suite;
+}
+
+// What -t can name besides: for servers with these types.
+const std::vector<Workload>& more_workloads() {
+  static const std::vector<Workload> more = {
+      {"lpush", "LPUSH", {"LPUSH", "mylist", "__data__"}},
+      {"rpush", "RPUSH", {"RPUSH", "mylist", "__data__"}},
+      {"lpop", "LPOP", {"LPOP", "mylist"}},
+      {"rpop", "RPOP", {"RPOP", "mylist"}},
+      {"sadd", "SADD", {"SADD", "myset", "element:__rand_int__"}},
+      {"spop", "SPOP", {"SPOP", "myset"}},
+      {"hset", "HSET", {"HSET", "myhash", "element:__rand_int__", "__data__"}},
+      {"zadd", "ZADD", {"ZADD", "myzset", "0", "element:__rand_int__"}},
+      {"zpopmin", "ZPOPMIN", {"ZPOPMIN", "myzset"}},
+  };
+  return more;
+}
+
+// "ping" means both of its forms.
+bool is_called(const Workload& workload, const std::string& name) {
+  return equals_ignore_case(workload.name, name) ||
+         (equals_ignore_case(name, "ping") && workload.name.compare(0, 5, "ping_") == 0);
 }
 
 std::string replace_all(std::string text, Bytes mark, const std::string& by) {
@@ -55,6 +78,17 @@ RequestTemplate::RequestTemplate(const std::vector<std::string>& arguments, int6
   }
 }
 
+RequestTemplate RequestTemplate::inline_request(const std::string& line) {
+  RequestTemplate request;
+  request.encoded_ = line + "\r\n";
+  return request;
+}
+
+RequestTemplate Workload::request(const LoadOptions& options) const {
+  if (is_inline) return RequestTemplate::inline_request(arguments[0]);
+  return {arguments, options.key_space, options.value_bytes};
+}
+
 void RequestTemplate::append_to(Buffer& out, Random& random) const {
   char* at = out.reserve(encoded_.size());
   std::memcpy(at, encoded_.data(), encoded_.size());
@@ -78,12 +112,13 @@ Result<std::vector<Workload>> choose_workloads(const LoadOptions& options) {
   if (options.tests.empty()) return default_suite();
   std::vector<Workload> chosen;
   for (const std::string& name : options.tests) {
-    const auto found = std::find_if(default_suite().begin(), default_suite().end(), [&](const Workload& workload) {
-      return equals_ignore_case(workload.name, name) ||
-             (equals_ignore_case(name, "ping") && workload.name == "ping_mbulk");
-    });
-    if (found == default_suite().end()) return Error{ErrorCode::kInvalidArgument, "unknown test '" + name + "'"};
-    chosen.push_back(*found);
+    const size_t before = chosen.size();
+    for (const std::vector<Workload>* table : {&default_suite(), &more_workloads()}) {
+      for (const Workload& workload : *table) {
+        if (is_called(workload, name)) chosen.push_back(workload);
+      }
+    }
+    if (chosen.size() == before) return Error{ErrorCode::kInvalidArgument, "unknown test '" + name + "'"};
   }
   return chosen;
 }

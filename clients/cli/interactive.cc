@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <clocale>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -200,9 +201,10 @@ void LineEditor::bind_keys() {
   el_set(editor_, EL_BIND, "^R", "em-inc-search-prev", nullptr);
   // The editor's own insertion draws the character alone, and the hint would stay that of the line before.
   for (char key = ' '; key <= '~'; ++key) {
-    const bool special = key == '\\' || key == '^';
-    const std::string name = special ? std::string("\\") + key : std::string(1, key);
-    el_set(editor_, EL_BIND, name.c_str(), "larder-insert", nullptr);
+    // As an octal escape: some characters mean something to the editor ("-" begins a switch).
+    char name[8];
+    std::snprintf(name, sizeof(name), "\\%03o", static_cast<unsigned>(key));
+    el_set(editor_, EL_BIND, name, "larder-insert", nullptr);
   }
 }
 
@@ -290,6 +292,9 @@ int run_terminal(Session& session) {
   } else {
     print_failure(session, connected.error());
   }
+  // The editor takes in what the locale calls characters; without one, all but ASCII would be dropped.
+  std::setlocale(LC_CTYPE, "");
+  if (MB_CUR_MAX == 1) std::setlocale(LC_CTYPE, "C.UTF-8");
   struct sigaction action {};
   action.sa_handler = on_interrupt;  // without SA_RESTART: reading a line ends
   sigaction(SIGINT, &action, nullptr);

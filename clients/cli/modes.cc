@@ -94,6 +94,7 @@ Result<bool> run_and_print(Session& session, const std::vector<std::string>& com
     LARDER_TRY_ASSIGN(const Reply reply, session.call(command));
     return !print_reply(reply, session.options(), command);
   }
+  session.always_show_pushes();
   LARDER_TRY(session.send(command));
   while (true) {
     LARDER_TRY_ASSIGN(const Reply reply, session.read());

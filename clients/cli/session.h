@@ -34,6 +34,8 @@ class Session {
 
   // Whether the last failure was that of opening the connection, and not one of an open connection.
   bool failed_to_connect() const { return failed_to_connect_; }
+  // Pushes are what was asked for (SUBSCRIBE in RESP3): they are shown whatever the options say.
+  void always_show_pushes() { options_.show_pushes = true; }
   // The server that commands go to from now on.
   void set_address(const std::string& host, uint16_t port);
   // Waiting for a reply ends with kCancelled, and the connection is given up, soon after `*cancel` becomes true.
