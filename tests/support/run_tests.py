@@ -103,8 +103,8 @@ def build_steps(jobs):
 
     release_targets = ["larder"] + RELEASE_UNITS + ["larder-spec"]
     present = [name for name in release_targets if name == "larder" or has_sources(name)]
-    return [Step("build asan", build("asan", []), 900, count_of_build, needed=True),
-            Step("build release", build("release", present), 900, count_of_build, needed=True)]
+    return [Step("build asan", build("asan", []), 1800, count_of_build, needed=True),
+            Step("build release", build("release", present), 1800, count_of_build, needed=True)]
 
 
 def has_sources(target):
