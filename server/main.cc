@@ -97,6 +97,14 @@ void follow_options(OptionTable& options, Log& log) {
     options.settings().dir = os_current_directory();
     return Status();
   });
+  options.subscribe({"maxclients"}, [&options]() -> Status {
+    const int64_t wanted = options.settings().maxclients;
+    const int64_t fits = raise_descriptor_limit(wanted);
+    if (fits >= wanted) return Status();
+    return Status(
+        ErrorCode::kResourceLimit,
+        "The operating system is not able to handle the specified number of clients, try with " + std::to_string(fits));
+  });
   options.subscribe({"port", "bind"}, [] {
     return Status(ErrorCode::kUnsupported, "the addresses of a running server cannot be changed: restart it");
   });

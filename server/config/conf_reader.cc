@@ -86,7 +86,7 @@ Status ConfReader::read_option_words(std::span<const Bytes> words) {
   for (const Bytes word : words) {
     if (!line.empty()) line += ' ';
     const bool plain = !word.empty() && word.find_first_of(" \t\r\n\"'") == Bytes::npos;
-    line += plain ? std::string(word) : quoted(word);
+    line += plain ? std::string(word) : larder::quoted(word);
   }
   return read_directive(words, {{}, 0, line}, 0);
 }

@@ -59,7 +59,7 @@ std::string memory_word(int64_t bytes) {
 std::string word_of(Bytes value) {
   const auto needs_quotes = [](char c) { return c <= ' ' || c > '~' || c == '"' || c == '\'' || c == '\\'; };
   if (!value.empty() && std::none_of(value.begin(), value.end(), needs_quotes)) return std::string(value);
-  return quoted(value);
+  return larder::quoted(value);
 }
 
 // The lines that give an option its value.

@@ -45,7 +45,11 @@ Tick::Room Tick::input_room(Client& client) {
   arena_room_ = nullptr;
   const size_t size = client.unread->size();
   size_t want = kTurnInputBytes;
-  if (client.unread_needed > size) want = std::clamp(client.unread_needed - size, kTurnInputBytes, kLargeInputBytes);
+  if (client.unread_needed > size) {
+    // As much room as has arrived already: a client that only announces a large value gets none for the announcement.
+    const size_t room_max = std::clamp(size, kTurnInputBytes, kLargeInputBytes);
+    want = std::clamp(client.unread_needed - size, kTurnInputBytes, room_max);
+  }
   return {client.unread->reserve(want), want};
 }
 
@@ -235,7 +239,7 @@ void Tick::keep_rest(Turn& turn) {
   if (rest.empty()) {
     client.unread.reset();
   } else if (turn.from_arena) {
-    client.unread = std::make_unique<Buffer>(std::max(rest.size(), std::min(turn.needed_bytes, kLargeInputBytes)));
+    client.unread = std::make_unique<Buffer>(rest.size());
     client.unread->append(rest);
   } else {
     client.unread->consume_front(turn.executed);

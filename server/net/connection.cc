@@ -26,7 +26,9 @@ bool would_block(int error_number) { return error_number == EAGAIN || error_numb
 
 void Connection::open(int fd, Client& client) {
   client_ = &client;
-  watch(net_.loop().raw(), fd, true, false);
+  if (watch(net_.loop().raw(), fd, true, false)) return;
+  ::close(fd);
+  close();
 }
 
 void Connection::on_ready(bool readable, bool writable) {

@@ -6,22 +6,23 @@
 
 namespace larder {
 
-void Watcher::watch(uv_loop_t* loop, int fd, bool readable, bool writable) {
+bool Watcher::watch(uv_loop_t* loop, int fd, bool readable, bool writable) {
   LARDER_ASSERT(!closed_);
   if (!initialised_) {
-    LARDER_ASSERT(uv_poll_init(loop, &handle_, fd) == 0);
+    if (uv_poll_init(loop, &handle_, fd) != 0) return false;
     handle_.data = this;
     fd_ = fd;
     initialised_ = true;
   }
   const int events = (readable ? UV_READABLE : 0) | (writable ? UV_WRITABLE : 0);
-  if (events == events_) return;
+  if (events == events_) return true;
   events_ = events;
   if (events == 0) {
     uv_poll_stop(&handle_);
   } else {
     uv_poll_start(&handle_, events, on_poll);
   }
+  return true;
 }
 
 void Watcher::on_poll(uv_poll_t* handle, int status, int events) {

@@ -19,8 +19,9 @@ class Watcher {
   // The descriptor is readable, writable, or has failed (then both).
   virtual void on_ready(bool readable, bool writable) = 0;
 
-  // Starts or changes what is watched; nothing when both are false.
-  void watch(uv_loop_t* loop, int fd, bool readable, bool writable);
+  // Starts or changes what is watched; nothing when both are false. Returns false when the system refuses to watch the
+  // descriptor, which can only happen the first time; the descriptor is then still the caller's.
+  bool watch(uv_loop_t* loop, int fd, bool readable, bool writable);
   // Ends watching and destroys this object, in a later turn. Closes the descriptor at once.
   void close_and_destroy();
   int fd() const { return fd_; }

@@ -14,6 +14,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/assert.h"
+
 namespace larder {
 namespace {
 
@@ -109,7 +111,7 @@ Result<Listener*> Listener::listen_tcp(uv_loop_t* loop, const std::string& addre
   freeaddrinfo(found);
   if (!fd) return fd.error();
   auto* listener = new Listener(loop, options, std::move(callback), "");
-  listener->watch(loop, *fd, true, false);
+  LARDER_ASSERT(listener->watch(loop, *fd, true, false));
   return listener;
 }
 
@@ -133,7 +135,7 @@ Result<Listener*> Listener::listen_unix(uv_loop_t* loop, const std::string& path
     return error;
   }
   auto* listener = new Listener(loop, options, std::move(callback), path);
-  listener->watch(loop, fd, true, false);
+  LARDER_ASSERT(listener->watch(loop, fd, true, false));
   return listener;
 }
 

@@ -14,7 +14,7 @@ std::string status_text(char mark, Bytes text, bool nested) {
     if (nested && (c == ' ' || c == '[' || c == ']' || c == '{' || c == '}' || c == ':' || c == '<' || c == '>'))
       plain = false;
   }
-  return mark + (plain ? std::string(text) : quoted(text));
+  return mark + (plain ? std::string(text) : larder::quoted(text));
 }
 
 std::string scalar_text(const Reply& reply, bool nested) {
@@ -34,9 +34,9 @@ std::string scalar_text(const Reply& reply, bool nested) {
     case ReplyKind::kBigNumber:
       return "big " + reply.text;
     case ReplyKind::kVerbatim:
-      return "verbatim " + reply.verbatim_format + " " + quoted(reply.text);
+      return "verbatim " + reply.verbatim_format + " " + larder::quoted(reply.text);
     default:
-      return quoted(reply.text);
+      return larder::quoted(reply.text);
   }
 }
 
