@@ -47,7 +47,7 @@
 // step for all segments, since a good hash fills them alike. Chained buckets (Valkey): a pointer per bucket, and fill
 // depends on the count as well. Cuckoo: twice the lines for a miss.
 //
-// Cost with 10 million items, nothing cached: docs/performance.md. Not thread-safe.
+// Cost, with 10 million keys and nothing cached: 180 ns a staged hit (docs/design/hash_table.md). Not thread-safe.
 #pragma once
 
 #include <cstddef>
