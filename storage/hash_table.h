@@ -99,8 +99,6 @@ class HashTable {
     const SegmentWord word = core_.directory().find(hash);
     prefetch_line(word.buckets() + word.home_of(hash));
   }
-  // For a key that is going to be inserted or erased: the header of its segment.
-  void prefetch_header(uint64_t hash) const { prefetch_line(core_.directory().find(hash).segment()); }
   void prefetch_entry(uint64_t hash) const {
     const Probe probe(core_.directory().find(hash), hash);
     const HashBucket* bucket = probe.bucket();

@@ -53,14 +53,12 @@ void notice_expired(CommandContext& ctx, const Transaction& transaction) {
 
 void run_queued(CommandContext& ctx, const std::vector<QueuedRequest>& requests) {
   Dispatcher& dispatcher = ctx.dispatcher();
-  dispatcher.set_in_transaction(true);
   ctx.reply().array(requests.size());
   std::vector<Bytes> argv;
   for (const QueuedRequest& request : requests) {
     argv.assign(request.arguments.begin(), request.arguments.end());
     dispatcher.call(ctx.client(), *request.command, argv, 0, ctx.reply());
   }
-  dispatcher.set_in_transaction(false);
 }
 
 void exec(CommandContext& ctx, ArgReader& args) {

@@ -69,9 +69,6 @@ class Dispatcher {
 
   void set_gate(ServerGate reason, bool on) { gate_ = on ? gate_ | reason : gate_ & ~reason; }
   bool has_gate(ServerGate reason) const { return (gate_ & reason) != 0; }
-  // True while a transaction's requests run: blocking commands do not wait then.
-  bool in_transaction() const { return in_transaction_; }
-  void set_in_transaction(bool on) { in_transaction_ = on; }
   // Keeps this argument of the running command (a password) out of the slow log and of whatever else shows requests.
   void redact(Bytes argument) { redacted_.push_back(argument.data()); }
 
@@ -92,7 +89,6 @@ class Dispatcher {
   uint32_t gate_ = 0;
   uint64_t last_ns_ = 0;
   int64_t now_ms_ = 0;
-  bool in_transaction_ = false;
   std::vector<const char*> redacted_;
   uint32_t counted_errors_ = 0;  // of the reply writer's count: those that are in the statistics already
 };
