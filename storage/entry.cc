@@ -74,6 +74,8 @@ void* Entry::pointer() const {
   return pointer;
 }
 
+Structure* Entry::structure() const { return static_cast<Structure*>(pointer()); }
+
 void Entry::set_pointer(void* pointer) {
   LARDER_ASSERT(encoding() == Encoding::kBlob || encoding() == Encoding::kStructure);
   LARDER_ASSERT(value_length_ == sizeof(pointer));

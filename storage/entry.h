@@ -34,6 +34,7 @@
 namespace larder {
 
 class Blob;
+class Structure;
 
 // What kind of value a key has. The numbers are in memory only.
 enum class ValueType : uint8_t { kString, kList, kSet, kZset, kHash, kStream };
@@ -43,7 +44,8 @@ enum class Encoding : uint8_t {
   kEmbedded,        // a string in the entry's block
   kEmbeddedEdited,  // the same, after an edit in place (APPEND, SETRANGE, SETBIT): shown as "raw" whatever its size
   kBlob,            // a string in a Blob of its own
-  kPacked,          // a collection packed into the entry's block
+  kPacked,          // a collection packed into the entry's block: a sequence of listpack.h behind what the type needs
+  kPackedIntegers,  // a set of integers in ascending order, all of the same width
   kStructure,       // a collection in a structure of its own; the value bytes are the pointer to it
 };
 
@@ -121,7 +123,7 @@ class Entry {
   void set_integer(int64_t number);
   // Requires: encoding() is kBlob, and kStructure respectively.
   Blob* blob() const { return static_cast<Blob*>(pointer()); }
-  void* structure() const { return pointer(); }
+  Structure* structure() const;
   void set_pointer(void* pointer);
 
   // 24 bits; what they mean is eviction.h's business.

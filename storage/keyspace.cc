@@ -127,6 +127,7 @@ void Keyspace::note_deadline(uint64_t hash, int64_t old_deadline_ms, int64_t new
 size_t Keyspace::entry_memory_bytes(const Entry& entry) const {
   size_t bytes = block_bytes(entry.content_bytes());
   if (entry.encoding() == Encoding::kBlob) bytes += entry.blob()->memory_bytes();
+  if (entry.encoding() == Encoding::kStructure) bytes += entry.structure()->memory_bytes();
   return bytes + table_.bytes_allocated() / std::max<size_t>(table_.size(), 1);
 }
 
@@ -168,12 +169,15 @@ Assigned Keyspace::assign_string(const HashedKey& key, Bytes value, DeadlineRule
   return Assigned::kReplaced;
 }
 
+// A hidden expired entry is in the way of a new one; whoever writes knows that it is gone.
+void Keyspace::make_way(const HashedKey& key) {
+  if (store_.expiry_mode_ != ExpiryMode::kHide) return;
+  if (EntrySlot* hidden = table_.find(key.hash, key.bytes)) erase_slot(key.hash, hidden);
+}
+
 EntrySlot* Keyspace::create_string(const HashedKey& key, const StringPlan& plan, Bytes value, int64_t deadline_ms,
                                    int64_t now_ms) {
-  // A hidden expired entry is in the way; whoever writes knows that it is gone.
-  if (store_.expiry_mode_ == ExpiryMode::kHide) {
-    if (EntrySlot* hidden = table_.find(key.hash, key.bytes)) erase_slot(key.hash, hidden);
-  }
+  make_way(key);
   const EntryShape shape{ValueType::kString, plan.encoding, deadline_ms != kNoDeadline, key.bytes.size(),
                          plan.value_bytes};
   Entry* entry = Entry::format(store_.blocks_.allocate(shape.content_bytes()), shape, key.bytes);
@@ -212,6 +216,53 @@ void Keyspace::overwrite_string(uint64_t hash, EntrySlot* slot, const StringPlan
     store_.free_block(old);
   }
   note_deadline(hash, old_deadline_ms, deadline_ms, now_ms);
+}
+
+// ---- Collections
+
+EntrySlot* Keyspace::create_entry(const HashedKey& key, ValueType type, Encoding encoding, size_t value_bytes,
+                                  int64_t now_ms) {
+  make_way(key);
+  const EntryShape shape{type, encoding, false, key.bytes.size(), value_bytes};
+  Entry* entry = Entry::format(store_.blocks_.allocate(shape.content_bytes()), shape, key.bytes);
+  entry->set_access_state(store_.access_.fresh());
+  return insert_entry(key.hash, entry, now_ms);
+}
+
+char* Keyspace::splice_value(EntrySlot* slot, size_t offset, size_t erase_bytes, size_t insert_bytes) {
+  Entry* old = slot->item();
+  EntryShape shape = old->shape();
+  const size_t old_bytes = shape.value_bytes;
+  LARDER_ASSERT(offset + erase_bytes <= old_bytes);
+  shape.value_bytes = old_bytes - erase_bytes + insert_bytes;
+  const size_t tail_bytes = old_bytes - offset - erase_bytes;
+  if (old->has_layout_of(shape) && block_bytes(shape.content_bytes()) == block_bytes(old->content_bytes())) {
+    char* value = old->mutable_value();
+    std::memmove(value + offset + insert_bytes, value + offset + erase_bytes, tail_bytes);
+    old->set_value_bytes(shape.value_bytes);
+    return value + offset;
+  }
+  Entry* entry = new_entry_like(*old, shape, old->key());
+  if (shape.has_deadline) entry->set_deadline_ms(old->deadline_ms());
+  const char* from = old->value().data();
+  char* value = entry->mutable_value();
+  std::memcpy(value, from, offset);
+  std::memcpy(value + offset + insert_bytes, from + offset + erase_bytes, tail_bytes);
+  slot->replace(entry);
+  store_.free_block(old);
+  return value + offset;
+}
+
+void Keyspace::replace_value(EntrySlot* slot, Encoding encoding, size_t value_bytes) {
+  Entry* old = slot->item();
+  store_.release_value(*old);
+  EntryShape shape = old->shape();
+  shape.encoding = encoding;
+  shape.value_bytes = value_bytes;
+  Entry* entry = new_entry_like(*old, shape, old->key());
+  if (shape.has_deadline) entry->set_deadline_ms(old->deadline_ms());
+  slot->replace(entry);
+  store_.free_block(old);
 }
 
 // ---- Deadlines
@@ -279,7 +330,7 @@ bool Keyspace::copy_entry(const HashedKey& from, Keyspace& to_keyspace, const Ha
   copy->set_access_state(store_.access_.fresh());
   if (shape.has_deadline) copy->set_deadline_ms(original.deadline_ms());
   std::memcpy(copy->mutable_value(), original.value().data(), shape.value_bytes);
-  LARDER_ASSERT(copy->encoding() != Encoding::kStructure);
+  if (copy->encoding() == Encoding::kStructure) copy->set_pointer(original.structure()->clone());
   if (copy->encoding() == Encoding::kBlob) copy->blob()->retain();  // until one of the two is written to
   if (EntrySlot* replaced = to_keyspace.table_.find(to.hash, to.bytes)) to_keyspace.erase_slot(to.hash, replaced);
   to_keyspace.insert_entry(to.hash, copy, now_ms);

@@ -21,6 +21,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <vector>
 
@@ -37,6 +38,7 @@
 #include "storage/hash_table.h"
 #include "storage/keyspace_observer.h"
 #include "storage/lookup.h"
+#include "storage/structure.h"
 
 namespace larder {
 
@@ -133,7 +135,7 @@ class Keyspace {
   const Entry* find(const HashedKey& key, int64_t now_ms, Touch touch = Touch::kYes);
   bool contains(const HashedKey& key, int64_t now_ms) { return find(key, now_ms, Touch::kNo) != nullptr; }
 
-  // A handle on the value. Defined where the type's handle is (string_value.h and its siblings).
+  // A handle on the value: Value is StringValue, ListValue ...
   template <class Value>
   Lookup<Value> read(const HashedKey& key, int64_t now_ms, Touch touch = Touch::kYes);
   // The same for writing. Whoever writes through it reports the change (ctx.changed).
@@ -209,6 +211,7 @@ class Keyspace {
  private:
   friend class Store;
   friend class StringValue;
+  friend class CollectionHandle;
   friend class FlushedKeyspace;
 
   // How a string is going to be kept.
@@ -220,6 +223,14 @@ class Keyspace {
   static StringPlan plan_string(Bytes value, StringForm form);
   static StringPlan plan_integer(int64_t number);
   void write_string(Entry* entry, const StringPlan& plan, Bytes value);
+
+  void make_way(const HashedKey& key);
+  // A new entry without a deadline, its value bytes not yet written. Requires: there is no live entry of this key.
+  EntrySlot* create_entry(const HashedKey& key, ValueType type, Encoding encoding, size_t value_bytes, int64_t now_ms);
+  // Replaces `erase_bytes` at `offset` of the value bytes by room for `insert_bytes`; returns where that is.
+  char* splice_value(EntrySlot* slot, size_t offset, size_t erase_bytes, size_t insert_bytes);
+  // Gives the entry another encoding and `value_bytes` unwritten value bytes; what it referred to is released.
+  void replace_value(EntrySlot* slot, Encoding encoding, size_t value_bytes);
 
   // The slot of a live entry; null for a missing or expired one, which is removed unless hidden.
   EntrySlot* find_slot(const HashedKey& key, int64_t now_ms, Touch touch);
@@ -287,6 +298,15 @@ class Store {
   // SWAPDB: the contents change places, the Keyspace objects stay where they are.
   void swap_databases(int a, int b);
 
+  StructureResources& structure_resources() { return structure_resources_; }
+  // Takes over a structure that nothing refers to any more: frees it at once if it is small, else in pieces.
+  void dispose(Structure* structure);
+  // Frees about `elements_max` elements of structures that wait. True when more are waiting.
+  bool free_some(size_t elements_max);
+  bool has_garbage() const { return !garbage_.empty(); }
+  // Structures that wait to be freed (part of INFO's lazyfree_pending_objects).
+  size_t garbage_count() const { return garbage_.size(); }
+
   HashedKey hashed(Bytes key) const { return {key, hash_bytes(key, hash_seed_)}; }
 
   // Once a tick: the time that uses of keys are stamped with.
@@ -310,6 +330,7 @@ class Store {
  private:
   friend class Keyspace;
   friend class StringValue;
+  friend class CollectionHandle;
   friend class FlushedKeyspace;
 
   // Frees what the entry's value refers to outside of its block.
@@ -325,8 +346,30 @@ class Store {
   BlockAllocator index_blocks_;  // the expiry indexes' chunks; apart, because they cannot be moved
   BlobHeap blobs_;
   HashTableAccount table_account_;
+  StructureResources structure_resources_{blocks_, table_account_, hash_seed_};
+  std::deque<Structure*> garbage_;
   std::vector<std::unique_ptr<Keyspace>> databases_;
 };
+
+template <class Value>
+Lookup<Value> Keyspace::read(const HashedKey& key, int64_t now_ms, Touch touch) {
+  EntrySlot* slot = find_slot(key, now_ms, touch);
+  if (slot == nullptr) return LookupError::kMissing;
+  if (slot->item()->type() != Value::kType) return LookupError::kWrongType;
+  return Value(*this, key, slot, now_ms);
+}
+
+template <class Value>
+Lookup<Value> Keyspace::edit(const HashedKey& key, int64_t now_ms, Touch touch) {
+  return read<Value>(key, now_ms, touch);
+}
+
+template <class Value>
+Lookup<Value> Keyspace::edit_or_create(const HashedKey& key, int64_t now_ms, Touch touch) {
+  EntrySlot* slot = find_slot(key, now_ms, touch);
+  if (slot != nullptr && slot->item()->type() != Value::kType) return LookupError::kWrongType;
+  return Value(*this, key, slot, now_ms);
+}
 
 template <class Visit>
 uint64_t Keyspace::scan(uint64_t cursor, int64_t now_ms, Visit visit) const {

@@ -3,6 +3,12 @@
 #include "storage/keyspace.h"
 
 namespace larder {
+namespace {
+
+// Elements that are freed at once, without a turn of the background: some microseconds.
+constexpr size_t kFreedAtOnceMax = 64;
+
+}  // namespace
 
 Store::Store(const StoreOptions& options)
     : hash_seed_(options.hash_seed),
@@ -13,7 +19,11 @@ Store::Store(const StoreOptions& options)
   for (int i = 0; i < options.database_count; i++) databases_.push_back(std::make_unique<Keyspace>(*this, i));
 }
 
-Store::~Store() = default;
+Store::~Store() {
+  databases_.clear();
+  while (free_some(SIZE_MAX)) {
+  }
+}
 
 void Store::swap_databases(int a, int b) {
   if (a != b) database(a).swap_contents(database(b));
@@ -25,12 +35,27 @@ void Store::release_value(const Entry& entry) {
     case Encoding::kEmbedded:
     case Encoding::kEmbeddedEdited:
     case Encoding::kPacked:
+    case Encoding::kPackedIntegers:
       return;
     case Encoding::kBlob:
       return blobs_.release(entry.blob());
     case Encoding::kStructure:
-      LARDER_UNREACHABLE();  // no type keeps one yet
+      return dispose(entry.structure());
   }
+}
+
+void Store::dispose(Structure* structure) {
+  if (structure->size() <= kFreedAtOnceMax) return destroy_structure(structure);
+  garbage_.push_back(structure);
+}
+
+bool Store::free_some(size_t elements_max) {
+  if (garbage_.empty()) return false;
+  if (!garbage_.front()->free_some(elements_max)) {
+    destroy_structure(garbage_.front());
+    garbage_.pop_front();
+  }
+  return !garbage_.empty();
 }
 
 FlushedKeyspace::FlushedKeyspace(Store& store, EntryTable table, ExpiryIndex expiry,

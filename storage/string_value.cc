@@ -6,9 +6,6 @@
 namespace larder {
 namespace {
 
-// OBJECT ENCODING's border between embstr and raw.
-constexpr size_t kEmbstrBytesMax = 44;
-
 // Room for a blob that is being appended to: doubling up to a megabyte, then a quarter more.
 constexpr size_t kDoublingBytesMax = 1024 * 1024;
 size_t capacity_for_growth(size_t size) { return size <= kDoublingBytesMax ? 2 * size : size + size / 4; }
@@ -62,13 +59,6 @@ bool StringValue::to_integer(int64_t* number_out) const {
 BlobPin StringValue::pin() const {
   if (!exists() || entry().encoding() != Encoding::kBlob) return {};
   return BlobPin(entry().blob(), keyspace_->store_.blobs_);
-}
-
-Bytes encoding_name(const Entry& entry) {
-  LARDER_ASSERT(entry.type() == ValueType::kString);
-  if (entry.encoding() == Encoding::kInteger) return "int";
-  if (entry.encoding() == Encoding::kEmbedded && entry.value_bytes() <= kEmbstrBytesMax) return "embstr";
-  return "raw";
 }
 
 // ---- Writing

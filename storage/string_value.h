@@ -96,27 +96,4 @@ class StringValue {
   int64_t now_ms_ = 0;
 };
 
-// The name OBJECT ENCODING shows for the entry: int, embstr (up to 44 bytes, never edited) or raw.
-Bytes encoding_name(const Entry& entry);
-
-template <class Value>
-Lookup<Value> Keyspace::read(const HashedKey& key, int64_t now_ms, Touch touch) {
-  EntrySlot* slot = find_slot(key, now_ms, touch);
-  if (slot == nullptr) return LookupError::kMissing;
-  if (slot->item()->type() != Value::kType) return LookupError::kWrongType;
-  return Value(*this, key, slot, now_ms);
-}
-
-template <class Value>
-Lookup<Value> Keyspace::edit(const HashedKey& key, int64_t now_ms, Touch touch) {
-  return read<Value>(key, now_ms, touch);
-}
-
-template <class Value>
-Lookup<Value> Keyspace::edit_or_create(const HashedKey& key, int64_t now_ms, Touch touch) {
-  EntrySlot* slot = find_slot(key, now_ms, touch);
-  if (slot != nullptr && slot->item()->type() != Value::kType) return LookupError::kWrongType;
-  return Value(*this, key, slot, now_ms);
-}
-
 }  // namespace larder

@@ -10,6 +10,21 @@ std::span<const CommandFamily> all_families() {
       kStringFamily,  kGenericFamily, kTransactionFamily, kConnectionFamily, kClientFamily, kCommandFamily,
       kServerFamily,  kConfigFamily,  kInfoFamily,        kDatabaseFamily,   kMemoryFamily, kSlowlogFamily,
       kLatencyFamily, kDebugFamily,   kAclFamily,         kClusterFamily,
+      kListFamily,
+      kSetFamily,
+      kHashFamily,
+      kZsetFamily,
+      kGeoFamily,
+      kStreamFamily,
+      kBitmapFamily,
+      kHyperLogLogFamily,
+      kSortFamily,
+      kDumpFamily,
+      kPubsubFamily,
+      kScriptFamily,
+      kRateLimitFamily,
+      kPersistenceFamily,
+      kMonitorFamily,
   };
   return kAll;
 }

@@ -10,6 +10,7 @@
 #include "server/command/help_reply.h"
 #include "server/config/settings.h"
 #include "server/core/context.h"
+#include "storage/encoding_name.h"
 #include "storage/eviction.h"
 
 namespace larder {
@@ -33,7 +34,7 @@ void debug_set_active_expire(CommandContext& ctx, ArgReader& args) {
 void debug_object(CommandContext& ctx, ArgReader& args) {
   const Entry* entry = ctx.keys().find(args.take<Key>());
   if (entry == nullptr) return ctx.reply().error(kNoSuchKey);
-  const Bytes encoding = entry->type() == ValueType::kString ? encoding_name(*entry) : Bytes("unknown");
+  const Bytes encoding = encoding_name(*entry);
   char address[32];
   std::snprintf(address, sizeof(address), "%p", static_cast<const void*>(entry));
   std::string text = "Value at:" + std::string(address);

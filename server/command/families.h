@@ -23,5 +23,20 @@ extern const CommandFamily kSlowlogFamily;
 extern const CommandFamily kLatencyFamily;
 extern const CommandFamily kDebugFamily;
 extern const CommandFamily kAclFamily;
+extern const CommandFamily kListFamily;
+extern const CommandFamily kSetFamily;
+extern const CommandFamily kHashFamily;
+extern const CommandFamily kZsetFamily;
+extern const CommandFamily kGeoFamily;
+extern const CommandFamily kStreamFamily;
+extern const CommandFamily kBitmapFamily;
+extern const CommandFamily kHyperLogLogFamily;
+extern const CommandFamily kSortFamily;
+extern const CommandFamily kDumpFamily;
+extern const CommandFamily kPubsubFamily;
+extern const CommandFamily kScriptFamily;
+extern const CommandFamily kRateLimitFamily;
+extern const CommandFamily kPersistenceFamily;
+extern const CommandFamily kMonitorFamily;
 
 }  // namespace larder

@@ -2,7 +2,7 @@
 
 #include "server/command/generic_handlers.h"
 #include "storage/eviction.h"
-#include "storage/string_value.h"
+#include "storage/encoding_name.h"
 
 namespace larder {
 namespace {

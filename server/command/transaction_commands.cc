@@ -7,6 +7,7 @@
 #include "server/command/family_docs.h"
 #include "server/core/context.h"
 #include "server/core/dispatcher.h"
+#include "server/core/propagation.h"
 #include "server/core/transaction.h"
 
 namespace larder {
@@ -54,11 +55,15 @@ void notice_expired(CommandContext& ctx, const Transaction& transaction) {
 void run_queued(CommandContext& ctx, const std::vector<QueuedRequest>& requests) {
   Dispatcher& dispatcher = ctx.dispatcher();
   ctx.reply().array(requests.size());
+  ctx.client().flags |= kClientDenyBlocking;
+  ctx.services().propagation.begin_unit();
   std::vector<Bytes> argv;
   for (const QueuedRequest& request : requests) {
     argv.assign(request.arguments.begin(), request.arguments.end());
     dispatcher.call(ctx.client(), *request.command, argv, 0, ctx.reply());
   }
+  ctx.services().propagation.end_unit();
+  ctx.client().flags &= ~kClientDenyBlocking;
 }
 
 void exec(CommandContext& ctx, ArgReader& args) {

@@ -61,6 +61,7 @@ enum ClientFlag : uint32_t {
   kClientPubsub = 1u << 7,
   kClientUnixSocket = 1u << 8,
   kClientLoopback = 1u << 9,
+  kClientDenyBlocking = 1u << 11,  // runs the requests of a transaction or a script: nothing waits
   kClientHeld = 1u << 10,  // requests wait for the end of a pause: nothing more is read until then
 };
 

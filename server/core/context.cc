@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "server/core/key_events.h"
+#include "server/core/propagation.h"
 #include "server/core/transaction.h"
 
 namespace larder {
@@ -18,6 +19,21 @@ void KeyAccess::prefetch(std::span<const Bytes> keys, size_t step) {
 }
 
 void CommandContext::changed_in(uint16_t db, Bytes key, Event event) { services_.key_events.changed(db, key, event); }
+
+void CommandContext::propagate_as(std::span<const Bytes> argv) {
+  replaced_ = true;
+  services_.propagation.command(client_.db, argv);
+}
+
+bool CommandContext::propagates() const { return services_.propagation.active(); }
+
+bool CommandContext::may_block() const { return !(client_.flags & kClientDenyBlocking); }
+
+// Nobody waits yet: whoever would, is answered as if the time were over.
+void CommandContext::block(const BlockRequest& request) {
+  if (request.timeout_reply == TimeoutReply::kNull) return reply_.null();
+  reply_.null_array();
+}
 
 void CommandContext::database_changing(uint16_t db) {
   if (services_.transactions.empty()) return;

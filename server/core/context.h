@@ -14,6 +14,7 @@
 // A context lives for one command. Views that it hands out (keys, values) end with the command.
 
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 #include <string>
 
@@ -21,6 +22,7 @@
 #include "protocol/arg_reader.h"
 #include "protocol/error_text.h"
 #include "protocol/reply_writer.h"
+#include "server/core/blocking.h"
 #include "server/core/client.h"
 #include "server/core/events.h"
 #include "server/core/key_access.h"
@@ -54,10 +56,26 @@ class CommandContext {
   // Every key of the database is gone or another (FLUSHDB, SWAPDB). Call it before the change: watchers of keys that
   // exist are told.
   void database_changing(uint16_t db);
+  // What to repeat (log, replicas) in place of the request; several calls are repeated in their order. Without a call the
+  // request itself is repeated if it changed anything. Costs nothing while nobody listens: see propagates().
+  void propagate_as(std::span<const Bytes> argv);
+  void propagate_as(std::initializer_list<Bytes> argv) { propagate_as(std::span(argv.begin(), argv.size())); }
+  // The change needs no repeating, or is repeated by what propagate_as() was called with.
+  void propagate_nothing() { replaced_ = true; }
+  // Whether somebody listens: for commands whose replacement takes work to put together.
+  bool propagates() const;
+  bool propagation_replaced() const { return replaced_; }
+
+  // Whether waiting is possible: not inside a transaction or a script.
+  bool may_block() const;
+  // There is nothing to take yet: the client waits (see server/core/blocking.h). Write no reply.
+  void block(const BlockRequest& request);
+
   // Set by the dispatcher for each command.
   void begin(const Command& command, std::span<const Bytes> argv, uint64_t first_key_hash) {
     command_ = &command;
     argv_ = argv;
+    replaced_ = false;
     keys_.begin(argv, command.first_key, first_key_hash);
   }
 
@@ -68,6 +86,7 @@ class CommandContext {
   ReplyWriter& reply_;
   const Command* command_ = nullptr;
   std::span<const Bytes> argv_;
+  bool replaced_ = false;
   KeyAccess keys_;
 };
 

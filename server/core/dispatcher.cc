@@ -8,6 +8,7 @@
 #include "server/config/settings.h"
 #include "server/core/authentication.h"
 #include "server/core/pause.h"
+#include "server/core/propagation.h"
 #include "server/core/server_stats.h"
 #include "server/core/transaction.h"
 #include "server/observe/latency_monitor.h"
@@ -210,10 +211,16 @@ void Dispatcher::call(Client& client, const Command& command, std::span<const By
   const size_t start = reply.position();
   counted_errors_ = reply.error_count();
   client.last_command = command.full_name;
+  const uint64_t dirty_before = services_.stats.dirty;
+  const uint16_t db = client.db;
   CommandContext ctx(*this, services_, client, reply, now_ms_);
   ctx.begin(command, argv, first_key_hash);
   ArgReader args(argv.subspan(command.parent != nullptr ? 2 : 1));
   command.spec->run(ctx, args);
+  if (services_.propagation.active() && services_.stats.dirty != dirty_before && !ctx.propagation_replaced() &&
+      (command.spec->flags & kWrite)) {
+    services_.propagation.command(db, argv);
+  }
 
   const uint64_t now_ns = stopwatch_.now_ns();
   const uint64_t elapsed_ns = now_ns > last_ns_ ? now_ns - last_ns_ : 0;

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "server/core/events.h"
+#include "server/core/propagation.h"
 #include "server/core/server_stats.h"
 #include "server/core/transaction.h"
 #include "storage/keyspace_observer.h"
@@ -16,8 +17,9 @@ namespace larder {
 
 class KeyEvents final : public KeyspaceObserver {
  public:
-  // Both outlive this.
-  KeyEvents(ServerStats& stats, TransactionTable& transactions) : stats_(stats), transactions_(transactions) {}
+  // All outlive this.
+  KeyEvents(ServerStats& stats, TransactionTable& transactions, Propagation& propagation)
+      : stats_(stats), transactions_(transactions), propagation_(propagation) {}
 
   // A command changed the key.
   void changed(uint16_t db, Bytes key, [[maybe_unused]] Event event) {
@@ -30,8 +32,12 @@ class KeyEvents final : public KeyspaceObserver {
   void evicted(Keyspace& keyspace, Bytes key) override;
 
  private:
+  // A key that the server removed by itself: repeated as DEL.
+  void propagate_removal(uint16_t db, Bytes key);
+
   ServerStats& stats_;
   TransactionTable& transactions_;
+  Propagation& propagation_;
 };
 
 }  // namespace larder

@@ -35,7 +35,7 @@ Server::Server(const Environment& environment, const Settings& settings, std::sp
       clock_(environment.clock),
       log_(environment.log),
       registry_(families),
-      key_events_(stats_, transactions_),
+      key_events_(stats_, transactions_, propagation_),
       store_(store_options(environment, settings_, random_, key_events_)),
       options_(settings_),
       services_{clock_,
@@ -52,6 +52,7 @@ Server::Server(const Environment& environment, const Settings& settings, std::sp
                 latency_,
                 transactions_,
                 key_events_,
+                propagation_,
                 flushed_,
                 pause_,
                 environment.process,
@@ -134,6 +135,7 @@ bool Server::background() {
   bool more = true;
   while (more) {
     more = flushed_.free_some(kFreedEntriesPerLook);
+    more |= store_.free_some(kFreedEntriesPerLook);
     if (settings_.active_expiry) more |= expire_some(now_ms);
     if (clock_.mono_us() >= deadline_us) break;
   }
@@ -141,7 +143,7 @@ bool Server::background() {
 }
 
 bool Server::background_pending() {
-  if (dispatcher_.has_gate(kServerPaused) || !flushed_.empty()) return true;
+  if (dispatcher_.has_gate(kServerPaused) || !flushed_.empty() || store_.has_garbage()) return true;
   if (!settings_.active_expiry) return false;
   for (int db = 0; db < store_.database_count(); ++db) {
     if (store_.database(db).has_expiry_items()) return true;

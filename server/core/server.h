@@ -22,6 +22,7 @@
 #include "server/core/flush_queue.h"
 #include "server/core/key_events.h"
 #include "server/core/pause.h"
+#include "server/core/propagation.h"
 #include "server/core/registry.h"
 #include "server/core/server_stats.h"
 #include "server/core/services.h"
@@ -99,6 +100,7 @@ class Server {
   LatencyMonitor latency_;
   TransactionTable transactions_;
   PauseState pause_;
+  Propagation propagation_;
   KeyEvents key_events_;
   Store store_;
   FlushQueue flushed_;

@@ -18,6 +18,7 @@ class KeyEvents;
 class LatencyMonitor;
 class Log;
 class OptionTable;
+class Propagation;
 class Random;
 class Registry;
 class Slowlog;
@@ -64,6 +65,7 @@ struct Services {
   LatencyMonitor& latency;
   TransactionTable& transactions;
   KeyEvents& key_events;
+  Propagation& propagation;
   FlushQueue& flushed;
   PauseState& pause;
   ProcessControl& process;

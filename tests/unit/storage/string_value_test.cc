@@ -1,3 +1,4 @@
+#include "storage/encoding_name.h"
 #include "storage/string_value.h"
 
 #include <gtest/gtest.h>

@@ -1,0 +1,9 @@
+// The dump family.
+
+#include "server/command/families.h"
+
+namespace larder {
+
+const CommandFamily kDumpFamily{"generic", {}, {}};
+
+}  // namespace larder

@@ -1,0 +1,9 @@
+// The sort family.
+
+#include "server/command/families.h"
+
+namespace larder {
+
+const CommandFamily kSortFamily{"generic", {}, {}};
+
+}  // namespace larder

@@ -1,0 +1,58 @@
+#pragma once
+
+// What a tick's commands changed, in the form in which it is repeated elsewhere: by the append-only log, and by replicas.
+//
+// The dispatcher offers every write command that changed something, as it was requested; a command whose request would not
+// have the same effect elsewhere or later (SPOP, EXPIRE, INCRBYFLOAT, a blocking pop that was served) says what to repeat in
+// its place with CommandContext::propagate_as(). Keys removed by expiry and eviction are offered as DEL by KeyEvents.
+// The commands of a transaction or a script are one unit: begin_unit() ... end_unit().
+//
+// While nobody listens, active() is false and nothing is collected.
+
+#include <cstdint>
+#include <span>
+
+#include "base/bytes.h"
+
+namespace larder {
+
+// Who repeats the commands. Arguments are valid during the call.
+class PropagationSink {
+ public:
+  virtual ~PropagationSink() = default;
+  virtual void command(uint16_t db, std::span<const Bytes> argv) = 0;
+  // Around the commands of one transaction or script, when there is more than one.
+  virtual void begin_unit() = 0;
+  virtual void end_unit() = 0;
+};
+
+class Propagation {
+ public:
+  // Null: nobody listens. The sink outlives this or is replaced.
+  void set_sink(PropagationSink* sink) { sink_ = sink; }
+  bool active() const { return sink_ != nullptr; }
+
+  // A command (or what it stands for) that took effect in database `db`.
+  void command(uint16_t db, std::span<const Bytes> argv) {
+    if (sink_ == nullptr) return;
+    if (unit_depth_ > 0 && !unit_open_) {
+      unit_open_ = true;
+      sink_->begin_unit();
+    }
+    sink_->command(db, argv);
+  }
+  // Units nest (a script inside a transaction); the outermost one counts.
+  void begin_unit() { unit_depth_++; }
+  void end_unit() {
+    if (--unit_depth_ > 0 || !unit_open_) return;
+    unit_open_ = false;
+    sink_->end_unit();
+  }
+
+ private:
+  PropagationSink* sink_ = nullptr;
+  uint32_t unit_depth_ = 0;
+  bool unit_open_ = false;
+};
+
+}  // namespace larder
