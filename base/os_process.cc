@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 
 // There when jemalloc is linked in or preloaded.
@@ -51,6 +52,19 @@ uint64_t os_total_memory_bytes() {
   if (pages > 0) return static_cast<uint64_t>(pages) * page_bytes();
 #endif
   return 0;
+}
+
+uint64_t os_memory_limit_bytes() {
+  uint64_t limit = os_total_memory_bytes();
+  // Control groups, version 2 and version 1, as a container sees its own.
+  for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+    std::FILE* file = std::fopen(path, "r");
+    if (file == nullptr) continue;
+    unsigned long long bytes = 0;
+    if (std::fscanf(file, "%llu", &bytes) == 1 && bytes > 0 && (limit == 0 || bytes < limit)) limit = bytes;
+    std::fclose(file);
+  }
+  return limit;
 }
 
 CpuTime os_cpu_time(CpuScope scope) {

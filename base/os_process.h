@@ -14,6 +14,8 @@ namespace larder {
 uint64_t os_resident_bytes();
 // The machine's memory in bytes; 0 when it cannot be told.
 uint64_t os_total_memory_bytes();
+// The same, or the limit of the container (control group) that the process runs in when that is less.
+uint64_t os_memory_limit_bytes();
 
 struct CpuTime {
   int64_t user_us = 0;

@@ -53,8 +53,15 @@ enum EntryFlag : uint8_t {
   kHasDeadline = 1u << 0,
   kLongKey = 1u << 1,
   kLongValue = 1u << 2,
-  // Bits 4 to 6 belong to the S3-FIFO policies: a two-bit counter and the queue the entry is in.
+  // Bits 3 to 7 belong to the S3-FIFO policies (s3_fifo.h): a bit that flips with each turn of the queues, a counter of two
+  // bits, the queue.
+  kTurnBit = 1u << 3,
+  kUsesShift = 4,   // a position, not a mask
+  kQueueShift = 6,  // a position, not a mask
 };
+
+// The queue of an S3-FIFO policy that an entry is in.
+enum class EntryQueue : uint8_t { kNone, kSmall, kMain };
 
 // The deadline of what never expires: later than every clock.
 inline constexpr int64_t kNoDeadline = INT64_MAX;
@@ -133,6 +140,19 @@ class Entry {
     access_[1] = static_cast<uint8_t>(state >> 8);
     access_[2] = static_cast<uint8_t>(state >> 16);
   }
+  // S3-FIFO's state. uses() stops counting at 3.
+  uint32_t uses() const { return (flags_ >> kUsesShift) & 3u; }
+  void set_uses(uint32_t uses) { flags_ = static_cast<uint8_t>((flags_ & ~(3u << kUsesShift)) | (uses << kUsesShift)); }
+  void count_use() {
+    if (uses() < 3) flags_ = static_cast<uint8_t>(flags_ + (1u << kUsesShift));
+  }
+  EntryQueue queue() const { return static_cast<EntryQueue>(flags_ >> kQueueShift); }
+  void set_queue(EntryQueue queue) {
+    flags_ = static_cast<uint8_t>((flags_ & 0x3f) | (static_cast<unsigned>(queue) << kQueueShift));
+  }
+  bool turn_bit() const { return flags_ & kTurnBit; }
+  void set_turn_bit(bool on) { flags_ = static_cast<uint8_t>(on ? flags_ | kTurnBit : flags_ & ~kTurnBit); }
+
   uint8_t space_id() const { return space_id_; }
   void set_space_id(uint8_t space_id) { space_id_ = space_id; }
 

@@ -116,6 +116,46 @@ int64_t ExpiryIndex::next_in_use(const Level& level, int64_t begin, int64_t end)
   return end;
 }
 
+void ExpiryIndex::copy_first_chunk(const Slot& slot, Batch* batch) {
+  batch->count = slot.count();
+  std::memcpy(batch->hash_prefixes, slot.first()->items, slot.count() * sizeof(uint32_t));
+}
+
+void ExpiryIndex::take_soonest(Batch* batch) {
+  batch->count = 0;
+  if (items_ == 0) return;
+  for (Level& level : wheel_->levels) {
+    if (!level.taken.empty()) {
+      copy_first_chunk(level.taken, batch);
+      return free_first_chunk(&level.taken);
+    }
+    const int64_t index = next_in_use(level, level.next_cut, level.next_cut + kSlots);
+    if (index == level.next_cut + kSlots) continue;
+    const auto ring = static_cast<uint32_t>(index & (kSlots - 1));
+    copy_first_chunk(level.slots[ring], batch);
+    free_first_chunk(&level.slots[ring]);
+    if (level.slots[ring].empty()) level.in_use[ring / 64] &= ~(uint64_t{1} << (ring % 64));
+    return;
+  }
+}
+
+void ExpiryIndex::peek_random(Random& random, Batch* batch) const {
+  batch->count = 0;
+  if (items_ == 0) return;
+  uint64_t slots_in_use = 0;
+  for (const Level& level : wheel_->levels) {
+    for (const uint64_t bits : level.in_use) slots_in_use += static_cast<uint64_t>(std::popcount(bits));
+  }
+  if (slots_in_use == 0) return;
+  uint64_t drawn = random.uniform(slots_in_use);
+  for (const Level& level : wheel_->levels) {
+    for (uint32_t i = 0; i < kSlots; i++) {
+      if ((level.in_use[i / 64] >> (i % 64) & 1) == 0) continue;
+      if (drawn-- == 0) return copy_first_chunk(level.slots[i], batch);
+    }
+  }
+}
+
 bool ExpiryIndex::is_behind() const {
   if (items_ == 0) return false;
   const Level& due = wheel_->levels[0];

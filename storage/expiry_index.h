@@ -33,6 +33,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "base/random.h"
 #include "storage/block_allocator.h"
 
 namespace larder {
@@ -68,6 +69,11 @@ class ExpiryIndex {
   // The latest time it was told.
   int64_t now_ms() const { return now_ms_; }
   size_t bytes_allocated() const { return chunk_count_ * sizeof(Chunk) + (wheel_ ? sizeof(Wheel) : 0); }
+
+  // For eviction: some items from a slot drawn at random, which stay; and some of those that are due first, taken out: the
+  // owner files those anew whose keys live.
+  void peek_random(Random& random, Batch* batch) const;
+  void take_soonest(Batch* batch);
 
   // Forgets items, at most `chunks_max` chunks of up to 30. Returns false when nothing is left. For an index that is not
   // used any more: between calls only items() and this may be called.
@@ -121,6 +127,7 @@ class ExpiryIndex {
   bool refill_taken(uint32_t level);
   static int64_t next_in_use(const Level& level, int64_t begin, int64_t end);
   void push(Slot* slot, uint32_t hash_prefix);
+  static void copy_first_chunk(const Slot& slot, Batch* batch);
   void free_first_chunk(Slot* slot);
 
   BlockAllocator* blocks_;

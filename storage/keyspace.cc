@@ -38,6 +38,8 @@ EntrySlot* Keyspace::find_slot(const HashedKey& key, int64_t now_ms, Touch touch
     const uint32_t before = entry->access_state();
     const uint32_t after = store_.access_.touched(before);
     if (after != before) entry->set_access_state(after);
+    if (store_.counts_uses_) [[unlikely]]
+      entry->count_use();
   }
   return slot;
 }
@@ -73,18 +75,12 @@ bool Keyspace::erase(const HashedKey& key, int64_t now_ms) {
   return true;
 }
 
-bool Keyspace::evict(const HashedKey& key) {
-  EntrySlot* slot = table_.find(key.hash, key.bytes);
-  if (slot == nullptr) return false;
-  if (store_.observer_ != nullptr) store_.observer_->evicted(*this, slot->item()->key());
-  erase_slot(key.hash, slot);
-  return true;
-}
-
 // ---- Entries and their blocks
 
 EntrySlot* Keyspace::insert_entry(uint64_t hash, Entry* entry, int64_t now_ms) {
   EntrySlot* slot = table_.insert_new(hash, entry);
+  if (fifo_) [[unlikely]]
+    note_arrival(hash, entry);
   note_deadline(hash, kNoDeadline, entry->deadline_ms(), now_ms);
   return slot;
 }
@@ -215,6 +211,8 @@ void Keyspace::overwrite_string(uint64_t hash, EntrySlot* slot, const StringPlan
     store_.release_value(*old);
     store_.free_block(old);
   }
+  if (fifo_ && fifo_volatile_only_ && shape.has_deadline && old_deadline_ms == kNoDeadline) [[unlikely]]
+    note_arrival(hash, slot->item());
   note_deadline(hash, old_deadline_ms, deadline_ms, now_ms);
 }
 
@@ -277,7 +275,9 @@ bool Keyspace::set_deadline(const HashedKey& key, int64_t deadline_ms, int64_t n
   const int64_t old_deadline_ms = slot->item()->deadline_ms();
   EntryShape shape = slot->item()->shape();
   shape.has_deadline = true;
-  reshape(slot, shape)->set_deadline_ms(deadline_ms);
+  Entry* entry = reshape(slot, shape);
+  entry->set_deadline_ms(deadline_ms);
+  if (fifo_ && fifo_volatile_only_ && old_deadline_ms == kNoDeadline) note_arrival(key.hash, entry);
   note_deadline(key.hash, old_deadline_ms, deadline_ms, now_ms);
   return true;
 }
@@ -358,6 +358,7 @@ FlushedKeyspace Keyspace::flush() {
   deadline_sum_ms_ = 0;
   rebuild_position_ = 0;
   rebuild_walked_ = false;
+  if (fifo_) track_arrivals(true, fifo_volatile_only_);
   return flushed;
 }
 
@@ -367,6 +368,9 @@ void Keyspace::swap_contents(Keyspace& other) {
   std::swap(old_expiry_, other.old_expiry_);
   std::swap(rebuild_position_, other.rebuild_position_);
   std::swap(rebuild_walked_, other.rebuild_walked_);
+  std::swap(fifo_, other.fifo_);
+  std::swap(adopting_, other.adopting_);
+  std::swap(adopt_position_, other.adopt_position_);
   std::swap(volatile_count_, other.volatile_count_);
   std::swap(deadline_sum_ms_, other.deadline_sum_ms_);
 }

@@ -33,11 +33,13 @@
 #include "storage/disposal.h"
 #include "storage/entry.h"
 #include "storage/eviction.h"
+#include "storage/evictor.h"
 #include "storage/expiry_index.h"
 #include "storage/hash.h"
 #include "storage/hash_table.h"
 #include "storage/keyspace_observer.h"
 #include "storage/lookup.h"
+#include "storage/s3_fifo.h"
 #include "storage/structure.h"
 
 namespace larder {
@@ -152,8 +154,6 @@ class Keyspace {
                          StringForm form = StringForm::kAny);
   // Returns whether the key existed.
   bool erase(const HashedKey& key, int64_t now_ms);
-  // Erases and reports it to the observer as evicted.
-  bool evict(const HashedKey& key);
 
   // ---- Deadlines
   // Return whether the key exists (and, for clear_deadline, had a deadline). A deadline that has passed already is
@@ -199,6 +199,23 @@ class Keyspace {
   int64_t next_expiry_ms() const;
   const ExpiryIndex& expiry_index() const { return expiry_; }
 
+  // ---- Eviction, for the evictor alone
+  // Calls visit(hash, entry) for the entries of a bucket drawn at random, and for some with a deadline drawn from the
+  // expiry index. `visit` must not change the keyspace.
+  template <class Visit>
+  void visit_random_bucket(Random& random, Visit visit) const;
+  template <class Visit>
+  void visit_random_volatile(Random& random, Visit visit) const;
+  // Removes the entry of exactly this hash if may_go(entry) says so, and reports it. Returns whether it did.
+  template <class MayGo>
+  bool evict_if(uint64_t hash, int64_t now_ms, MayGo may_go);
+  // Removes the key with the nearest deadline, as far as the expiry index orders them, and reports it. False: none found.
+  bool evict_soonest(int64_t now_ms);
+  // S3-FIFO's queues: on or off, one eviction by them, upkeep of about `steps` keys (true: more is to be done).
+  void track_arrivals(bool on, bool volatile_only);
+  bool evict_from_queues(int64_t now_ms);
+  bool maintain_queues(size_t steps);
+
   // Takes all entries away at once; the caller frees them in pieces.
   [[nodiscard]] FlushedKeyspace flush();
 
@@ -240,6 +257,12 @@ class Keyspace {
                         int64_t now_ms);
   // Of `hash` these need no more than the bits that name the item's segment.
   void remove_expired(uint64_t hash, EntrySlot* slot);
+  bool evict_slot(uint64_t hash, EntrySlot* slot, int64_t now_ms);
+  // The key is new to the eviction policy. Requires: fifo_.
+  void note_arrival(uint64_t hash, Entry* entry);
+  EntrySlot* slot_of_item(const S3Fifo::Due& due);
+  template <class Visit>
+  void visit_items(const ExpiryIndex::Batch& batch, Visit visit) const;
   // Frees the entry of the slot and the slot.
   void erase_slot(uint64_t hash, EntrySlot* slot);
   // The same, but what the value refers to lives on.
@@ -269,6 +292,10 @@ class Keyspace {
   std::unique_ptr<ExpiryIndex> old_expiry_;
   uint64_t rebuild_position_ = 0;
   bool rebuild_walked_ = false;
+  std::unique_ptr<S3Fifo> fifo_;  // null under other policies
+  bool fifo_volatile_only_ = false;
+  bool adopting_ = false;  // keys from before the policy are being filed, up to adopt_position_
+  uint64_t adopt_position_ = 0;
   size_t volatile_count_ = 0;
   DeadlineSum deadline_sum_ms_ = 0;
 };
@@ -312,6 +339,9 @@ class Store {
   // Once a tick: the time that uses of keys are stamped with.
   void set_now(int64_t now_ms) { access_.set_now(now_ms); }
   AccessTracker& access() { return access_; }
+  // Whether uses of keys are counted for S3-FIFO.
+  void set_counts_uses(bool on) { counts_uses_ = on; }
+  Evictor& evictor() { return evictor_; }
   void set_expiry_mode(ExpiryMode mode) { expiry_mode_ = mode; }
   ExpiryMode expiry_mode() const { return expiry_mode_; }
 
@@ -341,6 +371,7 @@ class Store {
   KeyspaceObserver* observer_;
   ImmediateDisposal immediate_disposal_;
   ExpiryMode expiry_mode_ = ExpiryMode::kRemove;
+  bool counts_uses_ = false;
   AccessTracker access_;
   BlockAllocator blocks_;
   BlockAllocator index_blocks_;  // the expiry indexes' chunks; apart, because they cannot be moved
@@ -349,6 +380,7 @@ class Store {
   StructureResources structure_resources_{blocks_, table_account_, hash_seed_};
   std::deque<Structure*> garbage_;
   std::vector<std::unique_ptr<Keyspace>> databases_;
+  Evictor evictor_;
 };
 
 template <class Value>
@@ -369,6 +401,41 @@ Lookup<Value> Keyspace::edit_or_create(const HashedKey& key, int64_t now_ms, Tou
   EntrySlot* slot = find_slot(key, now_ms, touch);
   if (slot != nullptr && slot->item()->type() != Value::kType) return LookupError::kWrongType;
   return Value(*this, key, slot, now_ms);
+}
+
+template <class Visit>
+void Keyspace::visit_items(const ExpiryIndex::Batch& batch, Visit visit) const {
+  for (size_t i = 0; i < batch.count; i++) {
+    table_.for_each_hash_prefix(batch.hash_prefixes[i], [&](const EntrySlot& slot) {
+      visit(table_.policy().hash(*slot.item()), static_cast<const Entry&>(*slot.item()));
+    });
+  }
+}
+
+template <class Visit>
+void Keyspace::visit_random_bucket(Random& random, Visit visit) const {
+  const uint64_t position = random.next();
+  table_.scan_slots(position, [](const EntrySlot& slot) { EntryPolicy::prefetch(slot.item()); });
+  table_.scan_slots(position, [&](const EntrySlot& slot) {
+    visit(table_.policy().hash(*slot.item()), static_cast<const Entry&>(*slot.item()));
+  });
+}
+
+template <class Visit>
+void Keyspace::visit_random_volatile(Random& random, Visit visit) const {
+  ExpiryIndex::Batch batch;
+  expiry_.peek_random(random, &batch);
+  visit_items(batch, visit);
+}
+
+template <class MayGo>
+bool Keyspace::evict_if(uint64_t hash, int64_t now_ms, MayGo may_go) {
+  EntrySlot* found = nullptr;
+  table_.for_each_hash_prefix(static_cast<uint32_t>(hash >> 32), [&](EntrySlot& slot) {
+    if (found == nullptr && table_.policy().hash(*slot.item()) == hash) found = &slot;
+  });
+  if (found == nullptr || !may_go(static_cast<const Entry&>(*found->item()))) return false;
+  return evict_slot(hash, found, now_ms);
 }
 
 template <class Visit>

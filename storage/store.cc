@@ -14,7 +14,8 @@ Store::Store(const StoreOptions& options)
     : hash_seed_(options.hash_seed),
       observer_(options.observer),
       access_(options.random_seed),
-      blobs_(options.disposal != nullptr ? *options.disposal : immediate_disposal_) {
+      blobs_(options.disposal != nullptr ? *options.disposal : immediate_disposal_),
+      evictor_(*this, options.random_seed + 1) {
   LARDER_ASSERT(options.database_count > 0);
   for (int i = 0; i < options.database_count; i++) databases_.push_back(std::make_unique<Keyspace>(*this, i));
 }

@@ -14,12 +14,14 @@ constexpr int64_t kLong = INT64_MAX;
 constexpr int64_t kPort = 65535;
 constexpr int64_t kMegabyte = 1024 * 1024;
 
-constexpr Bytes kPolicyWords[] = {"volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl",
-                                  "allkeys-lru",  "allkeys-lfu",  "allkeys-random",  "noeviction"};
+constexpr Bytes kPolicyWords[] = {"volatile-lru",   "volatile-lfu",   "volatile-random", "volatile-ttl",
+                                  "allkeys-lru",    "allkeys-lfu",    "allkeys-random",  "noeviction",
+                                  "allkeys-s3fifo", "volatile-s3fifo"};
 constexpr MaxmemoryPolicy kPolicyValues[] = {MaxmemoryPolicy::kVolatileLru,    MaxmemoryPolicy::kVolatileLfu,
                                              MaxmemoryPolicy::kVolatileRandom, MaxmemoryPolicy::kVolatileTtl,
                                              MaxmemoryPolicy::kAllkeysLru,     MaxmemoryPolicy::kAllkeysLfu,
-                                             MaxmemoryPolicy::kAllkeysRandom,  MaxmemoryPolicy::kNoEviction};
+                                             MaxmemoryPolicy::kAllkeysRandom,  MaxmemoryPolicy::kNoEviction,
+                                             MaxmemoryPolicy::kAllkeysS3Fifo,  MaxmemoryPolicy::kVolatileS3Fifo};
 constexpr Bytes kUseWords[] = {"no", "yes", "local"};
 constexpr Bytes kLogLevelWords[] = {"debug", "verbose", "notice", "warning", "nothing"};
 constexpr Bytes kFacilityWords[] = {"user",   "local0", "local1", "local2", "local3",
@@ -299,14 +301,17 @@ constexpr OptionRow kRows[] = {
     kept_number("tracking-table-max-keys", "1000000", 0, kLong),
 
     // Memory
-    memory("maxmemory", &Settings::maxmemory_bytes, 0, kLong),
+    {.name = "maxmemory",
+     .type = OptionType::kMemoryOrPercent,
+     .min = -100,
+     .max = kLong,
+     .number = &Settings::maxmemory_bytes},
     {.name = "maxmemory-policy",
      .type = OptionType::kEnum,
-     .flags = kAcceptedOnly | kWarnWithoutEffect,
      .words = kPolicyWords,
      .enum_get = get_policy,
      .enum_set = set_policy},
-    not_yet(number("maxmemory-samples", &Settings::maxmemory_samples, 1, INT_MAX)),
+    number("maxmemory-samples", &Settings::maxmemory_samples, 1, INT_MAX),
     kept_number("maxmemory-eviction-tenacity", "10", 0, 100),
     number("lfu-log-factor", &Settings::lfu_log_factor, 0, INT_MAX),
     number("lfu-decay-time", &Settings::lfu_decay_time_min, 0, INT_MAX),

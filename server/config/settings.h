@@ -20,6 +20,8 @@ enum class MaxmemoryPolicy : uint8_t {
   kVolatileLfu,
   kVolatileRandom,
   kVolatileTtl,
+  kAllkeysS3Fifo,
+  kVolatileS3Fifo,
 };
 
 // Limits of what a client may be owed, per class of clients.
@@ -90,7 +92,7 @@ struct Settings {
   };
 
   // Memory
-  int64_t maxmemory_bytes = 0;
+  int64_t maxmemory_bytes = 0;  // 0: no limit; negative: so many percent of the machine or container
   MaxmemoryPolicy maxmemory_policy = MaxmemoryPolicy::kNoEviction;
   int64_t maxmemory_samples = 5;
   int64_t maxmemory_clients_bytes = 0;

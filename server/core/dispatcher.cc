@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "server/config/settings.h"
 #include "server/core/authentication.h"
+#include "server/core/memory_limit.h"
 #include "server/core/pause.h"
 #include "server/core/propagation.h"
 #include "server/core/server_stats.h"
@@ -158,7 +159,7 @@ Dispatcher::Admission Dispatcher::admit(Client& client, const Command* command, 
   // EXEC is judged by what it is going to run.
   const bool is_exec = in_multi && command->full_name == "exec";
   const uint32_t flags = spec.flags | (is_exec ? client.transaction->request_flags : 0);
-  if ((gate_ & kServerMemoryLimited) && (flags & kDenyOom) && !memory_allows(*command)) {
+  if ((gate_ & kServerMemoryLimited) && !services_.memory_limit.make_room(now_ms_) && (flags & kDenyOom)) {
     return reject(client, command, reply, kOom.text());
   }
   if ((gate_ & kServerLoading) && !(spec.flags & kWhileLoading)) return reject(client, command, reply, kLoading.text());
@@ -186,10 +187,6 @@ bool Dispatcher::protected_command_allowed(const Client& client, const Command& 
       top_level(command).spec->name == "module" ? settings.enable_module_command : settings.enable_debug_command;
   const bool local = (client.flags & (kClientLoopback | kClientUnixSocket)) != 0;
   return use == ProtectedCommandUse::kYes || (use == ProtectedCommandUse::kLocal && local);
-}
-
-bool Dispatcher::memory_allows(const Command&) const {
-  return services_.store.memory_bytes() <= static_cast<uint64_t>(services_.settings.maxmemory_bytes);
 }
 
 void Dispatcher::queue_in_transaction(Client& client, const Command& command, std::span<const Bytes> argv,

@@ -79,7 +79,6 @@ class Dispatcher {
   bool reject_unknown(Client& client, const Command* command, std::span<const Bytes> argv, ReplyWriter& reply);
   void begin_unanswered(Client& client, ReplyWriter& reply);
   bool protected_command_allowed(const Client& client, const Command& command) const;
-  bool memory_allows(const Command& command) const;
   void queue_in_transaction(Client& client, const Command& command, std::span<const Bytes> argv, ReplyWriter& reply);
   std::vector<Bytes> without_secrets(std::span<const Bytes> argv) const;
   void observe(Client& client, const Command& command, std::span<const Bytes> argv, uint64_t elapsed_ns);

@@ -13,6 +13,7 @@ constexpr size_t kIdleClientsPerCron = 1024;
 // Work of one step of the background loop, between two looks at the clock.
 constexpr size_t kExpiryStepsPerLook = 64;
 constexpr size_t kFreedEntriesPerLook = 256;
+constexpr size_t kQueueStepsPerLook = 64;
 
 StoreOptions store_options(const Server::Environment& environment, const Settings& settings, Random& random,
                            KeyspaceObserver& observer) {
@@ -38,6 +39,7 @@ Server::Server(const Environment& environment, const Settings& settings, std::sp
       key_events_(stats_, transactions_, propagation_),
       store_(store_options(environment, settings_, random_, key_events_)),
       options_(settings_),
+      memory_limit_(services_),
       services_{clock_,
                 random_,
                 environment.files,
@@ -54,6 +56,7 @@ Server::Server(const Environment& environment, const Settings& settings, std::sp
                 key_events_,
                 propagation_,
                 flushed_,
+                memory_limit_,
                 pause_,
                 environment.process,
                 identity_},
@@ -65,10 +68,12 @@ Server::Server(const Environment& environment, const Settings& settings, std::sp
     }
   }
   apply_settings();
-  options_.subscribe({"maxmemory", "maxmemory-policy", "lfu-log-factor", "lfu-decay-time", "slowlog-max-len"}, [this] {
-    apply_settings();
-    return Status();
-  });
+  options_.subscribe(
+      {"maxmemory", "maxmemory-policy", "maxmemory-samples", "lfu-log-factor", "lfu-decay-time", "slowlog-max-len"},
+      [this] {
+        apply_settings();
+        return Status();
+      });
 }
 
 Server::~Server() = default;
@@ -80,7 +85,8 @@ void Server::apply_settings() {
       frequency ? AccessTracking::kFrequency : AccessTracking::kRecency,
       {static_cast<uint32_t>(settings_.lfu_log_factor), static_cast<uint32_t>(settings_.lfu_decay_time_min)});
   slowlog_.set_max_entries(static_cast<size_t>(settings_.slowlog_max_len));
-  dispatcher_.set_gate(kServerMemoryLimited, settings_.maxmemory_bytes > 0);
+  memory_limit_.apply_settings();
+  dispatcher_.set_gate(kServerMemoryLimited, memory_limit_.is_set());
 }
 
 Client* Server::connect(ClientLink& link, const ClientOrigin& origin, std::string& refusal) {
@@ -136,6 +142,8 @@ bool Server::background() {
   while (more) {
     more = flushed_.free_some(kFreedEntriesPerLook);
     more |= store_.free_some(kFreedEntriesPerLook);
+    more |= store_.evictor().maintain(kQueueStepsPerLook);
+    if (memory_limit_.exceeded()) memory_limit_.make_room(now_ms);
     if (settings_.active_expiry) more |= expire_some(now_ms);
     if (clock_.mono_us() >= deadline_us) break;
   }
@@ -168,11 +176,13 @@ void Server::cron() {
   stats_.input.sample(stats_.net_input_bytes, now_ms);
   stats_.output.sample(stats_.net_output_bytes, now_ms);
   stats_.buffer_bytes = tick_.memory_bytes();
+  stats_.client_bytes = 0;
+  for (const auto& client : clients_.all()) stats_.client_bytes += client->memory_bytes();
   stats_.memory_peak_bytes = std::max(stats_.memory_peak_bytes, memory_bytes());
   close_idle_clients(now_ms);
 }
 
-uint64_t Server::memory_bytes() const { return store_.memory_bytes() + tick_.memory_bytes(); }
+uint64_t Server::memory_bytes() const { return memory_limit_.used_bytes(); }
 
 void Server::close_idle_clients(int64_t now_ms) {
   const auto all = clients_.all();

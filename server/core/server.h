@@ -21,6 +21,7 @@
 #include "server/core/dispatcher.h"
 #include "server/core/flush_queue.h"
 #include "server/core/key_events.h"
+#include "server/core/memory_limit.h"
 #include "server/core/pause.h"
 #include "server/core/propagation.h"
 #include "server/core/registry.h"
@@ -105,6 +106,7 @@ class Server {
   Store store_;
   FlushQueue flushed_;
   OptionTable options_;
+  MemoryLimit memory_limit_;
   Services services_;
   Dispatcher dispatcher_;
   Tick tick_;

@@ -16,6 +16,7 @@ class FileSystem;
 class FlushQueue;
 class KeyEvents;
 class LatencyMonitor;
+class MemoryLimit;
 class Log;
 class OptionTable;
 class Propagation;
@@ -67,6 +68,7 @@ struct Services {
   KeyEvents& key_events;
   Propagation& propagation;
   FlushQueue& flushed;
+  MemoryLimit& memory_limit;
   PauseState& pause;
   ProcessControl& process;
   ServerIdentity& identity;

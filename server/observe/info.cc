@@ -10,6 +10,7 @@
 #include "server/core/client_list.h"
 #include "server/core/compatibility.h"
 #include "server/core/flush_queue.h"
+#include "server/core/memory_limit.h"
 #include "server/core/registry.h"
 #include "server/core/server_stats.h"
 #include "server/observe/info_fields.h"
@@ -157,7 +158,7 @@ void memory_section(const Services& services, InfoFields& fields) {
   fields.bytes_and_human("used_memory_vm_total", 0);
   fields.number("used_memory_functions", 0);
   fields.bytes_and_human("used_memory_scripts", 0);
-  fields.bytes_and_human("maxmemory", static_cast<uint64_t>(services.settings.maxmemory_bytes));
+  fields.bytes_and_human("maxmemory", services.memory_limit.limit_bytes());
   fields.text("maxmemory_policy", services.options.text_of("maxmemory-policy").value_or(""));
   allocator_fields(memory, fields);
   fields.zeros(

@@ -210,8 +210,10 @@ TEST(Keyspace, LargeValuesGoThroughTheDisposal) {
 TEST(Keyspace, Evict) {
   World world;
   world.set("k", "v", DeadlineRule::at(kStartMs + 5));
-  EXPECT_TRUE(world.db().evict(world.key("k")));
-  EXPECT_FALSE(world.db().evict(world.key("k")));
+  const uint64_t hash = world.key("k").hash;
+  EXPECT_FALSE(world.db().evict_if(hash, kStartMs, [](const Entry&) { return false; }));
+  EXPECT_TRUE(world.db().evict_if(hash, kStartMs, [](const Entry&) { return true; }));
+  EXPECT_FALSE(world.db().evict_if(hash, kStartMs, [](const Entry&) { return true; }));
   ASSERT_EQ(world.observer.evicted_keys.size(), 1u);
   EXPECT_EQ(world.observer.evicted_keys[0].second, "k");
 }

@@ -1,0 +1,135 @@
+#include "storage/evictor.h"
+
+#include <algorithm>
+
+#include "storage/keyspace.h"
+
+namespace larder {
+namespace {
+
+// Samples in a row that may yield nothing before the evictor gives up: keys are there, but hardly any that may go.
+constexpr int kFruitlessSamplesMax = 200;
+// Keys with a deadline are drawn from the expiry index when fewer than one key in so many has one.
+constexpr size_t kRareShare = 4;
+
+}  // namespace
+
+void Evictor::set_policy(const EvictionPolicy& policy) {
+  const bool was_fifo = policy_.rule == EvictionRule::kS3Fifo;
+  const bool is_fifo = policy.rule == EvictionRule::kS3Fifo;
+  const bool same_queues = was_fifo && is_fifo && policy.volatile_only == policy_.volatile_only;
+  policy_ = policy;
+  pooled_ = 0;
+  if (same_queues || (!was_fifo && !is_fifo)) return;
+  for (int i = 0; i < store_.database_count(); i++) store_.database(i).track_arrivals(is_fifo, policy.volatile_only);
+  store_.set_counts_uses(is_fifo);
+}
+
+// A database drawn in proportion to the keys that may go; null when there are none.
+Keyspace* Evictor::choose_keyspace() {
+  const auto eligible = [&](int i) {
+    const Keyspace& keyspace = store_.database(i);
+    return policy_.volatile_only ? keyspace.volatile_count() : keyspace.size();
+  };
+  size_t total = 0;
+  for (int i = 0; i < store_.database_count(); i++) total += eligible(i);
+  if (total == 0) return nullptr;
+  uint64_t drawn = random_.uniform(total);
+  for (int i = 0;; i++) {
+    if (drawn < eligible(i)) return &store_.database(i);
+    drawn -= eligible(i);
+  }
+}
+
+bool Evictor::evict_one(int64_t now_ms) {
+  if (policy_.rule == EvictionRule::kNone || store_.expiry_mode() == ExpiryMode::kHide) return false;
+  if (policy_.rule == EvictionRule::kS3Fifo) return evict_by_fifo(now_ms);
+  for (int tries = 0; tries < kFruitlessSamplesMax; tries++) {
+    Keyspace* keyspace = choose_keyspace();
+    if (keyspace == nullptr) return false;
+    if (policy_.rule == EvictionRule::kSoonest && keyspace->evict_soonest(now_ms)) return true;
+    sample(*keyspace, now_ms);
+    if (evict_from_pool(now_ms)) return true;
+  }
+  return false;
+}
+
+int64_t Evictor::score_of(const Entry& entry) const {
+  switch (policy_.rule) {
+    case EvictionRule::kLeastRecent:
+      return store_.access().idle_seconds(entry.access_state());
+    case EvictionRule::kLeastFrequent:
+      return -int64_t{store_.access().frequency(entry.access_state())};
+    case EvictionRule::kSoonest:
+      return -entry.deadline_ms();
+    default:
+      return 0;
+  }
+}
+
+void Evictor::sample(Keyspace& keyspace, int64_t now_ms) {
+  const bool rare = policy_.volatile_only && keyspace.volatile_count() * kRareShare < keyspace.size();
+  size_t seen = 0;
+  // A bucket at a time; empty ones and those without a key that may go cost a try.
+  for (uint32_t looks = 0; looks < 2 + policy_.samples && seen < policy_.samples; looks++) {
+    const auto visit = [&](uint64_t hash, const Entry& entry) {
+      if (policy_.volatile_only && !entry.has_deadline()) return;
+      seen++;
+      offer({hash, entry.is_expired(now_ms) ? INT64_MAX : score_of(entry), keyspace.index()});
+    };
+    if (rare) {
+      keyspace.visit_random_volatile(random_, visit);
+    } else {
+      keyspace.visit_random_bucket(random_, visit);
+    }
+  }
+}
+
+void Evictor::offer(const Candidate& candidate) {
+  for (size_t i = 0; i < pooled_; i++) {
+    if (pool_[i].hash == candidate.hash && pool_[i].database == candidate.database) return;
+  }
+  if (pooled_ == kPoolSize) {
+    if (candidate.score <= pool_[0].score) return;
+    std::move(pool_.begin() + 1, pool_.end(), pool_.begin());
+    pooled_--;
+  }
+  const auto at = std::upper_bound(pool_.begin(), pool_.begin() + static_cast<ptrdiff_t>(pooled_), candidate,
+                                   [](const Candidate& a, const Candidate& b) { return a.score < b.score; });
+  std::move_backward(at, pool_.begin() + static_cast<ptrdiff_t>(pooled_),
+                     pool_.begin() + static_cast<ptrdiff_t>(pooled_) + 1);
+  *at = candidate;
+  pooled_++;
+}
+
+// The best candidate that is still what it was: a key that was used since has a lower score now.
+bool Evictor::evict_from_pool(int64_t now_ms) {
+  while (pooled_ > 0) {
+    const Candidate best = pool_[--pooled_];
+    Keyspace& keyspace = store_.database(best.database);
+    const bool evicted = keyspace.evict_if(best.hash, now_ms, [&](const Entry& entry) {
+      if (policy_.volatile_only && !entry.has_deadline()) return false;
+      return best.score == INT64_MAX || score_of(entry) >= best.score;
+    });
+    if (evicted) return true;
+  }
+  return false;
+}
+
+bool Evictor::evict_by_fifo(int64_t now_ms) {
+  for (int tries = 0; tries < kFruitlessSamplesMax; tries++) {
+    Keyspace* keyspace = choose_keyspace();
+    if (keyspace == nullptr) return false;
+    if (keyspace->evict_from_queues(now_ms)) return true;
+  }
+  return false;
+}
+
+bool Evictor::maintain(size_t steps) {
+  if (policy_.rule != EvictionRule::kS3Fifo) return false;
+  bool more = false;
+  for (int i = 0; i < store_.database_count(); i++) more |= store_.database(i).maintain_queues(steps);
+  return more;
+}
+
+}  // namespace larder

@@ -1,0 +1,71 @@
+// Chooses the keys that go when memory is short.
+//
+//   random              a key drawn at random
+//   least recent        the longest idle of a sample (LRU)
+//   least frequent      the lowest counter of a sample, decay included (LFU)
+//   soonest             the nearest deadline: from the front of the expiry index, so not a guess
+//   s3-fifo             the queues of s3_fifo.h
+//
+// each among all keys or among those with a deadline. The sampled rules keep the best candidates of earlier samples in a
+// pool, so that a sample of 5 comes close to the exact order. A sample costs one bucket (about six keys): hashes are
+// uniform, so neighbours in the table have nothing in common. Candidates are remembered by hash and judged again before
+// they go. Keys with a deadline are drawn from the expiry index when they are rare in the table.
+//
+// One eviction costs 0.3 to 1 us with sampling and 0.2 us with S3-FIFO, plus what freeing the value costs.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/random.h"
+#include "storage/entry.h"
+
+namespace larder {
+
+class Keyspace;
+class Store;
+
+enum class EvictionRule : uint8_t { kNone, kRandom, kLeastRecent, kLeastFrequent, kSoonest, kS3Fifo };
+
+struct EvictionPolicy {
+  EvictionRule rule = EvictionRule::kNone;
+  bool volatile_only = false;
+  uint32_t samples = 5;  // keys looked at for one eviction, at least
+};
+
+class Evictor {
+ public:
+  explicit Evictor(Store& store, uint64_t random_seed) : store_(store), random_(random_seed) {}
+
+  void set_policy(const EvictionPolicy& policy);
+  const EvictionPolicy& policy() const { return policy_; }
+
+  // Removes one key. False: there is none that the policy allows to remove (or none was found within many tries).
+  bool evict_one(int64_t now_ms);
+  // Upkeep of S3-FIFO's queues, about `steps` keys of it. True when more is to be done.
+  bool maintain(size_t steps);
+
+ private:
+  static constexpr size_t kPoolSize = 16;
+  struct Candidate {
+    uint64_t hash = 0;
+    int64_t score = 0;  // the higher, the sooner it goes
+    int32_t database = -1;
+  };
+
+  Keyspace* choose_keyspace();
+  bool evict_from_pool(int64_t now_ms);
+  void sample(Keyspace& keyspace, int64_t now_ms);
+  void offer(const Candidate& candidate);
+  int64_t score_of(const Entry& entry) const;
+  bool evict_by_fifo(int64_t now_ms);
+
+  Store& store_;
+  Random random_;
+  EvictionPolicy policy_;
+  std::array<Candidate, kPoolSize> pool_;  // ascending by score
+  size_t pooled_ = 0;
+};
+
+}  // namespace larder
