@@ -12,6 +12,7 @@
 #include "server/core/context.h"
 #include "server/core/dispatcher.h"
 #include "server/core/pause.h"
+#include "server/core/wake_up.h"
 #include "server/observe/client_text.h"
 
 namespace larder {
@@ -130,6 +131,7 @@ void client_reply(CommandContext& ctx, ArgReader& args) {
 }
 
 constexpr ErrorText kPauseMode{"ERR CLIENT PAUSE mode must be WRITE or ALL"};
+constexpr ErrorText kUnblockReason{"ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"};
 constexpr ErrorText kPauseNotInteger{"ERR timeout is not an integer or out of range"};
 
 void client_pause(CommandContext& ctx, ArgReader& args) {
@@ -174,6 +176,21 @@ void client_trackinginfo(CommandContext& ctx, ArgReader& args) {
   reply.integer(-1);
   reply.bulk("prefixes");
   reply.empty_array();
+}
+
+void client_unblock(CommandContext& ctx, ArgReader& args) {
+  const int64_t id = args.take<int64_t>();
+  UnblockReply how = UnblockReply::kAsTimedOut;
+  if (args.take_word("ERROR")) {
+    how = UnblockReply::kError;
+  } else if (!args.at_end() && !args.take_word("TIMEOUT")) {
+    args.fail(kUnblockReason);
+  }
+  if (!args.done(ctx.reply())) return;
+  Client* client = ctx.services().clients.find(static_cast<uint64_t>(id));
+  const bool waits = client != nullptr && client->blocked != nullptr;
+  if (waits) unblock(ctx.services(), *client, how);
+  ctx.reply().integer(waits ? 1 : 0);
 }
 
 // What a client says that it understands; nothing here depends on it, and unknown words are welcome.
@@ -247,6 +264,11 @@ constexpr CommandSpec kClientRows[] = {
      .flags = kAdmin | kNotInScripts | kWhileLoading | kWhileStale | kSentinel,
      .acl = Acl::kConnection,
      .run = client_unpause},
+    {.name = "unblock",
+     .arity = -3,
+     .flags = kAdmin | kNotInScripts | kWhileLoading | kWhileStale | kSentinel,
+     .acl = Acl::kConnection,
+     .run = client_unblock},
     {.name = "getredir",
      .arity = 2,
      .flags = kAllowBusy | kNotInScripts | kWhileLoading | kWhileStale | kSentinel,

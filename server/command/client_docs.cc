@@ -22,6 +22,8 @@ constexpr CommandDocs kDocs[] = {
     {"client|reply", "Whether the server answers commands of this connection.", "3.2.0", "O(1)", "<ON | OFF | SKIP>"},
     {"client|pause", "Lets clients wait before their commands run.", "3.0.0", "O(1)", "timeout [WRITE | ALL]"},
     {"client|unpause", "Ends a pause.", "6.2.0", "O(N), N the number of paused clients", ""},
+    {"client|unblock", "Ends the waiting of another client's blocking command.", "5.0.0",
+     "O(log N), N the number of waiting clients", "client-id [TIMEOUT | ERROR]"},
     {"client|getredir", "Which client gets the invalidations of this one.", "6.0.0", "O(1)", ""},
     {"client|trackinginfo", "How key tracking is set up for this connection.", "6.2.0", "O(1)", ""},
     {"client|capa", "Tells what the client is able to do.", "8.0.0", "O(1)", "capability [capability ...]"},

@@ -7,7 +7,8 @@
 // queue of each of its keys, in order of arrival. When a command makes one of the keys hold a value of the awaited type
 // (every change is seen, through KeyEvents::changed: pushes, RENAME, COPY, RESTORE, STORE forms, SWAPDB), the waiting
 // requests are executed again after that command, oldest first, until one of them finds nothing; a request that finds
-// nothing calls block() again and keeps its place. So a blocking command's logic is written once.
+// nothing calls block() again and keeps its place and its deadline. So a blocking command's logic is written once.
+// The table of those who wait is in blocking_table.h, what wakes them in wake_up.h.
 //
 // Inside a transaction or a script nothing waits: block() answers as if the time were over.
 //
@@ -24,6 +25,13 @@
 
 namespace larder {
 
+// What follows for the others when one of the clients that wait for a key finds nothing in it.
+enum class WaitSharing : uint8_t {
+  kCompete,   // nothing is left for the others either: lists, sorted sets
+  kEveryone,  // each may find something: XREAD
+  kGroup,     // nothing is left for those of the same BlockRequest::group: XREADGROUP
+};
+
 enum class TimeoutReply : uint8_t {
   kNullArray,  // BLPOP, BLMPOP, BZPOPMIN, XREAD
   kNull,       // BLMOVE, BRPOPLPUSH
@@ -36,6 +44,11 @@ struct BlockRequest {
   TimeoutReply timeout_reply = TimeoutReply::kNullArray;
   // Also woken when a key goes or becomes one of another type (XREADGROUP, which answers with an error then).
   bool wakes_on_removal = false;
+  WaitSharing sharing = WaitSharing::kCompete;
+  Bytes group = {};  // with WaitSharing::kGroup
+  // The request to run again, when it is not the one that is running (XREAD with `$`, which means the end of the stream
+  // as it is now). Empty: the running one.
+  std::span<const Bytes> request = {};
 };
 
 }  // namespace larder

@@ -20,6 +20,7 @@
 
 namespace larder {
 
+struct BlockedState;
 struct Transaction;
 
 // Where a connection came from; what protected mode and CLIENT LIST ask.
@@ -62,10 +63,13 @@ enum ClientFlag : uint32_t {
   kClientUnixSocket = 1u << 8,
   kClientLoopback = 1u << 9,
   kClientDenyBlocking = 1u << 11,  // runs the requests of a transaction or a script: nothing waits
-  kClientHeld = 1u << 10,  // requests wait for the end of a pause: nothing more is read until then
+  kClientHeld = 1u << 10,          // requests wait for the end of a pause: nothing more is read until then
 };
 
 struct Client {
+  // What is kept of the requests behind a blocking one; more stays in the socket.
+  static constexpr size_t kBlockedInputBytesMax = 256 * 1024;
+
   Client(uint64_t client_id, ClientLink& client_link);
   ~Client();
   Client(const Client&) = delete;
@@ -99,6 +103,7 @@ struct Client {
   // How far the unfinished request is parsed.
   ParseProgress progress;
   std::unique_ptr<Transaction> transaction;  // MULTI or WATCH state; null without
+  std::unique_ptr<BlockedState> blocked;     // while a blocking command waits
   // What the socket has not taken yet; null when the client is up to date.
   std::unique_ptr<OutputQueue> queue_;
   int64_t over_soft_limit_since_ms = 0;  // when the queue went over the soft limit; 0 = it is not
@@ -115,6 +120,11 @@ struct Client {
   size_t queued_bytes() const { return queue_ ? queue_->bytes() : 0; }
   size_t unread_bytes() const { return unread ? unread->size() : 0; }
   bool wants_close() const { return (gate & kGateClosing) || (flags & kClientCloseNow); }
+  // Whether to receive from it now. From one that waits in a blocking command, to notice when it goes, but not without end.
+  bool takes_input() const {
+    if (gate & kGateBlocked) return !wants_close() && unread_bytes() < kBlockedInputBytesMax;
+    return !wants_close() && !(flags & kClientHeld);
+  }
   // Bytes of memory that this client holds, its buffers included.
   size_t memory_bytes() const;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "server/core/blocking_table.h"
 #include "server/core/transaction.h"
 
 namespace larder {
@@ -17,6 +18,10 @@ size_t Client::memory_bytes() const {
   bytes += progress.memory_bytes();
   if (queue_) bytes += sizeof(OutputQueue) + queue_->bytes();
   if (transaction) bytes += sizeof(Transaction) + transaction->queued_bytes;
+  if (blocked) {
+    bytes += sizeof(BlockedState) + blocked->waiters.capacity() * sizeof(Waiter);
+    for (const std::string& argument : blocked->arguments) bytes += sizeof(argument) + argument.capacity();
+  }
   return bytes;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "server/core/blocking_table.h"
 #include "server/core/key_events.h"
 #include "server/core/propagation.h"
 #include "server/core/transaction.h"
@@ -29,13 +30,14 @@ bool CommandContext::propagates() const { return services_.propagation.active();
 
 bool CommandContext::may_block() const { return !(client_.flags & kClientDenyBlocking); }
 
-// Nobody waits yet: whoever would, is answered as if the time were over.
 void CommandContext::block(const BlockRequest& request) {
+  if (may_block()) return services_.blocking.wait(client_, *command_, argv_, request);
   if (request.timeout_reply == TimeoutReply::kNull) return reply_.null();
   reply_.null_array();
 }
 
 void CommandContext::database_changing(uint16_t db) {
+  if (!services_.blocking.empty()) services_.blocking.database_changed(db);
   if (services_.transactions.empty()) return;
   Keyspace& keyspace = services_.store.database(db);
   services_.transactions.database_changed(

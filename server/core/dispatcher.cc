@@ -8,10 +8,12 @@
 #include "server/config/settings.h"
 #include "server/core/authentication.h"
 #include "server/core/memory_limit.h"
+#include "server/core/blocking_table.h"
 #include "server/core/pause.h"
 #include "server/core/propagation.h"
 #include "server/core/server_stats.h"
 #include "server/core/transaction.h"
+#include "server/core/wake_up.h"
 #include "server/observe/latency_monitor.h"
 #include "server/observe/slowlog.h"
 #include "storage/keyspace.h"
@@ -78,6 +80,8 @@ Dispatcher::Outcome Dispatcher::execute(Client& client, const Command* command, 
                      !(command->spec->flags & kProtected) && arity_matches(*command->spec, argv.size());
   if (plain) [[likely]] {
     call(client, *command, argv, first_key_hash, reply);
+    if (services_.blocking.has_ready()) [[unlikely]]
+      serve_waiting(services_, *this);
     return Outcome::kDone;
   }
   const size_t start = reply.position();
@@ -94,6 +98,15 @@ Dispatcher::Outcome Dispatcher::execute(Client& client, const Command* command, 
     client.flags &= ~kClientReplySkip;
   }
   if (!(client.flags & (kClientReplyOff | kClientReplySkipNext))) client.gate &= ~kGateReply;
+  if (services_.blocking.has_ready()) serve_waiting(services_, *this);
+  return Outcome::kDone;
+}
+
+Dispatcher::Outcome Dispatcher::execute_again(Client& client, const Command& command, std::span<const Bytes> argv,
+                                              ReplyWriter& reply) {
+  const Admission admission = (client.gate | gate_) == 0 ? Admission::kRun : admit(client, &command, argv, reply);
+  if (admission == Admission::kHold) return Outcome::kHold;
+  if (admission == Admission::kRun) call(client, command, argv, 0, reply);
   return Outcome::kDone;
 }
 
@@ -222,6 +235,9 @@ void Dispatcher::call(Client& client, const Command& command, std::span<const By
   const uint64_t now_ns = stopwatch_.now_ns();
   const uint64_t elapsed_ns = now_ns > last_ns_ ? now_ns - last_ns_ : 0;
   last_ns_ = now_ns;
+  // It waits: the try that is answered counts.
+  if (client.gate & kGateBlocked) [[unlikely]]
+    return;
   CommandStats& stats = command.stats;
   ++stats.calls;
   stats.cpu_ns += elapsed_ns;

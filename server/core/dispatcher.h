@@ -57,6 +57,9 @@ class Dispatcher {
   Outcome execute(Client& client, const Command* command, std::span<const Bytes> argv, uint64_t first_key_hash,
                   ReplyWriter& reply);
 
+  // Runs the request of a client that waited (see wake_up.h): it is admitted anew.
+  Outcome execute_again(Client& client, const Command& command, std::span<const Bytes> argv, ReplyWriter& reply);
+
   // Runs an admitted request and accounts for it.
   void call(Client& client, const Command& command, std::span<const Bytes> argv, uint64_t first_key_hash,
             ReplyWriter& reply);

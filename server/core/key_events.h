@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "base/bytes.h"
+#include "server/core/blocking_table.h"
 #include "server/core/events.h"
 #include "server/core/propagation.h"
 #include "server/core/server_stats.h"
@@ -18,14 +19,16 @@ namespace larder {
 class KeyEvents final : public KeyspaceObserver {
  public:
   // All outlive this.
-  KeyEvents(ServerStats& stats, TransactionTable& transactions, Propagation& propagation)
-      : stats_(stats), transactions_(transactions), propagation_(propagation) {}
+  KeyEvents(ServerStats& stats, TransactionTable& transactions, BlockingTable& blocking, Propagation& propagation)
+      : stats_(stats), transactions_(transactions), blocking_(blocking), propagation_(propagation) {}
 
   // A command changed the key.
   void changed(uint16_t db, Bytes key, [[maybe_unused]] Event event) {
     ++stats_.dirty;
     if (!transactions_.empty()) [[unlikely]]
       transactions_.key_changed(db, key);
+    if (!blocking_.empty()) [[unlikely]]
+      blocking_.key_changed(db, key);
   }
 
   void expired(Keyspace& keyspace, Bytes key) override;
@@ -37,6 +40,7 @@ class KeyEvents final : public KeyspaceObserver {
 
   ServerStats& stats_;
   TransactionTable& transactions_;
+  BlockingTable& blocking_;
   Propagation& propagation_;
 };
 

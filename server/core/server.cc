@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "server/core/wake_up.h"
 
 namespace larder {
 namespace {
@@ -14,6 +15,7 @@ constexpr size_t kIdleClientsPerCron = 1024;
 constexpr size_t kExpiryStepsPerLook = 64;
 constexpr size_t kFreedEntriesPerLook = 256;
 constexpr size_t kQueueStepsPerLook = 64;
+constexpr size_t kTimeoutsPerLook = 64;
 
 StoreOptions store_options(const Server::Environment& environment, const Settings& settings, Random& random,
                            KeyspaceObserver& observer) {
@@ -36,7 +38,8 @@ Server::Server(const Environment& environment, const Settings& settings, std::sp
       clock_(environment.clock),
       log_(environment.log),
       registry_(families),
-      key_events_(stats_, transactions_, propagation_),
+      blocking_(random_.next()),
+      key_events_(stats_, transactions_, blocking_, propagation_),
       store_(store_options(environment, settings_, random_, key_events_)),
       options_(settings_),
       memory_limit_(services_),
@@ -53,13 +56,15 @@ Server::Server(const Environment& environment, const Settings& settings, std::sp
                 slowlog_,
                 latency_,
                 transactions_,
+                blocking_,
                 key_events_,
                 propagation_,
                 flushed_,
                 memory_limit_,
                 pause_,
                 environment.process,
-                identity_},
+                identity_,
+                tick_},
       dispatcher_(services_, environment.use_cycle_counter),
       tick_(services_, dispatcher_) {
   for (const RenamedCommand& renamed : settings_.renamed_commands) {
@@ -109,6 +114,7 @@ Client* Server::connect(ClientLink& link, const ClientOrigin& origin, std::strin
 void Server::disconnect(Client& client) {
   tick_.forget(client);
   transactions_.unwatch_all(client);
+  blocking_.forget(client);
   clients_.remove(client);
 }
 
@@ -137,6 +143,7 @@ bool Server::background() {
   const int64_t deadline_us = clock_.mono_us() + kBackgroundBudgetUs;
   const int64_t now_ms = clock_.wall_ms();
   store_.set_now(now_ms);
+  dispatcher_.set_now_ms(now_ms);
   update_pause(now_ms);
   bool more = true;
   while (more) {
@@ -145,13 +152,20 @@ bool Server::background() {
     more |= store_.evictor().maintain(kQueueStepsPerLook);
     if (memory_limit_.exceeded()) memory_limit_.make_room(now_ms);
     if (settings_.active_expiry) more |= expire_some(now_ms);
+    more |= time_out_waiting(services_, now_ms, kTimeoutsPerLook);
     if (clock_.mono_us() >= deadline_us) break;
+  }
+  // Keys that expired, and what came while clients were paused.
+  if (blocking_.has_ready()) {
+    dispatcher_.start_clock();
+    serve_waiting(services_, dispatcher_);
   }
   return more;
 }
 
 bool Server::background_pending() {
   if (dispatcher_.has_gate(kServerPaused) || !flushed_.empty() || store_.has_garbage()) return true;
+  if (blocking_.timeout_count() > 0) return true;
   if (!settings_.active_expiry) return false;
   for (int db = 0; db < store_.database_count(); ++db) {
     if (store_.database(db).has_expiry_items()) return true;
@@ -206,10 +220,20 @@ void Server::update_pause(int64_t now_ms) {
   resume_requested_ = true;
 }
 
-bool Server::take_resume_request() {
-  const bool requested = resume_requested_;
-  resume_requested_ = false;
-  return requested;
+std::vector<Client*> Server::take_resumable() {
+  std::vector<Client*> resumable;
+  if (resume_requested_) {
+    resume_requested_ = false;
+    for (const auto& client : clients_.all()) {
+      if (client->flags & kClientHeld) resumable.push_back(client.get());
+    }
+  }
+  if (!blocking_.has_released()) return resumable;
+  for (const uint64_t id : blocking_.take_released()) {
+    Client* client = clients_.find(id);
+    if (client != nullptr && (client->flags & kClientHeld)) resumable.push_back(client);
+  }
+  return resumable;
 }
 
 }  // namespace larder

@@ -10,6 +10,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/file_system.h"
@@ -17,6 +18,7 @@
 #include "base/random.h"
 #include "server/config/option_table.h"
 #include "server/config/settings.h"
+#include "server/core/blocking_table.h"
 #include "server/core/client_list.h"
 #include "server/core/dispatcher.h"
 #include "server/core/flush_queue.h"
@@ -78,8 +80,8 @@ class Server {
   bool background_pending();
   // Slow periodic work: rates, idle clients, the pause's end.
   void cron();
-  // True while ticks would let requests run that are held now: the pause has ended. Held clients are to be resumed.
-  bool take_resume_request();
+  // Clients that were held (paused, blocked) and are no longer: resume() them in the tick, and look at their links.
+  std::vector<Client*> take_resumable();
   // Bytes of data and of the tick's buffers.
   uint64_t memory_bytes() const;
 
@@ -100,6 +102,7 @@ class Server {
   Slowlog slowlog_;
   LatencyMonitor latency_;
   TransactionTable transactions_;
+  BlockingTable blocking_;
   PauseState pause_;
   Propagation propagation_;
   KeyEvents key_events_;

@@ -10,6 +10,7 @@
 
 namespace larder {
 
+class BlockingTable;
 class Clock;
 class ClientList;
 class FileSystem;
@@ -24,6 +25,7 @@ class Random;
 class Registry;
 class Slowlog;
 class Store;
+class Tick;
 class TransactionTable;
 struct ServerStats;
 struct Settings;
@@ -65,6 +67,7 @@ struct Services {
   Slowlog& slowlog;
   LatencyMonitor& latency;
   TransactionTable& transactions;
+  BlockingTable& blocking;
   KeyEvents& key_events;
   Propagation& propagation;
   FlushQueue& flushed;
@@ -72,6 +75,7 @@ struct Services {
   PauseState& pause;
   ProcessControl& process;
   ServerIdentity& identity;
+  Tick& tick;
 };
 
 }  // namespace larder

@@ -264,17 +264,37 @@ Bytes Tick::take_output(const Turn& turn) {
   const Bytes all = output_.bytes();
   const Bytes range = all.substr(turn.output_begin, turn.output_end - turn.output_begin);
   if (turn.pin_count == 0 && client.queued_bytes() == 0) return range;
-  OutputQueue& queue = client.queue();
-  size_t at = turn.output_begin;
-  for (uint32_t i = 0; i < turn.pin_count; ++i) {
-    Pin& pin = pins_[turn.first_pin + i];
+  append_output(client.queue(), turn.output_begin, turn.output_end, turn.first_pin, turn.pin_count);
+  return {};
+}
+
+void Tick::append_output(OutputQueue& queue, size_t begin, size_t end, size_t first_pin, size_t pin_count) {
+  const Bytes all = output_.bytes();
+  size_t at = begin;
+  for (size_t i = first_pin; i < first_pin + pin_count; ++i) {
+    Pin& pin = pins_[i];
     queue.append(all.substr(at, pin.offset - at));
     queue.append(pin.bytes);
     pin.bytes.release = nullptr;  // the queue holds it now
     at = pin.offset;
   }
-  queue.append(all.substr(at, turn.output_end - at));
-  return {};
+  queue.append(all.substr(at, end - at));
+}
+
+OutputQueue& Tick::outbox(Client& client) {
+  client.link->wake();
+  OutputQueue& queue = client.queue();
+  if (client.turn == Client::kNoTurn) return queue;
+  Turn& turn = turns_[client.turn];
+  if (running_turn_ == client.turn) {
+    turn.output_end = output_.size();
+    turn.pin_count = static_cast<uint32_t>(pins_.size()) - turn.first_pin;
+  }
+  append_output(queue, turn.output_begin, turn.output_end, turn.first_pin, turn.pin_count);
+  turn.output_begin = turn.output_end;
+  turn.first_pin += turn.pin_count;
+  turn.pin_count = 0;
+  return queue;
 }
 
 void Tick::finish() {

@@ -88,6 +88,9 @@ class Tick {
   // What this turn is to send at once. Empty when there is nothing, or when it went to the client's queue because it
   // must come after what is queued or holds pins. Valid until finish().
   Bytes take_output(const Turn& turn);
+  // Where others put what they send the client: its queue, with what its own turn has produced so far put in front. Wakes
+  // the link. Not while a reply to this client is being written.
+  OutputQueue& outbox(Client& client);
   // Puts the part of the output that the socket did not take into the client's queue.
   static void give_back(Client& client, Bytes rest) { client.queue().append(rest); }
   void finish();
@@ -130,6 +133,7 @@ class Tick {
   static bool has_unparsed_input(const Turn& turn);
   void keep_rest(Turn& turn);
   void check_input_limit(Client& client);
+  void append_output(OutputQueue& queue, size_t begin, size_t end, size_t first_pin, size_t pin_count);
 
   Services& services_;
   Dispatcher& dispatcher_;

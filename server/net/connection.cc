@@ -117,9 +117,7 @@ void Connection::settle() {
 
 void Connection::watch_for_what_is_due() {
   wants_write_ = client_->queued_bytes() > 0;
-  const bool reads =
-      !input_ended_ && !(client_->gate & (kGateClosing | kGateBlocked)) && !(client_->flags & kClientHeld);
-  watch(net_.loop().raw(), fd(), reads, wants_write_);
+  watch(net_.loop().raw(), fd(), !input_ended_ && client_->takes_input(), wants_write_);
 }
 
 void Connection::close() {

@@ -110,10 +110,7 @@ bool NetServer::turn() {
       background_ticking_ = false;
     }
   }
-  if (server_.take_resume_request()) {
-    resume_held();
-    more = true;
-  }
+  more |= resume_held();
   return more || !woken_.empty() || !ready_.empty() || !server_.tick().turns().empty();
 }
 
@@ -159,12 +156,13 @@ void NetServer::flush_woken() {
   }
 }
 
-void NetServer::resume_held() {
-  for (const auto& client : server_.services().clients.all()) {
-    if (!(client->flags & kClientHeld)) continue;
+bool NetServer::resume_held() {
+  const std::vector<Client*> resumable = server_.take_resumable();
+  for (Client* client : resumable) {
     server_.tick().resume(*client);
     mark_woken(*connection_of(*client));  // reads again
   }
+  return !resumable.empty();
 }
 
 void NetServer::forget(Connection& connection) {

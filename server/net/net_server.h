@@ -50,7 +50,8 @@ class NetServer {
   void receive_all();
   void send_all();
   void flush_woken();
-  void resume_held();
+  // Returns whether there was any.
+  bool resume_held();
   void keep_background_going();
   void close_everything();
 

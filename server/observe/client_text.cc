@@ -53,7 +53,7 @@ std::string client_flag_letters(const Client& client) {
   add((client.gate & kGateMonitor) && !(client.flags & kClientReplica), 'O');
   add((client.flags & kClientPubsub) || (client.gate & kGateSubscriber), 'P');
   add(client.gate & kGateTransaction, 'x');
-  add(client.gate & kGateBlocked, 'b');
+  add((client.gate & kGateBlocked) || (client.flags & kClientHeld), 'b');
   add(client.transaction && client.transaction->watch_broken, 'd');
   add((client.gate & kGateClosing) && !(client.flags & kClientCloseNow), 'c');
   add(client.flags & kClientCloseNow, 'A');

@@ -7,6 +7,7 @@
 #include "base/os_process.h"
 #include "base/version.h"
 #include "server/config/option_table.h"
+#include "server/core/blocking_table.h"
 #include "server/core/client_list.h"
 #include "server/core/compatibility.h"
 #include "server/core/flush_queue.h"
@@ -27,12 +28,6 @@ constexpr char kNoReplicationId[] = "0000000000000000000000000000000000000000";
 
 double ratio(uint64_t part, uint64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
-}
-
-uint64_t count_clients(const Services& services, uint32_t gate) {
-  const auto all = services.clients.all();
-  return static_cast<uint64_t>(
-      std::count_if(all.begin(), all.end(), [gate](const auto& client) { return (client->gate & gate) != 0; }));
 }
 
 std::string compiler_version() {
@@ -91,17 +86,22 @@ void server_section(const Services& services, InfoFields& fields) {
 void clients_section(const Services& services, InfoFields& fields) {
   uint64_t input_max = 0;
   uint64_t output_max = 0;
+  uint64_t blocked = 0;  // those included whose requests wait for the end of a pause
   for (const auto& client : services.clients.all()) {
     input_max = std::max<uint64_t>(input_max, client->unread_bytes());
     output_max = std::max<uint64_t>(output_max, client->queued_bytes());
+    if ((client->gate & kGateBlocked) || (client->flags & kClientHeld)) ++blocked;
   }
   fields.number("connected_clients", services.clients.count());
   fields.number("cluster_connections", 0);
   fields.number("maxclients", services.settings.maxclients);
   fields.number("client_recent_max_input_buffer", input_max);
   fields.number("client_recent_max_output_buffer", output_max);
-  fields.number("blocked_clients", count_clients(services, kGateBlocked));
-  fields.zeros({"tracking_clients", "clients_in_timeout_table", "total_blocking_keys", "total_blocking_keys_on_nokey"});
+  fields.number("blocked_clients", blocked);
+  fields.zeros({"tracking_clients"});
+  fields.number("clients_in_timeout_table", services.blocking.timeout_count());
+  fields.number("total_blocking_keys", services.blocking.key_count());
+  fields.number("total_blocking_keys_on_nokey", services.blocking.key_count_on_removal());
 }
 
 struct MemoryFigures {

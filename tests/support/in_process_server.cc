@@ -40,7 +40,9 @@ InProcessServer::InProcessServer(const InProcessOptions& options)
     return;
   }
   const Server::Environment environment{clock_, files_, log_, process_, disposal_, options.seed, false};
-  server_ = std::make_unique<Server>(environment, command_line->settings, all_families(), test_identity(clock_));
+  std::vector<CommandFamily> families(all_families().begin(), all_families().end());
+  families.insert(families.end(), options.families.begin(), options.families.end());
+  server_ = std::make_unique<Server>(environment, command_line->settings, families, test_identity(clock_));
   cron_due_ms_ = clock_.mono_ms() + Server::kCronIntervalMs;
 }
 
@@ -83,10 +85,7 @@ bool InProcessServer::run_turn() {
   run_tick();
   flush_woken();
   bool more = server_->background();
-  if (server_->take_resume_request()) {
-    resume_held();
-    more = true;
-  }
+  more |= resume_held();
   return more || !woken_.empty() || !server_->tick().turns().empty() ||
          std::any_of(ready_.begin(), ready_.end(), [](const Connection* ready) { return ready->reads(); });
 }
@@ -144,12 +143,13 @@ void InProcessServer::flush_woken() {
   }
 }
 
-void InProcessServer::resume_held() {
-  for (const auto& client : services().clients.all()) {
-    if (!(client->flags & kClientHeld)) continue;
+bool InProcessServer::resume_held() {
+  const std::vector<Client*> resumable = server_->take_resumable();
+  for (Client* client : resumable) {
     server_->tick().resume(*client);
     client->link->wake();
   }
+  return !resumable.empty();
 }
 
 void InProcessServer::Connection::send(Bytes bytes) {
@@ -192,10 +192,7 @@ Reply InProcessServer::Connection::parse_one(Bytes bytes) {
 }
 
 // Whether the server would receive now.
-bool InProcessServer::Connection::reads() const {
-  return !closed() && !sent_.empty() && !(client_->gate & (kGateClosing | kGateBlocked)) &&
-         !(client_->flags & kClientHeld);
-}
+bool InProcessServer::Connection::reads() const { return !closed() && !sent_.empty() && client_->takes_input(); }
 
 void InProcessServer::Connection::receive(Tick& tick) {
   const Tick::Room room = tick.input_room(*client_);

@@ -33,6 +33,8 @@ struct InProcessOptions {
   std::vector<std::string> arguments = {};  // as on the command line: {"--requirepass", "x"}
   uint64_t seed = 1;
   int64_t wall_start_us = SimulatedClock::kDefaultStartUs;
+  // Commands of the test's own, beside all others.
+  std::vector<CommandFamily> families = {};
 };
 
 class InProcessServer {
@@ -78,7 +80,7 @@ class InProcessServer {
   void receive_all();
   void run_tick();
   void flush_woken();
-  void resume_held();
+  bool resume_held();
   void mark_ready(Connection& connection);
   void mark_woken(Connection& connection);
 

@@ -1,0 +1,151 @@
+#include "server/core/blocking_table.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "server/core/client.h"
+
+namespace larder {
+
+BlockingTable::BlockingTable(uint64_t hash_seed) : seed_(hash_seed), places_(Policy(), account_) {}
+
+BlockingTable::~BlockingTable() {
+  std::vector<std::unique_ptr<WaitPlace>> left;
+  for (uint64_t position = 0; !places_.empty();) {
+    position = places_.drain(position, [&](WaitPlace* place) { left.emplace_back(place); });
+  }
+}
+
+void BlockingTable::wait(Client& client, const Command& command, std::span<const Bytes> argv,
+                         const BlockRequest& request) {
+  client.gate |= kGateBlocked;
+  if (client.blocked) {
+    client.blocked->found_nothing = true;
+    return;
+  }
+  client.blocked = std::make_unique<BlockedState>();
+  BlockedState& state = *client.blocked;
+  state.command = &command;
+  const std::span<const Bytes> kept = request.request.empty() ? argv : request.request;
+  state.arguments.assign(kept.begin(), kept.end());
+  state.timeout_reply = request.timeout_reply;
+  state.is_unanswered = (client.flags & (kClientReplyOff | kClientReplySkip)) != 0;
+  state.deadline_ms = request.deadline_ms;
+  if (state.deadline_ms != 0) state.deadline_at = deadlines_.emplace(state.deadline_ms, &client);
+  state.waiters.reserve(request.keys.size());
+  for (const Bytes key : request.keys) {
+    WaitQueue& queue = queue_for(place_for(client.db, key), request);
+    // The same key again: who came last is this client.
+    if (queue.last != nullptr && queue.last->client == &client) continue;
+    Waiter& waiter = state.waiters.emplace_back(Waiter{&client, &queue, queue.last, nullptr});
+    (queue.last != nullptr ? queue.last->next : queue.first) = &waiter;
+    queue.last = &waiter;
+    ++queue.count;
+  }
+}
+
+void BlockingTable::release(Client& client) {
+  if (!client.blocked) return;
+  for (Waiter& waiter : client.blocked->waiters) leave(waiter);
+  if (client.blocked->deadline_ms != 0) deadlines_.erase(client.blocked->deadline_at);
+  client.blocked.reset();
+  client.gate &= ~kGateBlocked;
+  released_.push_back(client.id);
+}
+
+void BlockingTable::forget(Client& client) {
+  if (!client.blocked) return;
+  release(client);
+  released_.pop_back();
+}
+
+void BlockingTable::leave(Waiter& waiter) {
+  WaitQueue& queue = *waiter.queue;
+  (waiter.previous != nullptr ? waiter.previous->next : queue.first) = waiter.next;
+  (waiter.next != nullptr ? waiter.next->previous : queue.last) = waiter.previous;
+  if (--queue.count == 0) drop_if_unused(*queue.place);
+}
+
+WaitPlace& BlockingTable::place_for(uint16_t db, Bytes key) {
+  const uint64_t hash = hash_of(db, key);
+  const auto* slot = places_.find(hash, PlaceName{db, key});
+  if (slot != nullptr) return *slot->item();
+  auto place = std::make_unique<WaitPlace>();
+  place->db = db;
+  place->key = key;
+  place->hash = hash;
+  return *places_.insert_new(hash, place.release())->item();
+}
+
+WaitQueue& BlockingTable::queue_for(WaitPlace& place, const BlockRequest& request) {
+  for (const auto& queue : place.queues) {
+    if (queue->type == request.type && queue->sharing == request.sharing &&
+        queue->wakes_on_removal == request.wakes_on_removal && queue->group == request.group) {
+      return *queue;
+    }
+  }
+  auto queue = std::make_unique<WaitQueue>();
+  queue->place = &place;
+  queue->type = request.type;
+  queue->sharing = request.sharing;
+  queue->wakes_on_removal = request.wakes_on_removal;
+  queue->group = request.group;
+  return *place.queues.emplace_back(std::move(queue));
+}
+
+void BlockingTable::drop_if_unused(WaitPlace& place) {
+  if (place.is_visited) return;
+  std::erase_if(place.queues, [](const auto& queue) { return queue->count == 0; });
+  if (!place.queues.empty() || place.is_ready) return;
+  const std::unique_ptr<WaitPlace> owned(&place);
+  places_.erase(place.hash, places_.find(place.hash, PlaceName{place.db, place.key}));
+}
+
+void BlockingTable::key_changed(uint16_t db, Bytes key) {
+  const auto* slot = places_.find(hash_of(db, key), PlaceName{db, key});
+  if (slot != nullptr) make_ready(*slot->item());
+}
+
+void BlockingTable::database_changed(uint16_t db) {
+  std::vector<WaitPlace*> changed;
+  places_.for_each([&](const WaitPlace& place) {
+    if (place.db == db) changed.push_back(const_cast<WaitPlace*>(&place));
+  });
+  for (WaitPlace* place : changed) make_ready(*place);
+}
+
+void BlockingTable::make_ready(WaitPlace& place) {
+  if (place.is_ready) return;
+  place.is_ready = true;
+  ready_.push_back(&place);
+}
+
+WaitPlace& BlockingTable::next_ready() {
+  LARDER_ASSERT(has_ready());
+  WaitPlace& place = *ready_.front();
+  ready_.pop_front();
+  place.is_ready = false;
+  place.is_visited = true;
+  return place;
+}
+
+void BlockingTable::done_with(WaitPlace& place) {
+  place.is_visited = false;
+  drop_if_unused(place);
+}
+
+Client* BlockingTable::overdue(int64_t now_ms) const {
+  if (deadlines_.empty() || deadlines_.begin()->first > now_ms) return nullptr;
+  return deadlines_.begin()->second;
+}
+
+size_t BlockingTable::key_count_on_removal() const {
+  size_t count = 0;
+  places_.for_each([&](const WaitPlace& place) {
+    count += std::any_of(place.queues.begin(), place.queues.end(),
+                         [](const auto& queue) { return queue->wakes_on_removal && queue->count > 0; });
+  });
+  return count;
+}
+
+}  // namespace larder

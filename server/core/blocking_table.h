@@ -1,0 +1,146 @@
+#pragma once
+
+// Who waits for which key: the state behind CommandContext::block().
+//
+//   WaitPlace (database, key)          found by hash; one for each key that somebody waits for
+//     └─ WaitQueue (type, sharing)     those who wait for the same kind of thing; a key with BLPOP and BZPOPMIN has two
+//          └─ Waiter ⇄ Waiter ⇄ ...    oldest first; one for each client and key, in the client's BlockedState
+//
+// A change of a key costs one look-up here, and only while anybody waits at all; a place whose key changed is put on the
+// list of ready places, once, and wake_up.h works that list off when the command, transaction or script has ended. So
+// 10,000 clients that wait for one key cost a change of it no more than one does. Joining is O(keys), leaving too: a
+// waiter is unlinked where it is.
+//
+// Clients that wait with a timeout are ordered by their deadline; the server's background work asks overdue().
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "server/core/blocking.h"
+#include "storage/hash.h"
+#include "storage/hash_table.h"
+
+namespace larder {
+
+struct Client;
+struct Command;
+struct WaitPlace;
+struct WaitQueue;
+
+struct Waiter {
+  Client* client = nullptr;
+  WaitQueue* queue = nullptr;
+  Waiter* previous = nullptr;
+  Waiter* next = nullptr;
+};
+
+struct WaitQueue {
+  WaitPlace* place = nullptr;
+  ValueType type = ValueType::kList;
+  WaitSharing sharing = WaitSharing::kCompete;
+  bool wakes_on_removal = false;
+  std::string group;
+  Waiter* first = nullptr;
+  Waiter* last = nullptr;
+  size_t count = 0;
+};
+
+struct WaitPlace {
+  uint16_t db = 0;
+  std::string key;
+  uint64_t hash = 0;
+  bool is_ready = false;    // on the list of ready places
+  bool is_visited = false;  // between next_ready() and done_with()
+  std::vector<std::unique_ptr<WaitQueue>> queues;
+};
+
+// Of one waiting client: Client::blocked.
+struct BlockedState {
+  using Deadlines = std::multimap<int64_t, Client*>;
+
+  const Command* command = nullptr;
+  std::vector<std::string> arguments;
+  std::vector<Waiter> waiters;  // never moves: the queues refer to them
+  int64_t deadline_ms = 0;      // wall clock; 0: none
+  Deadlines::iterator deadline_at;
+  TimeoutReply timeout_reply = TimeoutReply::kNullArray;
+  bool is_unanswered = false;  // CLIENT REPLY OFF or SKIP held for the request
+  bool found_nothing = false;  // its latest try ended in block() again
+};
+
+class BlockingTable {
+ public:
+  explicit BlockingTable(uint64_t hash_seed);
+  ~BlockingTable();
+  BlockingTable(const BlockingTable&) = delete;
+  BlockingTable& operator=(const BlockingTable&) = delete;
+
+  // True while nobody waits.
+  bool empty() const { return places_.empty(); }
+
+  // The client waits from now on. When it waits already (its request was tried again) it keeps its place.
+  void wait(Client& client, const Command& command, std::span<const Bytes> argv, const BlockRequest& request);
+  // The client waits no longer; nothing for one that does not. What it has sent since may be looked at.
+  void release(Client& client);
+  // The client is about to be destroyed.
+  void forget(Client& client);
+
+  // The value of the key changed, or its existence.
+  void key_changed(uint16_t db, Bytes key);
+  // All keys of the database may have changed.
+  void database_changed(uint16_t db);
+
+  bool has_ready() const { return !ready_.empty(); }
+  // Takes the place off the list that has been on it longest. Requires: has_ready(). The place and its queues stay
+  // until done_with(), even when everybody leaves.
+  WaitPlace& next_ready();
+  void done_with(WaitPlace& place);
+
+  // A client whose deadline is reached, or null.
+  Client* overdue(int64_t now_ms) const;
+  size_t timeout_count() const { return deadlines_.size(); }
+  size_t key_count() const { return places_.size(); }
+  // Keys whose removal wakes somebody too.
+  size_t key_count_on_removal() const;
+
+  // Ids of clients that have been released and may have sent more meanwhile; the list is the caller's.
+  std::vector<uint64_t> take_released() { return std::move(released_); }
+  bool has_released() const { return !released_.empty(); }
+
+ private:
+  struct PlaceName {
+    uint16_t db;
+    Bytes key;
+  };
+  struct Policy {
+    using Item = WaitPlace;
+    using Key = PlaceName;
+    static bool equal(const WaitPlace& place, const PlaceName& name) {
+      return place.db == name.db && place.key == name.key;
+    }
+    static uint64_t hash(const WaitPlace& place) { return place.hash; }
+    static void prefetch(const WaitPlace*) {}
+  };
+
+  uint64_t hash_of(uint16_t db, Bytes key) const { return hash_bytes(key, seed_ + db); }
+  WaitPlace& place_for(uint16_t db, Bytes key);
+  static WaitQueue& queue_for(WaitPlace& place, const BlockRequest& request);
+  void make_ready(WaitPlace& place);
+  void leave(Waiter& waiter);
+  void drop_if_unused(WaitPlace& place);
+
+  uint64_t seed_;
+  HashTableAccount account_;
+  HashTable<Policy> places_;  // owns its items
+  std::deque<WaitPlace*> ready_;
+  BlockedState::Deadlines deadlines_;
+  std::vector<uint64_t> released_;
+};
+
+}  // namespace larder
