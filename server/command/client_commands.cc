@@ -179,6 +179,7 @@ void client_trackinginfo(CommandContext& ctx, ArgReader& args) {
 }
 
 void client_unblock(CommandContext& ctx, ArgReader& args) {
+  if (args.remaining() > 2) return ctx.reply().error(Bytes(subcommand_syntax_error("client", ctx.argv()[1])));
   const int64_t id = args.take<int64_t>();
   UnblockReply how = UnblockReply::kAsTimedOut;
   if (args.take_word("ERROR")) {
