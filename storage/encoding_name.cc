@@ -1,5 +1,6 @@
 #include "storage/encoding_name.h"
 
+#include "storage/collection_sizes.h"
 #include "storage/structure.h"
 
 namespace larder {
@@ -7,6 +8,11 @@ namespace {
 
 // Redis keeps strings up to this size in one block with their object.
 constexpr size_t kEmbstrBytesMax = 44;
+
+Bytes packed_name(const Entry& entry) {
+  const bool has_head = entry.type() == ValueType::kSet || entry.type() == ValueType::kHash;
+  return has_head && PackedHead(entry.value()).shown_as_table() ? "hashtable" : "listpack";
+}
 
 }  // namespace
 
@@ -20,7 +26,7 @@ Bytes encoding_name(const Entry& entry) {
     case Encoding::kBlob:
       return "raw";
     case Encoding::kPacked:
-      return "listpack";
+      return packed_name(entry);
     case Encoding::kPackedIntegers:
       return "intset";
     case Encoding::kStructure:

@@ -67,8 +67,15 @@ constexpr OptionRow number(Bytes name, int64_t Settings::*member, int64_t min, i
           .max = max,
           .number = member};
 }
-constexpr OptionRow memory(Bytes name, int64_t Settings::*member, int64_t min, int64_t max, uint16_t flags = 0) {
-  return {.name = name, .type = OptionType::kMemory, .flags = flags, .min = min, .max = max, .number = member};
+constexpr OptionRow memory(Bytes name, int64_t Settings::*member, int64_t min, int64_t max, uint16_t flags = 0,
+                           Bytes alias = {}) {
+  return {.name = name,
+          .alias = alias,
+          .type = OptionType::kMemory,
+          .flags = flags,
+          .min = min,
+          .max = max,
+          .number = member};
 }
 constexpr OptionRow text(Bytes name, std::string Settings::*member, uint16_t flags = 0,
                          Status (*check)(Bytes) = nullptr) {
@@ -332,13 +339,13 @@ constexpr OptionRow kRows[] = {
     kept_number("active-defrag-max-scan-fields", "1000", 1, kLong),
 
     // Values
-    kept_number("hash-max-listpack-entries", "512", 0, kLong, 0, "hash-max-ziplist-entries"),
-    kept_memory("hash-max-listpack-value", "64", 0, kLong, 0, "hash-max-ziplist-value"),
+    number("hash-max-listpack-entries", &Settings::hash_max_listpack_entries, 0, kLong, 0, "hash-max-ziplist-entries"),
+    memory("hash-max-listpack-value", &Settings::hash_max_listpack_value_bytes, 0, kLong, 0, "hash-max-ziplist-value"),
     kept_number("list-max-listpack-size", "-2", INT_MIN, INT_MAX, 0, "list-max-ziplist-size"),
     kept_number("list-compress-depth", "0", 0, INT_MAX),
-    kept_number("set-max-intset-entries", "512", 0, kLong),
-    kept_number("set-max-listpack-entries", "128", 0, kLong),
-    kept_memory("set-max-listpack-value", "64", 0, kLong),
+    number("set-max-intset-entries", &Settings::set_max_intset_entries, 0, kLong),
+    number("set-max-listpack-entries", &Settings::set_max_listpack_entries, 0, kLong),
+    memory("set-max-listpack-value", &Settings::set_max_listpack_value_bytes, 0, kLong),
     kept_number("zset-max-listpack-entries", "128", 0, kLong, 0, "zset-max-ziplist-entries"),
     kept_memory("zset-max-listpack-value", "64", 0, kLong, 0, "zset-max-ziplist-value"),
     kept_memory("hll-sparse-max-bytes", "3000", 0, kLong),

@@ -102,6 +102,13 @@ struct Settings {
   int64_t active_expire_effort = 1;
   bool active_expiry = true;  // DEBUG SET-ACTIVE-EXPIRE
 
+  // Up to which size sets and hashes are shown as packed (OBJECT ENCODING).
+  int64_t set_max_intset_entries = 512;
+  int64_t set_max_listpack_entries = 128;
+  int64_t set_max_listpack_value_bytes = 64;
+  int64_t hash_max_listpack_entries = 512;
+  int64_t hash_max_listpack_value_bytes = 64;
+
   // Observation
   int64_t slowlog_slower_than_us = 10000;  // negative: off; 0: every command
   int64_t slowlog_max_len = 128;
