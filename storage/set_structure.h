@@ -10,9 +10,9 @@
 
 #include "base/bytes.h"
 #include "base/random.h"
+#include "storage/collection_sizes.h"
 #include "storage/hash.h"
 #include "storage/hash_table.h"
-#include "storage/collection_sizes.h"
 #include "storage/structure.h"
 
 namespace larder {

@@ -83,12 +83,10 @@ void SetValue::create(Bytes first_member, size_t count_expected, const SetLimits
     SetIntegers::write(value + kSetIntegersHeadBytes, width, text.number());
     return;
   }
-  const bool listpack =
-      count_expected <= limits.listpack_entries && first_member.size() <= limits.listpack_value_bytes;
+  const bool listpack = count_expected <= limits.listpack_entries && first_member.size() <= limits.listpack_value_bytes;
   const size_t bytes = kPackedHeadBytes + text.total_bytes();
   if (count_expected > kPackedCountMax || bytes > kPackedCollectionBytesMax) {
-    auto* structure =
-        create_structure<SetStructure>(resources(), listpack ? SetForm::kListpack : SetForm::kHashtable);
+    auto* structure = create_structure<SetStructure>(resources(), listpack ? SetForm::kListpack : SetForm::kHashtable);
     structure->add(first_member);
     return create_structure_entry(kType, structure);
   }

@@ -35,8 +35,8 @@ constexpr CommandDocs kDocs[] = {
      "key cursor:integer [MATCH pattern:pattern] [COUNT count:integer]"},
     {"sunion", "Returns the members that any of several sets has.", "1.0.0", "O(N) in the total number of members",
      "key [key ...]"},
-    {"sunionstore", "Stores the members that any of several sets has.", "1.0.0",
-     "O(N) in the total number of members", "destination:key key [key ...]"},
+    {"sunionstore", "Stores the members that any of several sets has.", "1.0.0", "O(N) in the total number of members",
+     "destination:key key [key ...]"},
 };
 
 }  // namespace
