@@ -7,6 +7,7 @@
 #include "server/core/compatibility.h"
 #include "server/core/context.h"
 #include "server/core/dispatcher.h"
+#include "server/core/pubsub.h"
 #include "server/core/transaction.h"
 
 namespace larder {
@@ -81,6 +82,7 @@ void write_hello(CommandContext& ctx) {
 void set_protocol(CommandContext& ctx, int version) {
   ctx.client().protocol = static_cast<uint8_t>(version);
   ctx.reply().set_protocol_version(version);
+  PubSub::update_gate(ctx.client());
 }
 
 void hello(CommandContext& ctx, ArgReader& args) {
@@ -133,6 +135,7 @@ void reset(CommandContext& ctx, ArgReader& args) {
   if (!args.done(ctx.reply())) return;
   Client& client = ctx.client();
   ctx.services().transactions.close(client);
+  ctx.services().pubsub.forget(client);
   client.db = 0;
   client.name.clear();
   client.flags &= ~(kClientNoEvict | kClientNoTouch | kClientReplyOff | kClientReplySkip | kClientReplySkipNext);

@@ -14,6 +14,7 @@ extern const std::span<const CommandDocs> kClientDocs;
 extern const std::span<const CommandDocs> kClusterDocs;
 extern const std::span<const CommandDocs> kTransactionDocs;
 extern const std::span<const CommandDocs> kCommandDocs;
+extern const std::span<const CommandDocs> kPubsubDocs;
 extern const std::span<const CommandDocs> kServerDocs;
 extern const std::span<const CommandDocs> kConfigDocs;
 extern const std::span<const CommandDocs> kInfoDocs;

@@ -21,6 +21,7 @@
 namespace larder {
 
 struct BlockedState;
+struct Subscriptions;
 struct Transaction;
 
 // Where a connection came from; what protected mode and CLIENT LIST ask.
@@ -104,6 +105,7 @@ struct Client {
   ParseProgress progress;
   std::unique_ptr<Transaction> transaction;  // MULTI or WATCH state; null without
   std::unique_ptr<BlockedState> blocked;     // while a blocking command waits
+  std::unique_ptr<Subscriptions> subscriptions;  // null without
   // What the socket has not taken yet; null when the client is up to date.
   std::unique_ptr<OutputQueue> queue_;
   int64_t over_soft_limit_since_ms = 0;  // when the queue went over the soft limit; 0 = it is not

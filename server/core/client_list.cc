@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "server/core/blocking_table.h"
+#include "server/core/pubsub.h"
 #include "server/core/transaction.h"
 
 namespace larder {
@@ -22,6 +23,7 @@ size_t Client::memory_bytes() const {
     bytes += sizeof(BlockedState) + blocked->waiters.capacity() * sizeof(Waiter);
     for (const std::string& argument : blocked->arguments) bytes += sizeof(argument) + argument.capacity();
   }
+  bytes += subscription_bytes(*this);
   return bytes;
 }
 

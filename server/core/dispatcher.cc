@@ -8,6 +8,7 @@
 #include "server/config/settings.h"
 #include "server/core/authentication.h"
 #include "server/core/blocking_table.h"
+#include "server/core/delivery.h"
 #include "server/core/memory_limit.h"
 #include "server/core/pause.h"
 #include "server/core/propagation.h"
@@ -78,12 +79,21 @@ Dispatcher::Outcome Dispatcher::execute(Client& client, const Command* command, 
                                         uint64_t first_key_hash, ReplyWriter& reply) {
   const bool plain = command != nullptr && (client.gate | gate_) == 0 && command->spec->run != nullptr &&
                      !(command->spec->flags & kProtected) && arity_matches(*command->spec, argv.size());
-  if (plain) [[likely]] {
-    call(client, *command, argv, first_key_hash, reply);
-    if (services_.blocking.has_ready()) [[unlikely]]
-      serve_waiting(services_, *this);
-    return Outcome::kDone;
+  {
+    const Delivery::Request request(services_.delivery, client, reply);
+    if (plain) [[likely]] {
+      call(client, *command, argv, first_key_hash, reply);
+    } else if (execute_checked(client, command, argv, first_key_hash, reply) == Outcome::kHold) {
+      return Outcome::kHold;
+    }
   }
+  if (services_.blocking.has_ready()) [[unlikely]]
+    serve_waiting(services_, *this);
+  return Outcome::kDone;
+}
+
+Dispatcher::Outcome Dispatcher::execute_checked(Client& client, const Command* command, std::span<const Bytes> argv,
+                                                uint64_t first_key_hash, ReplyWriter& reply) {
   const size_t start = reply.position();
   if (client.gate & kGateReply) begin_unanswered(client, reply);
   const Admission admission = admit(client, command, argv, reply);
@@ -98,12 +108,12 @@ Dispatcher::Outcome Dispatcher::execute(Client& client, const Command* command, 
     client.flags &= ~kClientReplySkip;
   }
   if (!(client.flags & (kClientReplyOff | kClientReplySkipNext))) client.gate &= ~kGateReply;
-  if (services_.blocking.has_ready()) serve_waiting(services_, *this);
   return Outcome::kDone;
 }
 
 Dispatcher::Outcome Dispatcher::execute_again(Client& client, const Command& command, std::span<const Bytes> argv,
                                               ReplyWriter& reply) {
+  const Delivery::Request request(services_.delivery, client, reply);
   const Admission admission = (client.gate | gate_) == 0 ? Admission::kRun : admit(client, &command, argv, reply);
   if (admission == Admission::kHold) return Outcome::kHold;
   if (admission == Admission::kRun) call(client, command, argv, 0, reply);

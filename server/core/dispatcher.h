@@ -76,6 +76,9 @@ class Dispatcher {
   void redact(Bytes argument) { redacted_.push_back(argument.data()); }
 
  private:
+  // The long way of execute(), for a client or a server with a reason to look closer.
+  Outcome execute_checked(Client& client, const Command* command, std::span<const Bytes> argv, uint64_t first_key_hash,
+                          ReplyWriter& reply);
   enum class Admission : uint8_t { kRun, kAnswered, kHold };
   Admission admit(Client& client, const Command* command, std::span<const Bytes> argv, ReplyWriter& reply);
   Admission reject(Client& client, const Command* command, ReplyWriter& reply, Bytes error);

@@ -21,6 +21,8 @@ class PropagationSink {
  public:
   virtual ~PropagationSink() = default;
   virtual void command(uint16_t db, std::span<const Bytes> argv) = 0;
+  // A published message, which changes nothing: for replicas alone, no log keeps it.
+  virtual void message(std::span<const Bytes>) {}
   // Around the commands of one transaction or script, when there is more than one.
   virtual void begin_unit() = 0;
   virtual void end_unit() = 0;
@@ -40,6 +42,10 @@ class Propagation {
       sink_->begin_unit();
     }
     sink_->command(db, argv);
+  }
+  // PUBLISH and its relatives.
+  void message(std::span<const Bytes> argv) {
+    if (sink_ != nullptr) sink_->message(argv);
   }
   // Units nest (a script inside a transaction); the outermost one counts.
   void begin_unit() { unit_depth_++; }

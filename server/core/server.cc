@@ -39,6 +39,8 @@ Server::Server(const Environment& environment, const Settings& settings, std::sp
       log_(environment.log),
       registry_(families),
       blocking_(random_.next()),
+      delivery_(services_),
+      pubsub_(delivery_, random_.next()),
       key_events_(stats_, transactions_, blocking_, propagation_),
       store_(store_options(environment, settings_, random_, key_events_)),
       options_(settings_),
@@ -47,7 +49,7 @@ Server::Server(const Environment& environment, const Settings& settings, std::sp
                 settings_,    options_, registry_,         clients_,  stats_,
                 slowlog_,     latency_, transactions_,     blocking_, key_events_,
                 propagation_, flushed_, memory_limit_,     pause_,    environment.process,
-                identity_,    tick_},
+                identity_,    tick_,    delivery_,         pubsub_},
       dispatcher_(services_, environment.use_cycle_counter),
       tick_(services_, dispatcher_) {
   for (const RenamedCommand& renamed : settings_.renamed_commands) {
@@ -98,28 +100,8 @@ void Server::disconnect(Client& client) {
   tick_.forget(client);
   transactions_.unwatch_all(client);
   blocking_.forget(client);
+  pubsub_.forget(client);
   clients_.remove(client);
-}
-
-void Server::check_output_limits(Client& client) {
-  const ClientClass kind = (client.flags & kClientReplica)  ? ClientClass::kReplica
-                           : (client.flags & kClientPubsub) ? ClientClass::kPubsub
-                                                            : ClientClass::kNormal;
-  const OutputLimit& limit = settings_.output_limits[static_cast<size_t>(kind)];
-  const auto owed = static_cast<int64_t>(client.queued_bytes());
-  bool exceeded = limit.hard_bytes > 0 && owed > limit.hard_bytes;
-  if (limit.soft_bytes > 0 && owed > limit.soft_bytes) {
-    const int64_t now_ms = clock_.wall_ms();
-    if (client.over_soft_limit_since_ms == 0) client.over_soft_limit_since_ms = now_ms;
-    exceeded |= now_ms - client.over_soft_limit_since_ms > limit.soft_seconds * 1000;
-  } else {
-    client.over_soft_limit_since_ms = 0;
-  }
-  if (!exceeded) return;
-  ++stats_.output_limit_disconnections;
-  log_.warning("Client id={} addr={} closed for overcoming of output buffer limits: {} bytes are owed", client.id,
-               client.peer, owed);
-  client.close_now();
 }
 
 bool Server::background() {

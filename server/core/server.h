@@ -20,12 +20,14 @@
 #include "server/config/settings.h"
 #include "server/core/blocking_table.h"
 #include "server/core/client_list.h"
+#include "server/core/delivery.h"
 #include "server/core/dispatcher.h"
 #include "server/core/flush_queue.h"
 #include "server/core/key_events.h"
 #include "server/core/memory_limit.h"
 #include "server/core/pause.h"
 #include "server/core/propagation.h"
+#include "server/core/pubsub.h"
 #include "server/core/registry.h"
 #include "server/core/server_stats.h"
 #include "server/core/services.h"
@@ -71,7 +73,7 @@ class Server {
   void disconnect(Client& client);
 
   // Judges what a client is owed against the limits of its class; marks it for closing when they are exceeded.
-  void check_output_limits(Client& client);
+  void check_output_limits(Client& client) { larder::check_output_limits(services_, client); }
 
   // Expiry and the other work between ticks, within kBackgroundBudgetUs. True when more of it is due at once.
   bool background();
@@ -105,6 +107,8 @@ class Server {
   BlockingTable blocking_;
   PauseState pause_;
   Propagation propagation_;
+  Delivery delivery_;
+  PubSub pubsub_;
   KeyEvents key_events_;
   Store store_;
   FlushQueue flushed_;

@@ -13,6 +13,7 @@ namespace larder {
 class BlockingTable;
 class Clock;
 class ClientList;
+class Delivery;
 class FileSystem;
 class FlushQueue;
 class KeyEvents;
@@ -21,6 +22,7 @@ class MemoryLimit;
 class Log;
 class OptionTable;
 class Propagation;
+class PubSub;
 class Random;
 class Registry;
 class Slowlog;
@@ -76,6 +78,8 @@ struct Services {
   ProcessControl& process;
   ServerIdentity& identity;
   Tick& tick;
+  Delivery& delivery;
+  PubSub& pubsub;
 };
 
 }  // namespace larder

@@ -2,6 +2,7 @@
 
 #include "base/number_text.h"
 #include "server/core/client.h"
+#include "server/core/pubsub.h"
 #include "server/core/transaction.h"
 
 namespace larder {
@@ -78,9 +79,9 @@ void append_client_line(std::string& text, const Client& client, int64_t now_ms)
   field(text, "idle", seconds_since(client.last_active_ms, now_ms));
   field(text, "flags", client_flag_letters(client));
   field(text, "db", client.db);
-  field(text, "sub", 0);
-  field(text, "psub", 0);
-  field(text, "ssub", 0);
+  field(text, "sub", subscription_count(client, TopicKind::kChannel));
+  field(text, "psub", subscription_count(client, TopicKind::kPattern));
+  field(text, "ssub", subscription_count(client, TopicKind::kShardChannel));
   append_transaction(text, client.transaction.get());
   append_buffers(text, client);
   field(text, "events", client.queued_bytes() > 0 ? "rw" : "r");

@@ -12,6 +12,7 @@
 #include "server/core/compatibility.h"
 #include "server/core/flush_queue.h"
 #include "server/core/memory_limit.h"
+#include "server/core/pubsub.h"
 #include "server/core/registry.h"
 #include "server/core/server_stats.h"
 #include "server/observe/info_fields.h"
@@ -98,6 +99,7 @@ void clients_section(const Services& services, InfoFields& fields) {
   fields.number("client_recent_max_input_buffer", input_max);
   fields.number("client_recent_max_output_buffer", output_max);
   fields.number("blocked_clients", blocked);
+  fields.number("pubsub_clients", services.pubsub.client_count());
   fields.zeros({"tracking_clients"});
   fields.number("clients_in_timeout_table", services.blocking.timeout_count());
   fields.number("total_blocking_keys", services.blocking.key_count());
@@ -218,10 +220,12 @@ void stats_section(const Services& services, InfoFields& fields) {
   fields.zeros({"total_eviction_exceeded_time", "current_eviction_exceeded_time"});
   fields.number("keyspace_hits", stats.keyspace_hits);
   fields.number("keyspace_misses", stats.keyspace_misses);
-  fields.zeros({"pubsub_channels", "pubsub_patterns", "pubsubshard_channels", "latest_fork_usec", "total_forks",
-                "migrate_cached_sockets", "slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses",
-                "active_defrag_key_hits", "active_defrag_key_misses", "total_active_defrag_time",
-                "current_active_defrag_time", "tracking_total_keys", "tracking_total_items",
+  fields.number("pubsub_channels", services.pubsub.topic_count(TopicKind::kChannel));
+  fields.number("pubsub_patterns", services.pubsub.topic_count(TopicKind::kPattern));
+  fields.number("pubsubshard_channels", services.pubsub.topic_count(TopicKind::kShardChannel));
+  fields.zeros({"latest_fork_usec", "total_forks", "migrate_cached_sockets", "slave_expires_tracked_keys",
+                "active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits", "active_defrag_key_misses",
+                "total_active_defrag_time", "current_active_defrag_time", "tracking_total_keys", "tracking_total_items",
                 "tracking_total_prefixes"});
   fields.number("unexpected_error_replies", stats.unexpected_error_replies);
   fields.number("total_error_replies", stats.error_replies);

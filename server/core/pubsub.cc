@@ -1,0 +1,167 @@
+#include "server/core/pubsub.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "server/core/delivery.h"
+
+namespace larder {
+namespace {
+
+// Bytes of a published message that the scratch buffer keeps.
+constexpr size_t kKeptScratchBytes = 4096;
+constexpr uint32_t kNotFound = UINT32_MAX;
+
+// Where in the client's list the topic is.
+uint32_t find_topic(const std::vector<Subscriptions::Place>& places, const Client& client, const Topic& topic) {
+  if (places.size() <= topic.subscribers.size()) {
+    const auto found = std::find_if(places.begin(), places.end(), [&](const auto& p) { return p.topic == &topic; });
+    return found == places.end() ? kNotFound : static_cast<uint32_t>(found - places.begin());
+  }
+  const auto found = std::find_if(topic.subscribers.begin(), topic.subscribers.end(),
+                                  [&](const auto& s) { return s.client == &client; });
+  return found == topic.subscribers.end() ? kNotFound : found->position;
+}
+
+}  // namespace
+
+size_t literal_prefix_bytes(Bytes pattern) { return std::min(pattern.find_first_of("*?[\\"), pattern.size()); }
+
+size_t Subscriptions::total() const {
+  size_t sum = 0;
+  for (const auto& places : topics) sum += places.size();
+  return sum;
+}
+
+size_t Subscriptions::memory_bytes() const {
+  // Of a topic that is shared, each subscriber counts its own place in it.
+  size_t bytes = sizeof(Subscriptions);
+  for (const auto& places : topics) bytes += places.capacity() * (sizeof(Place) + sizeof(Topic::Subscriber));
+  return bytes;
+}
+
+size_t subscription_count(const Client& client, TopicKind kind) {
+  return client.subscriptions ? client.subscriptions->count(kind) : 0;
+}
+
+size_t subscription_bytes(const Client& client) {
+  return client.subscriptions ? client.subscriptions->memory_bytes() : 0;
+}
+
+PubSub::PubSub(Delivery& delivery, uint64_t hash_seed)
+    : delivery_(delivery),
+      tables_{NameTable<Topic>(hash_seed), NameTable<Topic>(hash_seed), NameTable<Topic>(hash_seed)},
+      patterns_(hash_seed) {}
+
+bool PubSub::subscribe(Client& client, TopicKind kind, Bytes name) {
+  if (!client.subscriptions) client.subscriptions = std::make_unique<Subscriptions>();
+  auto& places = client.subscriptions->topics[static_cast<size_t>(kind)];
+  Topic& topic = table(kind).find_or_add(name);
+  const bool is_new_topic = topic.subscribers.empty();
+  if (!is_new_topic && find_topic(places, client, topic) != kNotFound) return false;
+  if (client.subscriptions->total() == 0) ++client_count_;
+  places.push_back({&topic, static_cast<uint32_t>(topic.subscribers.size())});
+  topic.subscribers.push_back({&client, static_cast<uint32_t>(places.size() - 1)});
+  if (is_new_topic && kind == TopicKind::kPattern) patterns_.add(topic);
+  client.flags |= kClientPubsub;
+  update_gate(client);
+  return true;
+}
+
+bool PubSub::unsubscribe(Client& client, TopicKind kind, Bytes name) {
+  if (!client.subscriptions) return false;
+  const Topic* topic = table(kind).find(name);
+  if (topic == nullptr) return false;
+  const uint32_t at = find_topic(client.subscriptions->topics[static_cast<size_t>(kind)], client, *topic);
+  if (at == kNotFound) return false;
+  remove(client, kind, at);
+  return true;
+}
+
+// The last on each side takes the place of the one that goes.
+void PubSub::remove(Client& client, TopicKind kind, uint32_t client_position) {
+  auto& places = client.subscriptions->topics[static_cast<size_t>(kind)];
+  const auto [topic, position] = places[client_position];
+  LARDER_ASSERT(topic->subscribers[position].client == &client);
+  topic->subscribers[position] = topic->subscribers.back();
+  const Topic::Subscriber& moved = topic->subscribers[position];
+  moved.client->subscriptions->topics[static_cast<size_t>(kind)][moved.position].position = position;
+  topic->subscribers.pop_back();
+  places[client_position] = places.back();
+  places.pop_back();
+  if (client_position < places.size()) {
+    const Subscriptions::Place& place = places[client_position];
+    place.topic->subscribers[place.position].position = client_position;
+  }
+  if (topic->subscribers.empty()) {
+    if (kind == TopicKind::kPattern) patterns_.remove(*topic);
+    table(kind).remove(*topic);
+  }
+  if (client.subscriptions->total() > 0) return;
+  client.subscriptions.reset();
+  client.flags &= ~kClientPubsub;
+  --client_count_;
+  update_gate(client);
+}
+
+void PubSub::forget(Client& client) {
+  for (size_t i = 0; i < kTopicKindCount; ++i) {
+    while (client.subscriptions && !client.subscriptions->topics[i].empty()) {
+      remove(client, static_cast<TopicKind>(i), static_cast<uint32_t>(client.subscriptions->topics[i].size() - 1));
+    }
+  }
+  client.subscriptions.reset();
+}
+
+void PubSub::update_gate(Client& client) {
+  const bool bound = (client.flags & kClientPubsub) && client.protocol == 2;
+  client.gate = bound ? client.gate | kGateSubscriber : client.gate & ~kGateSubscriber;
+}
+
+size_t PubSub::send_to_all(const Topic& topic, const PushMessage& message) {
+  for (const Topic::Subscriber& subscriber : topic.subscribers) delivery_.send(*subscriber.client, message);
+  return topic.subscribers.size();
+}
+
+size_t PubSub::publish(Bytes channel, Bytes message) {
+  size_t receivers = 0;
+  const Topic* topic = table(TopicKind::kChannel).find(channel);
+  if (topic == nullptr && table(TopicKind::kPattern).empty()) return 0;
+  const PushMessage::Payload payload(message);
+  if (topic != nullptr) receivers += send_to_all(*topic, PushMessage(scratch_, {"message", channel}, payload));
+  patterns_.for_each_match(channel, [&](const Topic& pattern) {
+    receivers += send_to_all(pattern, PushMessage(scratch_, {"pmessage", pattern.name, channel}, payload));
+  });
+  scratch_.clear();
+  scratch_.shrink(kKeptScratchBytes);
+  return receivers;
+}
+
+size_t PubSub::publish_to_shard(Bytes channel, Bytes message) {
+  const Topic* topic = table(TopicKind::kShardChannel).find(channel);
+  if (topic == nullptr) return 0;
+  const PushMessage::Payload payload(message);
+  return send_to_all(*topic, PushMessage(scratch_, {"smessage", channel}, payload));
+}
+
+size_t PubSub::subscriber_count(TopicKind kind, Bytes name) const {
+  const Topic* topic = table(kind).find(name);
+  return topic == nullptr ? 0 : topic->subscribers.size();
+}
+
+void PubSub::check_integrity() const {
+  for (size_t kind = 0; kind < kTopicKindCount; ++kind) {
+    tables_[kind].for_each([&](const Topic& topic) {
+      LARDER_ASSERT(!topic.subscribers.empty());
+      for (size_t i = 0; i < topic.subscribers.size(); ++i) {
+        const Topic::Subscriber& subscriber = topic.subscribers[i];
+        LARDER_ASSERT(subscriber.client->subscriptions != nullptr);
+        const auto& places = subscriber.client->subscriptions->topics[kind];
+        LARDER_ASSERT(subscriber.position < places.size());
+        LARDER_ASSERT(places[subscriber.position].topic == &topic && places[subscriber.position].position == i);
+      }
+    });
+  }
+}
+
+}  // namespace larder
