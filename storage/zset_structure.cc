@@ -1,0 +1,100 @@
+#include "storage/zset_structure.h"
+
+#include <algorithm>
+
+namespace larder {
+
+ZsetStructure::~ZsetStructure() {
+  while (free_some(SIZE_MAX)) {
+  }
+}
+
+ZsetMember* ZsetStructure::create_member(const HashedKey& member, double score) {
+  ZsetMember* block = ZsetMember::create(resources().blocks, member.bytes, score);
+  member_bytes_ += block->memory_bytes();
+  index_.insert_new(member.hash, block);
+  return block;
+}
+
+void ZsetStructure::destroy_member(ZsetMember* member) {
+  const HashedKey key = hashed(member->bytes());
+  index_.erase(key.hash, index_.find(key.hash, key.bytes));
+  member_bytes_ -= member->memory_bytes();
+  ZsetMember::destroy(resources().blocks, member);
+}
+
+void ZsetStructure::remove(ZsetMember* member) {
+  tree_.remove(member);
+  destroy_member(member);
+}
+
+void ZsetStructure::remove_ranks(size_t rank, size_t count) {
+  ZsetMember* removed[ScoreTree::kLeafSlotsMax];
+  while (count > 0) {
+    const uint32_t taken = tree_.remove_some(rank, count, removed);
+    for (uint32_t i = 0; i < taken; i++) index_.prefetch_bucket(hashed(removed[i]->bytes()).hash);
+    for (uint32_t i = 0; i < taken; i++) destroy_member(removed[i]);
+    count -= taken;
+  }
+}
+
+void ZsetStructure::put_in_order() {
+  LARDER_ASSERT(tree_.size() == 0);
+  struct Ordered {
+    uint64_t order;
+    ZsetMember* member;
+  };
+  std::vector<Ordered> members;
+  members.reserve(index_.size());
+  uint64_t position = 0;
+  do {
+    position = index_.scan_slots(position, [&](auto& slot) {
+      ZsetMember* member = slot.item();
+      members.push_back({member->order(), member});
+    });
+  } while (position != 0);
+  std::sort(members.begin(), members.end(), [](const Ordered& a, const Ordered& b) {
+    return a.order != b.order ? a.order < b.order : a.member->bytes() < b.member->bytes();
+  });
+  for (const Ordered& ordered : members) tree_.insert(ordered.member);
+}
+
+size_t ZsetStructure::memory_bytes() const {
+  return block_bytes(sizeof(*this)) + member_bytes_ + index_.bytes_allocated() + tree_.bytes_allocated();
+}
+
+Structure* ZsetStructure::clone() const {
+  auto* copy = create_structure<ZsetStructure>(resources());
+  tree_.visit(0, tree_.size(), false, [&](const ZsetMember* member) {
+    copy->insert(copy->hashed(member->bytes()), member->score());
+  });
+  return copy;
+}
+
+// Members go by way of the index, which has them all, ordered or not; the tree's nodes after them.
+bool ZsetStructure::free_some(size_t elements_max) {
+  size_t freed = 0;
+  while (freed < elements_max && !index_.empty()) {
+    drain_position_ = index_.drain(drain_position_, [&](ZsetMember* member) {
+      member_bytes_ -= member->memory_bytes();
+      ZsetMember::destroy(resources().blocks, member);
+      freed++;
+    });
+  }
+  if (!index_.empty()) return true;
+  return tree_.free_some(elements_max - std::min(freed, elements_max));
+}
+
+void ZsetStructure::check_integrity() const {
+  index_.check_integrity();
+  tree_.check_integrity();
+  LARDER_ASSERT(index_.size() == tree_.size() && drain_position_ == 0);
+  size_t bytes = 0;
+  tree_.visit(0, tree_.size(), false, [&](const ZsetMember* member) {
+    LARDER_ASSERT(find(member->bytes()) == member);
+    bytes += member->memory_bytes();
+  });
+  LARDER_ASSERT(bytes == member_bytes_);
+}
+
+}  // namespace larder
