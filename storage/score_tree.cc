@@ -12,11 +12,11 @@ constexpr uint32_t kAddressBits = 48;
 constexpr uint64_t kAddressMask = (uint64_t{1} << kAddressBits) - 1;
 constexpr uint64_t kHintLast = (1u << kHintBits) - 1;
 
-constexpr uint32_t kLeafSlotsMin = 15;    // fewer: the leaf looks for a neighbour to merge with
-constexpr uint32_t kLeafMergedMax = 46;   // and what both may hold together
+constexpr uint32_t kLeafSlotsMin = 15;   // fewer: the leaf looks for a neighbour to merge with
+constexpr uint32_t kLeafMergedMax = 46;  // and what both may hold together
 constexpr uint32_t kChildrenMin = 16;
 constexpr uint32_t kChildrenMergedMax = 47;
-constexpr uint32_t kSpareSlotsMax = 8;    // a leaf with more free slots moves to a smaller block
+constexpr uint32_t kSpareSlotsMax = 8;  // a leaf with more free slots moves to a smaller block
 // A leaf whose hints crowd into less than this part of their range, with as many as this sharing one, gets a new frame.
 constexpr uint64_t kHintSpreadMin = 0x1000;
 constexpr uint32_t kHintSharersMax = 4;
@@ -421,8 +421,7 @@ ScoreTree::Inner* ScoreTree::add_child(void*& link, uint32_t at, uint64_t order,
 void ScoreTree::add_root_level() {
   LARDER_ASSERT(height_ + 1 < kHeightMax);
   Inner* inner = new_inner(inner_capacity_for(2));
-  ZsetMember* least =
-      height_ == 0 ? static_cast<Leaf*>(root_)->member(0) : static_cast<Inner*>(root_)->leasts()[0];
+  ZsetMember* least = height_ == 0 ? static_cast<Leaf*>(root_)->member(0) : static_cast<Inner*>(root_)->leasts()[0];
   void* old_root = root_;
   root_ = inner;
   height_++;

@@ -63,9 +63,9 @@ struct ZsetPosition {
 
 class ScoreTree {
  public:
-  static constexpr uint32_t kLeafSlotsMax = 62;   // a leaf of 512 bytes
-  static constexpr uint32_t kChildrenMax = 63;    // an inner node of 2 KB
-  static constexpr uint32_t kHeightMax = 16;      // 24^15 members
+  static constexpr uint32_t kLeafSlotsMax = 62;  // a leaf of 512 bytes
+  static constexpr uint32_t kChildrenMax = 63;   // an inner node of 2 KB
+  static constexpr uint32_t kHeightMax = 16;     // 24^15 members
 
   explicit ScoreTree(BlockAllocator& blocks) : blocks_(&blocks) {}
   ~ScoreTree();

@@ -65,9 +65,8 @@ size_t ZsetStructure::memory_bytes() const {
 
 Structure* ZsetStructure::clone() const {
   auto* copy = create_structure<ZsetStructure>(resources());
-  tree_.visit(0, tree_.size(), false, [&](const ZsetMember* member) {
-    copy->insert(copy->hashed(member->bytes()), member->score());
-  });
+  tree_.visit(0, tree_.size(), false,
+              [&](const ZsetMember* member) { copy->insert(copy->hashed(member->bytes()), member->score()); });
   return copy;
 }
 

@@ -79,6 +79,13 @@ RankRange ZsetValue::ranks(const LexRange& range, bool downwards) const {
   };
   const bool all_below = range.max.kind == LexBound::Kind::kGreatest;
   const bool all_above = range.min.kind == LexBound::Kind::kLeast;
+  // Where scores are mixed: nothing, unless the last member reaches up to the range and the first one down to it.
+  bool reaches = true;
+  visit({size() - 1, 1}, false,
+        [&](Bytes last, double) { reaches = all_above || !lower_place(range.min).follows(0, last); });
+  visit({0, 1}, false,
+        [&](Bytes first, double) { reaches = reaches && (all_below || upper_place(range.max).follows(0, first)); });
+  if (!reaches) return {};
   // A walk meets first the end that it comes from; there it takes the outermost member that fits.
   const size_t end = all_below ? size() : rank_of(upper_place(range.max), downwards);
   const size_t first = all_above ? 0 : rank_of(lower_place(range.min), downwards);

@@ -108,6 +108,9 @@ struct Settings {
   int64_t set_max_listpack_value_bytes = 64;
   int64_t hash_max_listpack_entries = 512;
   int64_t hash_max_listpack_value_bytes = 64;
+  // Up to which size a sorted set is packed.
+  int64_t zset_max_listpack_entries = 128;
+  int64_t zset_max_listpack_value_bytes = 64;
 
   // Observation
   int64_t slowlog_slower_than_us = 10000;  // negative: off; 0: every command

@@ -1,0 +1,52 @@
+#pragma once
+
+// What the commands of sorted sets, and those of places on earth on top of them, have in common: bounds of ranges as
+// arguments, members with scores as replies, and storing a result.
+
+#include <cstdint>
+
+#include "base/bytes.h"
+#include "protocol/arg_reader.h"
+#include "server/core/context.h"
+#include "server/core/events.h"
+#include "storage/zset_value.h"
+
+namespace larder {
+
+// "min or max is not a float" when it is none. `min` and `max` as ZRANGEBYSCORE takes them: "1.5", "(1.5", "-inf".
+ErrorText parse_score_range(Bytes min, Bytes max, ScoreRange* range);
+// "min or max not valid string range item". As ZRANGEBYLEX takes them: "[text", "(text", "-", "+".
+ErrorText parse_lex_range(Bytes min, Bytes max, LexRange* range);
+// The ranks that ZRANGE's two indexes name, negative from the end; with `reversed` they count from the end downwards.
+RankRange resolve_indexes(int64_t start, int64_t stop, size_t size, bool reversed);
+
+ZsetLimits zset_limits(CommandContext& ctx);
+
+// How a command's members are written: alone, or each with its score, which RESP3 makes a pair.
+class MemberReply {
+ public:
+  MemberReply(ReplyWriter& reply, bool with_scores) : reply_(reply), with_scores_(with_scores) {}
+  // The header for `count` members.
+  void begin(size_t count) { reply_.array(with_scores_ && !reply_.resp3() ? 2 * count : count); }
+  void member(Bytes bytes, double score) {
+    if (!with_scores_) return reply_.bulk(bytes);
+    if (reply_.resp3()) reply_.array(2);
+    reply_.bulk(bytes);
+    reply_.double_value(score);
+  }
+
+ private:
+  ReplyWriter& reply_;
+  bool with_scores_;
+};
+
+// Makes `built` the value of `destination` in place of whatever is there, or removes that if it is empty; tells the
+// change, and replies how many members there are. Takes `built` over.
+void store_and_reply(CommandContext& ctx, Key destination, ZsetStructure* built, Event event);
+// An empty set to build a result in.
+ZsetStructure* new_result(CommandContext& ctx);
+
+// Tells that members were taken out of `key`, and, if it is gone with its last one, that too.
+void tell_removal(CommandContext& ctx, Key key, const ZsetValue& value, Event event);
+
+}  // namespace larder
