@@ -126,9 +126,13 @@ bool Evictor::evict_by_fifo(int64_t now_ms) {
 }
 
 bool Evictor::maintain(size_t steps) {
+  ghost_bytes_ = 0;
   if (policy_.rule != EvictionRule::kS3Fifo) return false;
   bool more = false;
-  for (int i = 0; i < store_.database_count(); i++) more |= store_.database(i).maintain_queues(steps);
+  for (int i = 0; i < store_.database_count(); i++) {
+    more |= store_.database(i).maintain_queues(steps);
+    ghost_bytes_ += store_.database(i).ghost_bytes();
+  }
   return more;
 }
 

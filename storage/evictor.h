@@ -45,6 +45,8 @@ class Evictor {
   bool evict_one(int64_t now_ms);
   // Upkeep of S3-FIFO's queues, about `steps` keys of it. True when more is to be done.
   bool maintain(size_t steps);
+  // Of the tables of ghosts, as of the last maintain().
+  size_t ghost_bytes() const { return ghost_bytes_; }
 
  private:
   static constexpr size_t kPoolSize = 16;
@@ -66,6 +68,7 @@ class Evictor {
   EvictionPolicy policy_;
   std::array<Candidate, kPoolSize> pool_;  // ascending by score
   size_t pooled_ = 0;
+  size_t ghost_bytes_ = 0;
 };
 
 }  // namespace larder

@@ -215,6 +215,7 @@ class Keyspace {
   void track_arrivals(bool on, bool volatile_only);
   bool evict_from_queues(int64_t now_ms);
   bool maintain_queues(size_t steps);
+  size_t ghost_bytes() const { return fifo_ ? fifo_->ghost_bytes() : 0; }
 
   // Takes all entries away at once; the caller frees them in pieces.
   [[nodiscard]] FlushedKeyspace flush();
@@ -348,7 +349,7 @@ class Store {
   // Bytes of everything stored: blocks as large as they are in the allocator, blobs, tables, expiry indexes.
   uint64_t memory_bytes() const {
     return blocks_.used_bytes() + blobs_.used_bytes() + index_blocks_.used_bytes() +
-           static_cast<uint64_t>(table_account_.bytes);
+           static_cast<uint64_t>(table_account_.bytes) + evictor_.ghost_bytes();
   }
   // The part of it that is not keys and values: tables and indexes.
   uint64_t overhead_bytes() const { return index_blocks_.used_bytes() + static_cast<uint64_t>(table_account_.bytes); }
