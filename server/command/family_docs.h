@@ -23,5 +23,6 @@ extern const std::span<const CommandDocs> kSlowlogDocs;
 extern const std::span<const CommandDocs> kLatencyDocs;
 extern const std::span<const CommandDocs> kDebugDocs;
 extern const std::span<const CommandDocs> kAclDocs;
+extern const std::span<const CommandDocs> kHyperLogLogDocs;
 
 }  // namespace larder

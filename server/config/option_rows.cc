@@ -348,7 +348,7 @@ constexpr OptionRow kRows[] = {
     memory("set-max-listpack-value", &Settings::set_max_listpack_value_bytes, 0, kLong),
     number("zset-max-listpack-entries", &Settings::zset_max_listpack_entries, 0, kLong, 0, "zset-max-ziplist-entries"),
     memory("zset-max-listpack-value", &Settings::zset_max_listpack_value_bytes, 0, kLong, 0, "zset-max-ziplist-value"),
-    kept_memory("hll-sparse-max-bytes", "3000", 0, kLong),
+    memory("hll-sparse-max-bytes", &Settings::hll_sparse_bytes_max, 0, kLong),
     kept_memory("stream-node-max-bytes", "4096", 0, kLong),
     kept_number("stream-node-max-entries", "100", 0, kLong),
 

@@ -84,6 +84,7 @@ struct Settings {
 
   // Clients
   int64_t query_buffer_limit_bytes = 1024 * 1024 * 1024;
+  int64_t hll_sparse_bytes_max = 3000;  // where a sparse HyperLogLog becomes dense
   int64_t bulk_bytes_max = 512 * 1024 * 1024;
   std::array<OutputLimit, kClientClassCount> output_limits = {
       OutputLimit{0, 0, 0},
