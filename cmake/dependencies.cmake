@@ -7,6 +7,9 @@ pkg_check_modules(LIBEDIT IMPORTED_TARGET libedit)             # line editing in
 
 find_path(LARDER_XXHASH_INCLUDE xxhash.h REQUIRED)             # used header-only
 
+find_path(LARDER_LZF_INCLUDE liblzf/lzf.h REQUIRED)            # RDB's compression; linked to persistence alone
+find_library(LARDER_LZF_LIBRARY NAMES lzf REQUIRED)
+
 if(LARDER_JEMALLOC)
   # The static archive spares an indirect call per allocation. It replaces malloc for the whole process.
   find_library(LARDER_JEMALLOC_LIBRARY NAMES libjemalloc_pic.a libjemalloc.a jemalloc REQUIRED)

@@ -86,6 +86,7 @@ void Entry::copy_state_from(const Entry& other) {
   flags_ = static_cast<uint8_t>((flags_ & kLayoutFlags) | (other.flags_ & ~kLayoutFlags));
   std::memcpy(access_, other.access_, sizeof(access_));
   space_id_ = other.space_id_;
+  set_snapshot_mark(other.snapshot_mark());
 }
 
 }  // namespace larder

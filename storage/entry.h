@@ -1,6 +1,6 @@
 // The entry: one block of memory that holds a key, its header, its deadline and, while it is small, its value.
 //
-//   offset 0   type (low 4 bits) | encoding (high 4 bits)
+//   offset 0   type (3 bits) | snapshot mark (1) | encoding (3) | snapshot mark (1)
 //          1   flags (EntryFlag)
 //          2   access state, 24 bits (eviction.h): a clock of recency or a counter of frequency
 //          5   space id: which tenant's space the key belongs to; 0 = the default space
@@ -92,10 +92,11 @@ class Entry {
   // the deadline are the caller's to write. Access state and space id are zero.
   static Entry* format(void* block, const EntryShape& shape, Bytes key);
 
-  ValueType type() const { return static_cast<ValueType>(type_encoding_ & 0x0f); }
-  Encoding encoding() const { return static_cast<Encoding>(type_encoding_ >> 4); }
+  ValueType type() const { return static_cast<ValueType>(type_encoding_ & 0x07); }
+  Encoding encoding() const { return static_cast<Encoding>((type_encoding_ >> 4) & 0x07); }
   void set_type_and_encoding(ValueType type, Encoding encoding) {
-    type_encoding_ = static_cast<uint8_t>(static_cast<uint8_t>(type) | (static_cast<uint8_t>(encoding) << 4));
+    type_encoding_ = static_cast<uint8_t>((type_encoding_ & kSnapshotMark) | static_cast<uint8_t>(type) |
+                                          (static_cast<uint8_t>(encoding) << 4));
   }
 
   Bytes key() const { return {bytes() + key_offset(), key_bytes()}; }
@@ -153,6 +154,14 @@ class Entry {
   bool turn_bit() const { return flags_ & kTurnBit; }
   void set_turn_bit(bool on) { flags_ = static_cast<uint8_t>(on ? flags_ | kTurnBit : flags_ & ~kTurnBit); }
 
+  // Two bits for the walk of a snapshot: the number of the walk that need not write this entry any more (it was written
+  // early, or came after the walk's beginning), or 0.
+  uint8_t snapshot_mark() const {
+    return static_cast<uint8_t>(((type_encoding_ >> 3) & 1) | ((type_encoding_ >> 6) & 2));
+  }
+  void set_snapshot_mark(uint8_t mark) {
+    type_encoding_ = static_cast<uint8_t>((type_encoding_ & ~kSnapshotMark) | ((mark & 1) << 3) | ((mark & 2) << 6));
+  }
   uint8_t space_id() const { return space_id_; }
   void set_space_id(uint8_t space_id) { space_id_ = space_id; }
 
@@ -174,6 +183,7 @@ class Entry {
            ((flags & kLongValue) ? 1 : 0);
   }
   static constexpr uint8_t kLayoutFlags = kHasDeadline | kLongKey | kLongValue;
+  static constexpr uint8_t kSnapshotMark = (1u << 3) | (1u << 7);  // of type_encoding_
   size_t long_key_bytes() const;
   size_t long_value_bytes() const;
   void* pointer() const;

@@ -57,6 +57,7 @@ void Keyspace::remove_expired(uint64_t hash, EntrySlot* slot) {
 }
 
 void Keyspace::erase_slot(uint64_t hash, EntrySlot* slot) {
+  announce_change(slot);
   store_.release_value(*slot->item());
   detach_slot(hash, slot);
 }
@@ -78,9 +79,12 @@ bool Keyspace::erase(const HashedKey& key, int64_t now_ms) {
 // ---- Entries and their blocks
 
 EntrySlot* Keyspace::insert_entry(uint64_t hash, Entry* entry, int64_t now_ms) {
+  entry->set_snapshot_mark(0);
   EntrySlot* slot = table_.insert_new(hash, entry);
   if (fifo_) [[unlikely]]
     note_arrival(hash, entry);
+  if (store_.guard_ != nullptr) [[unlikely]]
+    store_.guard_->added(*this, *entry);
   note_deadline(hash, kNoDeadline, entry->deadline_ms(), now_ms);
   return slot;
 }
@@ -185,6 +189,7 @@ EntrySlot* Keyspace::create_string(const HashedKey& key, const StringPlan& plan,
 
 void Keyspace::overwrite_string(uint64_t hash, EntrySlot* slot, const StringPlan& plan, Bytes value,
                                 int64_t deadline_ms, int64_t now_ms) {
+  announce_change(slot);
   Entry* old = slot->item();
   const int64_t old_deadline_ms = old->deadline_ms();
   const EntryShape shape{ValueType::kString, plan.encoding, deadline_ms != kNoDeadline, old->key_bytes(),
@@ -263,6 +268,29 @@ void Keyspace::replace_value(EntrySlot* slot, Encoding encoding, size_t value_by
   store_.free_block(old);
 }
 
+bool Keyspace::add_value(const HashedKey& key, const NewValue& value, int64_t now_ms) {
+  if (table_.find(key.hash, key.bytes) != nullptr) return false;
+  if (value.type == ValueType::kString) {
+    Entry* entry =
+        create_string(key, plan_string(value.bytes, StringForm::kAny), value.bytes, value.deadline_ms, now_ms)->item();
+    if (value.access_state != nullptr) entry->set_access_state(*value.access_state);
+    return true;
+  }
+  const bool large = value.encoding == Encoding::kStructure;
+  const EntryShape shape{value.type, value.encoding, value.deadline_ms != kNoDeadline, key.bytes.size(),
+                         large ? sizeof(Structure*) : value.bytes.size()};
+  Entry* entry = Entry::format(store_.blocks_.allocate(shape.content_bytes()), shape, key.bytes);
+  entry->set_access_state(value.access_state != nullptr ? *value.access_state : store_.access_.fresh());
+  if (shape.has_deadline) entry->set_deadline_ms(value.deadline_ms);
+  if (large) {
+    entry->set_pointer(value.structure);
+  } else {
+    std::memcpy(entry->mutable_value(), value.bytes.data(), value.bytes.size());
+  }
+  insert_entry(key.hash, entry, now_ms);
+  return true;
+}
+
 // ---- Deadlines
 
 bool Keyspace::set_deadline(const HashedKey& key, int64_t deadline_ms, int64_t now_ms) {
@@ -272,6 +300,7 @@ bool Keyspace::set_deadline(const HashedKey& key, int64_t deadline_ms, int64_t n
   }
   EntrySlot* slot = find_slot(key, now_ms, Touch::kNo);
   if (slot == nullptr) return false;
+  announce_change(slot);
   const int64_t old_deadline_ms = slot->item()->deadline_ms();
   EntryShape shape = slot->item()->shape();
   shape.has_deadline = true;
@@ -285,6 +314,7 @@ bool Keyspace::set_deadline(const HashedKey& key, int64_t deadline_ms, int64_t n
 bool Keyspace::clear_deadline(const HashedKey& key, int64_t now_ms) {
   EntrySlot* slot = find_slot(key, now_ms, Touch::kNo);
   if (slot == nullptr || !slot->item()->has_deadline()) return false;
+  announce_change(slot);
   note_deadline(key.hash, slot->item()->deadline_ms(), kNoDeadline, now_ms);
   EntryShape shape = slot->item()->shape();
   shape.has_deadline = false;
@@ -312,6 +342,7 @@ bool Keyspace::move_entry(const HashedKey& from, Keyspace& to_keyspace, const Ha
   Entry* moved = new_entry_like(old, shape, to.bytes);
   if (shape.has_deadline) moved->set_deadline_ms(old.deadline_ms());
   std::memcpy(moved->mutable_value(), old.value().data(), shape.value_bytes);
+  announce_change(slot);
   detach_slot(from.hash, slot);
   if (EntrySlot* replaced = to_keyspace.table_.find(to.hash, to.bytes)) to_keyspace.erase_slot(to.hash, replaced);
   to_keyspace.insert_entry(to.hash, moved, now_ms);
@@ -354,6 +385,7 @@ const Entry* Keyspace::random_entry(Random& random, int64_t now_ms) {
 
 FlushedKeyspace Keyspace::flush() {
   FlushedKeyspace flushed(store_, std::move(table_), std::move(expiry_), std::move(old_expiry_));
+  if (store_.guard_ != nullptr) store_.guard_->flushed(*this, flushed);
   volatile_count_ = 0;
   deadline_sum_ms_ = 0;
   rebuild_position_ = 0;

@@ -30,6 +30,7 @@
 #include "base/random.h"
 #include "storage/blob.h"
 #include "storage/block_allocator.h"
+#include "storage/change_guard.h"
 #include "storage/disposal.h"
 #include "storage/entry.h"
 #include "storage/eviction.h"
@@ -103,6 +104,8 @@ class FlushedKeyspace {
   // Frees about `entries_max` entries. Returns false when nothing is left.
   bool free_some(size_t entries_max);
   size_t size() const { return table_.size(); }
+  // For a snapshot that still has to write what is in it. Requires: free_some() was not called yet.
+  const EntryTable& table() const { return table_; }
 
  private:
   friend class Keyspace;
@@ -154,6 +157,18 @@ class Keyspace {
                          StringForm form = StringForm::kAny);
   // Returns whether the key existed.
   bool erase(const HashedKey& key, int64_t now_ms);
+
+  // Loading and RESTORE: a new key with a value that is ready. Takes the structure over, if there is one. False, and
+  // nothing is taken, if the key is there already.
+  struct NewValue {
+    ValueType type = ValueType::kString;
+    Encoding encoding = Encoding::kEmbedded;  // of a collection; a string is kept as it is best
+    Bytes bytes;                              // the text, or the packed bytes
+    Structure* structure = nullptr;           // with Encoding::kStructure
+    int64_t deadline_ms = kNoDeadline;
+    const uint32_t* access_state = nullptr;  // null: as a key that was just created
+  };
+  bool add_value(const HashedKey& key, const NewValue& value, int64_t now_ms);
 
   // ---- Deadlines
   // Return whether the key exists (and, for clear_deadline, had a deadline). A deadline that has passed already is
@@ -221,6 +236,11 @@ class Keyspace {
   [[nodiscard]] FlushedKeyspace flush();
 
   const EntryTable& table() const { return table_; }
+  // Where the table keeps its entries, for a walk that marks them.
+  template <class Visit>
+  uint64_t scan_entries(uint64_t position, Visit visit) {
+    return table_.scan_slots(position, [&](const EntrySlot& slot) { visit(*slot.item()); });
+  }
   // Bytes of table, blocks and blobs that the entry accounts for (MEMORY USAGE).
   size_t entry_memory_bytes(const Entry& entry) const;
   // Checks every invariant of the keyspace; stops the process when one is broken. Takes time in proportion to size().
@@ -242,6 +262,8 @@ class Keyspace {
   static StringPlan plan_integer(int64_t number);
   void write_string(Entry* entry, const StringPlan& plan, Bytes value);
 
+  // Tells the guard, if there is one, that the entry is about to change.
+  void announce_change(EntrySlot* slot);
   void make_way(const HashedKey& key);
   // A new entry without a deadline, its value bytes not yet written. Requires: there is no live entry of this key.
   EntrySlot* create_entry(const HashedKey& key, ValueType type, Encoding encoding, size_t value_bytes, int64_t now_ms);
@@ -343,6 +365,11 @@ class Store {
   // Whether uses of keys are counted for S3-FIFO.
   void set_counts_uses(bool on) { counts_uses_ = on; }
   Evictor& evictor() { return evictor_; }
+  // Null: nobody needs to see changes. The guard outlives the store or is replaced.
+  void set_guard(ChangeGuard* guard) { guard_ = guard; }
+  // A reference to the blob of a string that is kept in one. Requires: entry.encoding() == Encoding::kBlob.
+  BlobPin pin(const Entry& entry) { return BlobPin(entry.blob(), blobs_); }
+  uint64_t hash_of(const Entry& entry) const { return hash_bytes(entry.key(), hash_seed_); }
   void set_expiry_mode(ExpiryMode mode) { expiry_mode_ = mode; }
   ExpiryMode expiry_mode() const { return expiry_mode_; }
 
@@ -370,6 +397,7 @@ class Store {
 
   const uint64_t hash_seed_;
   KeyspaceObserver* observer_;
+  ChangeGuard* guard_ = nullptr;
   ImmediateDisposal immediate_disposal_;
   ExpiryMode expiry_mode_ = ExpiryMode::kRemove;
   bool counts_uses_ = false;
@@ -384,6 +412,11 @@ class Store {
   Evictor evictor_;
 };
 
+inline void Keyspace::announce_change(EntrySlot* slot) {
+  if (store_.guard_ != nullptr) [[unlikely]]
+    store_.guard_->changing(*this, *slot->item());
+}
+
 template <class Value>
 Lookup<Value> Keyspace::read(const HashedKey& key, int64_t now_ms, Touch touch) {
   EntrySlot* slot = find_slot(key, now_ms, touch);
@@ -394,13 +427,18 @@ Lookup<Value> Keyspace::read(const HashedKey& key, int64_t now_ms, Touch touch) 
 
 template <class Value>
 Lookup<Value> Keyspace::edit(const HashedKey& key, int64_t now_ms, Touch touch) {
-  return read<Value>(key, now_ms, touch);
+  EntrySlot* slot = find_slot(key, now_ms, touch);
+  if (slot == nullptr) return LookupError::kMissing;
+  if (slot->item()->type() != Value::kType) return LookupError::kWrongType;
+  announce_change(slot);
+  return Value(*this, key, slot, now_ms);
 }
 
 template <class Value>
 Lookup<Value> Keyspace::edit_or_create(const HashedKey& key, int64_t now_ms, Touch touch) {
   EntrySlot* slot = find_slot(key, now_ms, touch);
   if (slot != nullptr && slot->item()->type() != Value::kType) return LookupError::kWrongType;
+  if (slot != nullptr) announce_change(slot);
   return Value(*this, key, slot, now_ms);
 }
 

@@ -27,7 +27,9 @@ Store::~Store() {
 }
 
 void Store::swap_databases(int a, int b) {
-  if (a != b) database(a).swap_contents(database(b));
+  if (a == b) return;
+  if (guard_ != nullptr) guard_->swapping(database(a), database(b));
+  database(a).swap_contents(database(b));
 }
 
 void Store::release_value(const Entry& entry) {

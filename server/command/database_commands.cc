@@ -23,8 +23,8 @@ FlushMode take_flush_mode(ArgReader& args) {
 
 void flush_database(CommandContext& ctx, int db, FlushMode mode) {
   ctx.database_changing(static_cast<uint16_t>(db));
+  ctx.services().stats.dirty += ctx.keys().keyspace(db).size();
   FlushedKeyspace flushed = ctx.keys().keyspace(db).flush();
-  ctx.services().stats.dirty += flushed.size();
   if (mode == FlushMode::kAsync) ctx.services().flushed.add(std::move(flushed));
   // With kSync it is freed here, at the end of its life.
 }

@@ -46,6 +46,7 @@ HOMES = {
     r"openssl/.*": ["server/net", "tests/unit/server/net"],
     r"(lua|lualib|lauxlib|luaconf)\.h(pp)?": ["server/script"],
     r"(histedit|editline/readline|readline/.*)(\.h)?": ["clients/cli"],
+    r"liblzf/.*": ["persistence"],
     r"xxhash\.h": ["base", "storage", "tests", "bench/micro"],
 }
 

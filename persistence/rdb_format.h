@@ -1,0 +1,82 @@
+// The numbers of the RDB format: what Redis 2 to 8 and Valkey write. Facts of the published format.
+//
+//   "REDIS" version (4 digits) │ (opcode ...)* │ kEof │ CRC-64 of everything before, little endian (version 5 and later)
+//
+//   a key:   [kExpireMs time | kExpireSeconds time] [kIdle length] [kFreq byte] type │ key │ value
+//   length:  00xxxxxx | 01xxxxxx xxxxxxxx | 10000000 4 bytes, big endian | 10000001 8 bytes, big endian
+//   string:  length, bytes | 11000000 int8 | 11000001 int16 | 11000010 int32 (little endian)
+//            | 11000011 packed length, length, LZF bytes
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace larder {
+
+// Written by default, and the newest whose every part is known here.
+inline constexpr int kRdbVersion = 11;
+inline constexpr int kRdbVersionMin = 10;  // that can be written: what Redis 7.0 reads
+inline constexpr int kRdbVersionReadMax = 12;
+inline constexpr size_t kRdbHeaderBytes = 9;
+inline constexpr size_t kRdbChecksumBytes = 8;
+
+enum class RdbOpcode : uint8_t {
+  kSlotInfo = 244,
+  kFunction2 = 245,
+  kFunctionPreGa = 246,
+  kModuleAux = 247,
+  kIdle = 248,
+  kFreq = 249,
+  kAux = 250,
+  kResizeDb = 251,
+  kExpireMs = 252,
+  kExpireSeconds = 253,
+  kSelectDb = 254,
+  kEof = 255,
+};
+
+enum class RdbType : uint8_t {
+  kString = 0,
+  kList = 1,
+  kSet = 2,
+  kZset = 3,  // scores as text
+  kHash = 4,
+  kZset2 = 5,  // scores as 8 bytes
+  kModulePreGa = 6,
+  kModule2 = 7,
+  kHashZipmap = 9,
+  kListZiplist = 10,
+  kSetIntset = 11,
+  kZsetZiplist = 12,
+  kHashZiplist = 13,
+  kListQuicklist = 14,
+  kStreamListpacks = 15,
+  kHashListpack = 16,
+  kZsetListpack = 17,
+  kListQuicklist2 = 18,
+  kStreamListpacks2 = 19,
+  kSetListpack = 20,
+  kStreamListpacks3 = 21,
+  kHashMetadataPreGa = 22,
+  kHashListpackExPreGa = 23,
+  kHashMetadata = 24,
+  kHashListpackEx = 25,
+};
+
+// The first RDB version that has the type: a payload of an older one must not hold it.
+constexpr int rdb_version_of(RdbType type) {
+  if (type >= RdbType::kHashMetadataPreGa) return 12;
+  if (type >= RdbType::kSetListpack) return 11;
+  return kRdbVersionMin;
+}
+
+enum RdbStringEncoding : uint8_t { kRdbInt8 = 0, kRdbInt16 = 1, kRdbInt32 = 2, kRdbLzf = 3 };
+
+// What a value of a module is made of; 0 ends it.
+enum class RdbModulePart : uint8_t { kEof = 0, kSigned = 1, kUnsigned = 2, kFloat = 3, kDouble = 4, kString = 5 };
+
+// Parts of a quicklist 2.
+inline constexpr uint64_t kRdbQuicklistPlain = 1;
+inline constexpr uint64_t kRdbQuicklistPacked = 2;
+
+}  // namespace larder

@@ -1,0 +1,270 @@
+#include "persistence/rdb_loader.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "persistence/crc64.h"
+#include "storage/eviction.h"
+
+namespace larder {
+namespace {
+
+// Keys are longer than this in no file that a server wrote.
+constexpr size_t kKeyBytesMax = kEntryKeyBytesMax;
+constexpr size_t kPayloadFooterBytes = 2 + kRdbChecksumBytes;
+// The first version whose files end with a checksum.
+constexpr int kChecksumSinceVersion = 5;
+constexpr int64_t kMsPerSecond = 1000;
+
+uint64_t little_endian(Bytes bytes) {
+  uint64_t value = 0;
+  for (size_t i = bytes.size(); i-- > 0;) value = (value << 8) | static_cast<uint8_t>(bytes[i]);
+  return value;
+}
+
+// The parts of a module's data, up to their end.
+bool skip_module_parts(RdbInput& in) {
+  uint64_t kind;
+  while (in.length(&kind)) {
+    uint64_t ignored;
+    bool read = false;
+    switch (static_cast<RdbModulePart>(kind)) {
+      case RdbModulePart::kEof:
+        return true;
+      case RdbModulePart::kSigned:
+      case RdbModulePart::kUnsigned:
+        read = in.length(&ignored);
+        break;
+      case RdbModulePart::kFloat:
+        read = in.little_endian(4, &ignored);
+        break;
+      case RdbModulePart::kDouble:
+        read = in.little_endian(8, &ignored);
+        break;
+      case RdbModulePart::kString:
+        read = in.skip_text();
+        break;
+      default:
+        return in.corrupt("module data of no known kind");
+    }
+    if (!read) return false;
+  }
+  return false;
+}
+
+}  // namespace
+
+void RdbValue::clear() {
+  if (structure != nullptr) store_.dispose(std::exchange(structure, nullptr));
+  bytes = {};
+}
+
+bool is_known_rdb_type(uint8_t type) {
+  switch (static_cast<RdbType>(type)) {
+    case RdbType::kString:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool read_rdb_value(RdbInput& in, RdbType type, [[maybe_unused]] const RdbLimits& limits, RdbValue* value) {
+  value->clear();
+  switch (type) {
+    case RdbType::kString:
+      return read_rdb_string(in, value);
+    case RdbType::kModulePreGa:
+    case RdbType::kModule2:
+      return in.fail(ErrorCode::kUnsupported, "a value of a module");
+    default:
+      return in.fail(ErrorCode::kUnsupported, "a value of an unknown type");
+  }
+}
+
+bool check_dump_payload(Bytes payload) {
+  if (payload.size() < kPayloadFooterBytes) return false;
+  const size_t version_at = payload.size() - kPayloadFooterBytes;
+  if (little_endian(payload.substr(version_at, 2)) > kRdbVersionReadMax) return false;
+  const uint64_t sum = little_endian(payload.substr(version_at + 2));
+  // Redis takes 0 for "no checksum".
+  return sum == 0 || sum == crc64(0, payload.substr(0, version_at + 2));
+}
+
+Status read_dump_payload(Bytes payload, const RdbLimits& limits, RdbValue* value) {
+  RdbInput in(payload.substr(0, payload.size() - kPayloadFooterBytes));
+  uint8_t type;
+  if (!in.byte(&type) || !read_rdb_value(in, static_cast<RdbType>(type), limits, value)) return in.error();
+  if (in.bytes_left() > 0) {
+    value->clear();
+    return Status(ErrorCode::kCorruption, "bytes behind the value");
+  }
+  return Status();
+}
+
+RdbLoader::RdbLoader(Store& store, File& file, uint64_t offset, uint64_t end_offset, const RdbLoadOptions& options)
+    : store_(store), options_(options), in_(file, offset, end_offset), value_(store) {}
+
+RdbLoader::RdbLoader(Store& store, Bytes bytes, const RdbLoadOptions& options)
+    : store_(store), options_(options), in_(bytes), value_(store) {}
+
+Result<bool> RdbLoader::step(size_t keys_max) {
+  if (!header_read_) {
+    if (!read_header()) return in_.error();
+    header_read_ = true;
+  }
+  const uint64_t keys_before = counts_.keys_loaded + counts_.keys_expired;
+  bool ended = false;
+  do {
+    if (!read_item(&ended)) return in_.error();
+  } while (!ended && counts_.keys_loaded + counts_.keys_expired - keys_before < keys_max);
+  return !ended;
+}
+
+bool RdbLoader::read_header() {
+  Bytes header;
+  if (!in_.raw(kRdbHeaderBytes, &header)) return false;
+  if (header.substr(0, 5) != "REDIS") return in_.corrupt("no RDB file: its signature is missing");
+  for (const char c : header.substr(5)) {
+    if (!is_digit(c)) return in_.corrupt("an RDB version that is no number");
+    version_ = version_ * 10 + (c - '0');
+  }
+  if (version_ >= 1 && version_ <= kRdbVersionReadMax) return true;
+  return in_.fail(ErrorCode::kUnsupported, "RDB version " + std::to_string(version_) + ", which is not known here,");
+}
+
+bool RdbLoader::read_item(bool* ended) {
+  uint8_t code;
+  if (!in_.byte(&code)) return false;
+  if (code >= static_cast<uint8_t>(RdbOpcode::kSlotInfo)) return read_opcode(static_cast<RdbOpcode>(code), ended);
+  return read_key(static_cast<RdbType>(code));
+}
+
+bool RdbLoader::read_opcode(RdbOpcode code, bool* ended) {
+  uint64_t value;
+  switch (code) {
+    case RdbOpcode::kExpireSeconds:
+      if (!in_.little_endian(4, &value)) return false;
+      deadline_ms_ = static_cast<int64_t>(static_cast<int32_t>(value)) * kMsPerSecond;
+      return true;
+    case RdbOpcode::kExpireMs:
+      if (!in_.little_endian(8, &value)) return false;
+      // The last moment of the clock means "never" in memory.
+      deadline_ms_ = std::min(static_cast<int64_t>(value), kNoDeadline - 1);
+      return true;
+    case RdbOpcode::kFreq: {
+      uint8_t frequency;
+      if (!in_.byte(&frequency)) return false;
+      has_access_ = store_.access().tracking() == AccessTracking::kFrequency;
+      if (has_access_) access_state_ = store_.access().state_of_frequency(frequency);
+      return true;
+    }
+    case RdbOpcode::kIdle:
+      if (!in_.length(&value)) return false;
+      has_access_ = store_.access().tracking() == AccessTracking::kRecency;
+      if (has_access_)
+        access_state_ = store_.access().state_of_idle(static_cast<uint32_t>(std::min<uint64_t>(value, UINT32_MAX)));
+      return true;
+    case RdbOpcode::kSelectDb:
+      if (!in_.length(&value)) return false;
+      if (value >= static_cast<uint64_t>(store_.database_count())) {
+        return in_.fail(ErrorCode::kResourceLimit, "database " + std::to_string(value) + ", more than are configured,");
+      }
+      db_ = static_cast<int>(value);
+      return true;
+    case RdbOpcode::kResizeDb:
+      return in_.length(&value) && in_.length(&value);
+    case RdbOpcode::kSlotInfo:
+      return in_.length(&value) && in_.length(&value) && in_.length(&value);
+    case RdbOpcode::kAux:
+      if (!in_.text(&key_)) return false;
+      key_.keep();
+      if (!in_.text(&second_)) return false;
+      if (on_aux) on_aux(key_.bytes(), second_.bytes());
+      return true;
+    case RdbOpcode::kModuleAux:
+      return skip_module_aux();
+    case RdbOpcode::kFunction2:
+      return read_function();
+    case RdbOpcode::kFunctionPreGa:
+      return in_.fail(ErrorCode::kUnsupported, "functions of a pre-release format");
+    case RdbOpcode::kEof:
+      *ended = true;
+      return check_end();
+  }
+  LARDER_UNREACHABLE();
+}
+
+bool RdbLoader::skip_module_aux() {
+  uint64_t module_id;
+  uint64_t when_kind;
+  uint64_t when;
+  if (!in_.length(&module_id) || !in_.length(&when_kind) || !in_.length(&when)) return false;
+  if (when_kind != static_cast<uint64_t>(RdbModulePart::kUnsigned)) return in_.corrupt("module data without its place");
+  counts_.module_parts++;
+  return skip_module_parts(in_);
+}
+
+bool RdbLoader::read_function() {
+  if (!in_.text(&second_)) return false;
+  counts_.functions++;
+  if (!on_function) return true;
+  const Status loaded = on_function(second_.bytes());
+  return loaded.ok() ||
+         in_.fail(loaded.code(), "a library of functions does not load: " + std::string(loaded.message()));
+}
+
+bool RdbLoader::check_end() {
+  if (version_ < kChecksumSinceVersion) return true;
+  const uint64_t computed = in_.checksum();
+  uint64_t stored;
+  if (!in_.little_endian(kRdbChecksumBytes, &stored)) return false;
+  if (stored == 0 || stored == computed || !options_.check_checksum) return true;
+  return in_.corrupt("the checksum is wrong: some byte of the file is damaged; found");
+}
+
+bool RdbLoader::read_key(RdbType type) {
+  if (!is_known_rdb_type(static_cast<uint8_t>(type)) && type != RdbType::kModule2 && type != RdbType::kModulePreGa) {
+    return in_.corrupt("a value type that does not exist (" + std::to_string(static_cast<int>(type)) + ")");
+  }
+  if (!in_.text(&key_)) return false;
+  if (key_.size() > kKeyBytesMax) return in_.fail(ErrorCode::kResourceLimit, "a key that is too long");
+  key_.keep();
+  if (!read_rdb_value(in_, type, options_.limits, &value_)) return false;
+  const bool kept = keep_value();
+  forget_key_facts();
+  return kept;
+}
+
+bool RdbLoader::keep_value() {
+  if (deadline_ms_ != kNoDeadline && deadline_ms_ <= options_.now_ms && options_.drop_expired) {
+    counts_.keys_expired++;
+    value_.clear();
+    return true;
+  }
+  counts_.keys_loaded++;
+  counts_.volatile_keys += deadline_ms_ != kNoDeadline;
+  if (options_.only_check) {
+    value_.clear();
+    return true;
+  }
+  Keyspace::NewValue added;
+  added.type = value_.type;
+  added.encoding = value_.encoding;
+  added.bytes = value_.bytes;
+  added.structure = value_.structure;
+  added.deadline_ms = deadline_ms_;
+  if (has_access_) added.access_state = &access_state_;
+  if (!store_.database(db_).add_value(store_.hashed(key_.bytes()), added, options_.now_ms)) {
+    value_.clear();
+    return in_.corrupt("a key that was there already");
+  }
+  value_.structure = nullptr;
+  return true;
+}
+
+void RdbLoader::forget_key_facts() {
+  deadline_ms_ = kNoDeadline;
+  has_access_ = false;
+}
+
+}  // namespace larder

@@ -1,0 +1,89 @@
+// Reading RDB: a value, a DUMP payload, a whole file into a store in pieces.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "base/bytes.h"
+#include "base/file_system.h"
+#include "base/result.h"
+#include "persistence/rdb_codecs.h"
+#include "persistence/rdb_format.h"
+#include "persistence/rdb_input.h"
+#include "storage/keyspace.h"
+
+namespace larder {
+
+// Reads the value of a key behind its type byte. False: the input has the error.
+bool read_rdb_value(RdbInput& in, RdbType type, const RdbLimits& limits, RdbValue* value);
+// Whether read_rdb_value() knows the type.
+bool is_known_rdb_type(uint8_t type);
+
+// Whether the payload ends with a version that is known here and with its right checksum.
+bool check_dump_payload(Bytes payload);
+// The value of a payload that passed check_dump_payload().
+Status read_dump_payload(Bytes payload, const RdbLimits& limits, RdbValue* value);
+
+struct RdbLoadOptions {
+  int64_t now_ms = 0;
+  bool drop_expired = true;  // keys past their deadline are not loaded
+  bool check_checksum = true;
+  bool only_check = false;  // reads everything, keeps nothing
+  RdbLimits limits;
+};
+
+struct RdbLoadCounts {
+  uint64_t keys_loaded = 0;
+  uint64_t keys_expired = 0;
+  uint64_t volatile_keys = 0;  // of the loaded ones
+  uint64_t functions = 0;      // libraries of functions that were in the file
+  uint64_t module_parts = 0;   // auxiliary data of modules, which is skipped
+};
+
+class RdbLoader {
+ public:
+  // The file from `offset` to `end_offset`. Store and file outlive the loader.
+  RdbLoader(Store& store, File& file, uint64_t offset, uint64_t end_offset, const RdbLoadOptions& options);
+  // The same with bytes in memory, which outlive the loader.
+  RdbLoader(Store& store, Bytes bytes, const RdbLoadOptions& options);
+
+  // Loads about `keys_max` keys. True: there is more. False: the file is loaded, and its checksum was right. An error
+  // names the offset of the damage; keys before it are in the store.
+  Result<bool> step(size_t keys_max);
+  // How far it has come. At the end: the first byte behind the checksum.
+  uint64_t offset() const { return in_.offset(); }
+  const RdbLoadCounts& counts() const { return counts_; }
+
+  // Called for every library of functions and every aux field, if set. A library's error ends the load.
+  std::function<Status(Bytes library_code)> on_function;
+  std::function<void(Bytes name, Bytes value)> on_aux;
+
+ private:
+  bool read_header();
+  // One opcode or key. *ended: that was the end of the file.
+  bool read_item(bool* ended);
+  bool read_opcode(RdbOpcode code, bool* ended);
+  bool read_key(RdbType type);
+  bool read_function();
+  bool skip_module_aux();
+  bool check_end();
+  bool keep_value();
+  void forget_key_facts();
+
+  Store& store_;
+  RdbLoadOptions options_;
+  RdbInput in_;
+  RdbValue value_;
+  RdbText key_;
+  RdbText second_;
+  RdbLoadCounts counts_;
+  int version_ = 0;
+  bool header_read_ = false;
+  int db_ = 0;
+  int64_t deadline_ms_ = kNoDeadline;
+  bool has_access_ = false;
+  uint32_t access_state_ = 0;
+};
+
+}  // namespace larder

@@ -1,0 +1,100 @@
+#include "persistence/rdb_writer.h"
+
+#include <algorithm>
+
+#include "base/number_text.h"
+#include "persistence/crc64.h"
+#include "persistence/rdb_codecs.h"
+#include "storage/eviction.h"
+
+namespace larder {
+namespace {
+
+void opcode(RdbEncoder& out, RdbOpcode code) { out.byte(static_cast<uint8_t>(code)); }
+
+}  // namespace
+
+void RdbWriter::header(RdbEncoder& out) const {
+  std::string text = "REDIS" + std::to_string(options_.version);
+  text.insert(5, kRdbHeaderBytes - text.size(), '0');
+  out.raw(text);
+}
+
+void RdbWriter::aux(RdbEncoder& out, Bytes name, Bytes value) const {
+  opcode(out, RdbOpcode::kAux);
+  out.text(name);
+  out.text(value);
+}
+
+void RdbWriter::select(RdbEncoder& out, int db, uint64_t keys, uint64_t volatile_keys) const {
+  opcode(out, RdbOpcode::kSelectDb);
+  out.length(static_cast<uint64_t>(db));
+  if (keys == 0) return;
+  opcode(out, RdbOpcode::kResizeDb);
+  out.length(keys);
+  out.length(volatile_keys);
+}
+
+void RdbWriter::entry_head(RdbEncoder& out, const Entry& entry) const {
+  if (entry.has_deadline()) {
+    opcode(out, RdbOpcode::kExpireMs);
+    out.little_endian(static_cast<uint64_t>(entry.deadline_ms()), 8);
+  }
+  if (options_.with_access) {
+    const AccessTracker& access = store_.access();
+    if (access.tracking() == AccessTracking::kFrequency) {
+      opcode(out, RdbOpcode::kFreq);
+      out.byte(access.frequency(entry.access_state()));
+    } else {
+      opcode(out, RdbOpcode::kIdle);
+      out.length(access.idle_seconds(entry.access_state()));
+    }
+  }
+  out.byte(static_cast<uint8_t>(type_of(entry)));
+  out.text(entry.key());
+}
+
+void RdbWriter::entry(RdbEncoder& out, const Entry& entry) const {
+  entry_head(out, entry);
+  value(out, entry);
+}
+
+void RdbWriter::end(RdbEncoder& out) const { opcode(out, RdbOpcode::kEof); }
+
+RdbType RdbWriter::type_of(const Entry& entry) const {
+  switch (entry.type()) {
+    case ValueType::kString:
+      return RdbType::kString;
+    default:
+      LARDER_UNREACHABLE();
+  }
+}
+
+void RdbWriter::value(RdbEncoder& out, const Entry& entry) const {
+  switch (entry.type()) {
+    case ValueType::kString:
+      return write_rdb_string(out, store_, entry);
+    default:
+      LARDER_UNREACHABLE();
+  }
+}
+
+std::string dump_entry(Store& store, const Entry& entry, const RdbWriteOptions& options, bool compress) {
+  const RdbWriter writer(store, options);
+  RdbChunk chunk;
+  RdbEncoder out(chunk);
+  const RdbType type = writer.type_of(entry);
+  out.byte(static_cast<uint8_t>(type));
+  writer.value(out, entry);
+  Buffer finished;
+  finish_rdb_chunk(chunk, compress, &finished);
+  std::string payload(finished.bytes());
+  const auto put = [&payload](uint64_t value, size_t byte_count) {
+    for (size_t i = 0; i < byte_count; i++) payload.push_back(static_cast<char>(value >> (8 * i)));
+  };
+  put(static_cast<uint64_t>(rdb_version_of(type)), 2);
+  put(crc64(0, payload), kRdbChecksumBytes);
+  return payload;
+}
+
+}  // namespace larder

@@ -1,0 +1,47 @@
+// Writing values, keys and whole files in the RDB format. What is written depends on the version: 10 is what Redis 7.0
+// reads, 11 (7.2) adds packed sets and the activity time of stream consumers.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/bytes.h"
+#include "persistence/rdb_encoder.h"
+#include "persistence/rdb_format.h"
+#include "storage/keyspace.h"
+
+namespace larder {
+
+struct RdbWriteOptions {
+  int version = kRdbVersion;  // kRdbVersionMin .. kRdbVersion
+  bool with_access = false;   // idle times or frequencies of the keys, as the store tracks them
+};
+
+class RdbWriter {
+ public:
+  RdbWriter(Store& store, const RdbWriteOptions& options) : store_(store), options_(options) {}
+
+  // ---- A file: header, aux fields, keys, end. The checksum is the business of who finishes the chunks.
+  void header(RdbEncoder& out) const;
+  void aux(RdbEncoder& out, Bytes name, Bytes value) const;
+  // What follows belongs to this database; `keys` and `volatile_keys` are hints for who loads.
+  void select(RdbEncoder& out, int db, uint64_t keys, uint64_t volatile_keys) const;
+  // A key with its value, deadline and access state.
+  void entry(RdbEncoder& out, const Entry& entry) const;
+  // The same up to the value, for a value that is written in pieces.
+  void entry_head(RdbEncoder& out, const Entry& entry) const;
+  void end(RdbEncoder& out) const;
+
+  // ---- A value by itself
+  RdbType type_of(const Entry& entry) const;
+  void value(RdbEncoder& out, const Entry& entry) const;
+
+ private:
+  Store& store_;
+  RdbWriteOptions options_;
+};
+
+// The payload of DUMP: type, value, version and checksum. The version is the oldest one that knows the type.
+std::string dump_entry(Store& store, const Entry& entry, const RdbWriteOptions& options, bool compress);
+
+}  // namespace larder

@@ -1,0 +1,166 @@
+#include "persistence/snapshot_walk.h"
+
+#include <utility>
+
+#include "base/assert.h"
+
+namespace larder {
+
+SnapshotWalk::SnapshotWalk(Store& store, SnapshotSink& sink, uint8_t mark) : store_(store), sink_(sink), mark_(mark) {
+  LARDER_ASSERT(mark >= 1 && mark <= 3);
+  for (int db = 0; db < store.database_count(); db++) {
+    auto source = std::make_unique<Source>();
+    source->db = db;
+    source->keyspace = &store.database(db);
+    keys_total_ += source->keyspace->size();
+    sources_.push_back(std::move(source));
+  }
+  store_.set_guard(this);
+}
+
+SnapshotWalk::~SnapshotWalk() {
+  if (!done_) store_.set_guard(nullptr);
+}
+
+void SnapshotWalk::abandon() {
+  if (done_) return;
+  done_ = true;
+  large_.clear();
+  store_.set_guard(nullptr);
+  for (const auto& source : sources_) {
+    if (source->kept) released_.push_back(std::move(*source->kept));
+    source->kept.reset();
+  }
+}
+
+bool SnapshotWalk::step() {
+  if (done_) return false;
+  if (!large_.empty()) {
+    take_some_of_large();
+  } else if (current_ < sources_.size()) {
+    Source& source = *sources_[current_];
+    walk_some(source);
+    if (source.state == State::kDone) current_++;
+    release_kept(source);
+  }
+  if (!large_.empty() || current_ < sources_.size()) return true;
+  done_ = true;
+  store_.set_guard(nullptr);
+  return false;
+}
+
+// One home bucket of the source's table: about six entries.
+void SnapshotWalk::walk_some(Source& source) {
+  const auto visit = [&](Entry& entry) {
+    const bool early = entry.snapshot_mark() == mark_;
+    // A merge of segments may show an entry a second time.
+    const bool again = source.state == State::kWalking && store_.hash_of(entry) < source.position;
+    if (entry.snapshot_mark() != 0) entry.set_snapshot_mark(0);
+    if (early || again) return;
+    keys_done_++;
+    if (sink_.is_large(entry)) {
+      large_.push_back({&source, &entry});
+    } else {
+      sink_.entry(source.db, entry);
+    }
+  };
+  uint64_t next;
+  if (source.keyspace != nullptr) {
+    next = source.keyspace->scan_entries(source.position, visit);
+  } else {
+    next = source.kept->table().scan_slots(source.position, [&](const EntrySlot& slot) { visit(*slot.item()); });
+  }
+  source.position = next;
+  source.state = next == 0 ? State::kDone : State::kWalking;
+}
+
+void SnapshotWalk::take_some_of_large() {
+  const Large large = large_.front();
+  if (!large_begun_) {
+    sink_.begin_large(large.source->db, *large.entry);
+    large_begun_ = true;
+  }
+  if (sink_.continue_large()) return;
+  large_begun_ = false;
+  large_.pop_front();
+  release_kept(*large.source);
+}
+
+// The entry is about to change: if it is one of the large ones, what is left of it is taken now.
+bool SnapshotWalk::take_rest_of_large(const Entry& entry) {
+  for (size_t i = 0; i < large_.size(); i++) {
+    if (large_[i].entry != &entry) continue;
+    if (i == 0 && large_begun_) {
+      sink_.finish_large();
+      large_begun_ = false;
+    } else {
+      sink_.entry(large_[i].source->db, entry);
+    }
+    large_.erase(large_.begin() + static_cast<ptrdiff_t>(i));
+    return true;
+  }
+  return false;
+}
+
+// Lets go of a flushed table that nothing is read from any more.
+void SnapshotWalk::release_kept(Source& source) {
+  if (!source.kept || source.state != State::kDone) return;
+  for (const Large& large : large_) {
+    if (large.source == &source) return;
+  }
+  released_.push_back(std::move(*source.kept));
+  source.kept.reset();
+}
+
+SnapshotWalk::Source* SnapshotWalk::source_of(Keyspace& keyspace) {
+  for (const auto& source : sources_) {
+    if (source->keyspace == &keyspace) return source.get();
+  }
+  return nullptr;
+}
+
+bool SnapshotWalk::is_passed(const Source& source, const Entry& entry) const {
+  if (source.state != State::kWalking) return source.state == State::kDone;
+  return EntryTable::is_passed(source.position, store_.hash_of(entry));
+}
+
+void SnapshotWalk::changing(Keyspace& keyspace, Entry& entry) {
+  if (!large_.empty() && take_rest_of_large(entry)) return;
+  const Source* source = source_of(keyspace);
+  if (source == nullptr || entry.snapshot_mark() == mark_ || is_passed(*source, entry)) return;
+  entry.set_snapshot_mark(mark_);
+  keys_done_++;
+  sink_.entry(source->db, entry);
+}
+
+void SnapshotWalk::added(Keyspace& keyspace, Entry& entry) {
+  const Source* source = source_of(keyspace);
+  if (source != nullptr && !is_passed(*source, entry)) entry.set_snapshot_mark(mark_);
+}
+
+void SnapshotWalk::flushed(Keyspace& keyspace, FlushedKeyspace& flushed) {
+  Source* source = source_of(keyspace);
+  if (source == nullptr) return;
+  // What comes into the keyspace from now on is of no interest.
+  source->keyspace = nullptr;
+  source->kept.emplace(std::move(flushed));
+  release_kept(*source);
+}
+
+void SnapshotWalk::swapping(Keyspace& a, Keyspace& b) {
+  Source* const of_a = source_of(a);
+  Source* const of_b = source_of(b);
+  if (of_a != nullptr) of_a->keyspace = &b;
+  if (of_b != nullptr) of_b->keyspace = &a;
+}
+
+bool SnapshotMarkSweep::step() {
+  if (db_ == store_.database_count()) return false;
+  position_ = store_.database(db_).scan_entries(position_, [](Entry& entry) {
+    if (entry.snapshot_mark() != 0) entry.set_snapshot_mark(0);
+  });
+  if (position_ == 0) db_++;
+  return db_ < store_.database_count();
+}
+
+}  // namespace larder
