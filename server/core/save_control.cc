@@ -1,0 +1,124 @@
+#include "server/core/save_control.h"
+
+#include <memory>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "server/config/settings.h"
+#include "server/core/server_stats.h"
+
+namespace larder {
+namespace {
+
+// After a failed save the next try by a save point waits this long.
+constexpr int64_t kRetryMs = 5000;
+
+}  // namespace
+
+SaveControl::SaveControl(Services& services, Snapshots& snapshots)
+    : services_(services), snapshots_(snapshots), last_save_ms_(services.clock.wall_ms()) {}
+
+std::string SaveControl::path() const { return join_path(services_.settings.dir, services_.settings.db_filename); }
+
+std::string SaveControl::temporary_path() const {
+  return join_path(services_.settings.dir, "temp-" + std::to_string(services_.identity.process_id) + ".rdb");
+}
+
+uint64_t SaveControl::changes() const { return services_.stats.dirty - saved_dirty_; }
+
+bool SaveControl::in_progress() const { return snapshots_.active() && snapshots_.kind() == SnapshotKind::kSave; }
+
+int64_t SaveControl::running_s() const {
+  return in_progress() ? (services_.clock.wall_ms() - started_ms_) / 1000 : -1;
+}
+
+void SaveControl::note_saved(uint64_t dirty_at_start) {
+  saved_dirty_ = dirty_at_start;
+  last_save_ms_ = services_.clock.wall_ms();
+  last_ok_ = true;
+}
+
+void SaveControl::note_loaded() { saved_dirty_ = services_.stats.dirty; }
+
+Status SaveControl::save_now() {
+  FileSnapshotOutput output(services_.files, temporary_path(), path());
+  const Status saved = snapshots_.write_now(output, false);
+  if (!saved.ok()) {
+    services_.log.warning("Saving to {} failed: {}", path(), saved.to_string());
+    return saved;
+  }
+  services_.log.notice("DB saved on disk");
+  ++saves_;
+  note_saved(services_.stats.dirty);
+  return saved;
+}
+
+void SaveControl::save_in_background() {
+  scheduled_ = false;
+  SnapshotRequest request;
+  request.kind = SnapshotKind::kSave;
+  request.output = std::make_unique<FileSnapshotOutput>(services_.files, temporary_path(), path());
+  started_ms_ = last_try_ms_ = services_.clock.wall_ms();
+  request.done = [this, started_ms = started_ms_, dirty = services_.stats.dirty](const Status& status) {
+    finished(status, started_ms, dirty);
+  };
+  const bool started = snapshots_.start(std::move(request));
+  LARDER_ASSERT(started);
+  services_.log.notice("Background saving started");
+}
+
+void SaveControl::finished(const Status& status, int64_t started_ms, uint64_t dirty_at_start) {
+  last_duration_s_ = (services_.clock.wall_ms() - started_ms) / 1000;
+  if (status.ok()) {
+    services_.log.notice("Background saving terminated with success");
+    ++saves_;
+    note_saved(dirty_at_start);
+  } else if (status.code() == ErrorCode::kCancelled) {
+    services_.log.notice("Background saving was given up");
+  } else {
+    services_.log.warning("Background saving to {} failed: {}", path(), status.to_string());
+    last_ok_ = false;
+  }
+}
+
+bool SaveControl::cancel() {
+  if (in_progress()) {
+    snapshots_.cancel();
+    return true;
+  }
+  return std::exchange(scheduled_, false);
+}
+
+void SaveControl::data_flushed() {
+  if (in_progress()) snapshots_.cancel();
+  if (services_.settings.save_points.empty()) return;
+  scheduled_ = true;
+}
+
+void SaveControl::cron(int64_t now_ms) {
+  if (snapshots_.active()) return;
+  if (scheduled_) return save_in_background();
+  for (const SavePoint& point : services_.settings.save_points) {
+    const bool due = changes() >= static_cast<uint64_t>(point.changes) && now_ms - last_save_ms_ > point.seconds * 1000;
+    if (!due || (!last_ok_ && now_ms - last_try_ms_ <= kRetryMs)) continue;
+    services_.log.notice("{} changes in {} seconds. Saving...", point.changes, point.seconds);
+    return save_in_background();
+  }
+}
+
+Status SaveControl::save_at_shutdown(bool always, bool never) {
+  if (snapshots_.active()) {
+    snapshots_.cancel();
+    snapshots_.finish();
+  }
+  if (never || (!always && services_.settings.save_points.empty())) return Status();
+  services_.log.notice("Saving the final RDB snapshot before exiting.");
+  return save_now();
+}
+
+bool SaveControl::refuses_writes() const {
+  return !last_ok_ && services_.settings.stop_writes_on_bgsave_error && !services_.settings.save_points.empty();
+}
+
+}  // namespace larder

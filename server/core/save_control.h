@@ -1,0 +1,72 @@
+#pragma once
+
+// When snapshots are written to the file `dbfilename`, and what became of them: SAVE, BGSAVE, the `save` points, the error
+// state that refuses writes, the fields of INFO.
+
+#include <cstdint>
+#include <string>
+
+#include "base/result.h"
+#include "server/core/snapshot.h"
+
+namespace larder {
+
+class SaveControl {
+ public:
+  // All outlive this.
+  SaveControl(Services& services, Snapshots& snapshots);
+
+  // The data file, and its temporary name.
+  std::string path() const;
+
+  // SAVE: writes the file now. Requires: no snapshot is running.
+  Status save_now();
+  // BGSAVE: starts one. Requires: no snapshot is running.
+  void save_in_background();
+  // BGSAVE SCHEDULE while another kind of snapshot is running: starts as soon as that is over.
+  void schedule() { scheduled_ = true; }
+  bool scheduled() const { return scheduled_; }
+  // Gives up the running or the scheduled one. False if there is none.
+  bool cancel();
+  // Whether a snapshot into the data file is running.
+  bool in_progress() const;
+
+  // FLUSHALL: a running snapshot is of no use any more, and an empty file replaces the old one if there are save points.
+  void data_flushed();
+  // Every 100 ms: save points and what was scheduled.
+  void cron(int64_t now_ms);
+  // Before the process ends: saves if there are save points or `always` says so, but not if `never` does. Whatever snapshot runs is given up.
+  Status save_at_shutdown(bool always, bool never);
+
+  // The last background save failed, and writes are to be refused because of it.
+  bool refuses_writes() const;
+
+  // ---- For INFO
+  uint64_t changes() const;
+  int64_t last_save_ms() const { return last_save_ms_; }
+  bool last_ok() const { return last_ok_; }
+  int64_t last_duration_s() const { return last_duration_s_; }
+  // Of the one that is running; -1 without one.
+  int64_t running_s() const;
+  uint64_t saves() const { return saves_; }
+  // What was in the store was read from the file: nothing is unsaved.
+  void note_loaded();
+
+ private:
+  std::string temporary_path() const;
+  void finished(const Status& status, int64_t started_ms, uint64_t dirty_at_start);
+  void note_saved(uint64_t dirty_at_start);
+
+  Services& services_;
+  Snapshots& snapshots_;
+  bool scheduled_ = false;
+  bool last_ok_ = true;
+  int64_t last_save_ms_ = 0;
+  int64_t last_try_ms_ = 0;
+  int64_t started_ms_ = 0;
+  int64_t last_duration_s_ = -1;
+  uint64_t saves_ = 0;
+  uint64_t saved_dirty_ = 0;  // the count of changes that the file holds
+};
+
+}  // namespace larder
