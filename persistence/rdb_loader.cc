@@ -85,9 +85,7 @@ bool check_dump_payload(Bytes payload) {
   if (payload.size() < kPayloadFooterBytes) return false;
   const size_t version_at = payload.size() - kPayloadFooterBytes;
   if (little_endian(payload.substr(version_at, 2)) > kRdbVersionReadMax) return false;
-  const uint64_t sum = little_endian(payload.substr(version_at + 2));
-  // Redis takes 0 for "no checksum".
-  return sum == 0 || sum == crc64(0, payload.substr(0, version_at + 2));
+  return little_endian(payload.substr(version_at + 2)) == crc64(0, payload.substr(0, version_at + 2));
 }
 
 Status read_dump_payload(Bytes payload, const RdbLimits& limits, RdbValue* value) {

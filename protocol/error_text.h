@@ -77,6 +77,9 @@ inline constexpr ErrorText kBitArgument{"ERR The bit argument must be 1 or 0."};
 inline constexpr ErrorText kNotValidHyperLogLog{"WRONGTYPE Key is not a valid HyperLogLog string value."};
 inline constexpr ErrorText kBadDump{"ERR DUMP payload version or checksum are wrong"};
 inline constexpr ErrorText kBadDataFormat{"ERR Bad data format"};
+inline constexpr ErrorText kInvalidTtl{"ERR Invalid TTL value, must be >= 0"};
+inline constexpr ErrorText kInvalidIdleTime{"ERR Invalid IDLETIME value, must be >= 0"};
+inline constexpr ErrorText kInvalidFrequency{"ERR Invalid FREQ value, must be >= 0 and <= 255"};
 inline constexpr ErrorText kNoGroup{"NOGROUP No such key or consumer group"};
 inline constexpr ErrorText kInvalidStreamId{"ERR Invalid stream ID specified as stream command argument"};
 inline constexpr ErrorText kLcsWrongType{"ERR The specified keys must contain string values"};
@@ -139,6 +142,11 @@ inline constexpr ErrorText kMisconfSnapshot{
 inline constexpr ErrorText kClusterDisabled{"ERR This instance has cluster support disabled"};
 inline constexpr ErrorText kCrossSlot{"CROSSSLOT Keys in request don't hash to the same slot"};
 inline constexpr ErrorText kSaveInProgress{"ERR Background save already in progress"};
+inline constexpr ErrorText kOtherSnapshotInProgress{
+    "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a "
+    "BGSAVE "
+    "whenever possible."};
+inline constexpr ErrorText kNoSaveInProgress{"ERR Background saving is currently not in progress or scheduled"};
 inline constexpr ErrorText kRewriteInProgress{"ERR Background append only file rewriting already in progress"};
 inline constexpr ErrorText kShutdownFailed{"ERR Errors trying to SHUTDOWN. Check logs."};
 inline constexpr ErrorText kShutdownNotInProgress{"ERR No shutdown in progress."};

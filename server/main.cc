@@ -12,6 +12,7 @@
 #include "base/os_process.h"
 #include "base/random.h"
 #include "base/version.h"
+#include "base/worker.h"
 #include "server/command/all_families.h"
 #include "server/config/command_line.h"
 #include "server/config/option_table.h"
@@ -142,7 +143,8 @@ int serve(const CommandLine& command_line, FileSystem& files, Clock& clock) {
 
   Process process(clock);
   DisposalThread disposal;
-  const Server::Environment environment{clock, files, log, process, disposal, os_entropy_u64(), true};
+  ThreadWorker snapshot_worker;
+  const Server::Environment environment{clock, files, log, process, disposal, snapshot_worker, os_entropy_u64(), true};
   Server server(environment, settings, all_families(), make_identity(command_line, clock));
   follow_options(server.services().options, log);
   for (const Bytes name : options_without_effect(settings)) {
@@ -156,22 +158,23 @@ int serve(const CommandLine& command_line, FileSystem& files, Clock& clock) {
     return kExitFailure;
   }
   for (const int signal_number : {SIGTERM, SIGINT}) {
-    loop.on_signal(signal_number, [&log, &net](int number) {
+    loop.on_signal(signal_number, [&log, &net, &server](int number) {
       log.warning("Received {}, shutting down", number == SIGTERM ? "SIGTERM" : "SIGINT");
-      net.request_shutdown();
+      if (server.prepare_shutdown()) return net.request_shutdown();
+      log.warning("The data could not be saved: the server goes on. SHUTDOWN NOSAVE ends it without saving.");
     });
   }
   if (!settings.pidfile.empty()) {
     const Status written = replace_file(files, settings.pidfile, std::to_string(os_process_id()) + "\n");
     if (!written.ok()) log.warning("The pid file was not written: {}", written.to_string());
   }
-  log.warning("Data is kept in memory only: this version writes no snapshot and no log");
+  server.load_data();
   log_addresses(log, settings);
   log.notice("Ready to accept connections");
   net.run();
   if (!settings.pidfile.empty()) (void)files.remove(settings.pidfile);
   log.warning("Larder is now ready to exit, bye bye...");
-  return 0;
+  return server.load_failed() ? kExitFailure : 0;
 }
 
 int run(int argc, char** argv) {

@@ -7,6 +7,7 @@
 #include "server/core/command_spec.h"
 #include "server/core/context.h"
 #include "server/core/flush_queue.h"
+#include "server/core/save_control.h"
 
 namespace larder {
 namespace {
@@ -44,6 +45,7 @@ void flushall(CommandContext& ctx, ArgReader& args) {
   const FlushMode mode = take_flush_mode(args);
   if (!args.done(ctx.reply())) return;
   for (int db = 0; db < ctx.services().store.database_count(); ++db) flush_database(ctx, db, mode);
+  ctx.services().saves.data_flushed();
   ctx.reply().ok();
 }
 

@@ -24,5 +24,7 @@ extern const std::span<const CommandDocs> kLatencyDocs;
 extern const std::span<const CommandDocs> kDebugDocs;
 extern const std::span<const CommandDocs> kAclDocs;
 extern const std::span<const CommandDocs> kHyperLogLogDocs;
+extern const std::span<const CommandDocs> kPersistenceDocs;
+extern const std::span<const CommandDocs> kDumpDocs;
 
 }  // namespace larder

@@ -1,9 +1,61 @@
-// The persistence family.
+// Snapshots on request: SAVE, BGSAVE, LASTSAVE.
 
 #include "server/command/families.h"
+#include "server/command/family_docs.h"
+#include "server/core/context.h"
+#include "server/core/save_control.h"
+#include "server/core/snapshot.h"
 
 namespace larder {
+namespace {
 
-const CommandFamily kPersistenceFamily{"server", {}, {}};
+void save(CommandContext& ctx, ArgReader& args) {
+  if (!args.done(ctx.reply())) return;
+  if (ctx.services().snapshots.active()) return ctx.reply().error(kSaveInProgress);
+  if (!ctx.services().saves.save_now().ok()) return ctx.reply().error(Bytes("ERR"));
+  ctx.reply().ok();
+}
+
+void cancel_save(CommandContext& ctx) {
+  if (!ctx.services().saves.cancel()) return ctx.reply().error(kNoSaveInProgress);
+  ctx.reply().simple("Background saving cancelled");
+}
+
+void bgsave(CommandContext& ctx, ArgReader& args) {
+  const bool cancels = args.take_word("CANCEL");
+  const bool schedules = !cancels && args.take_word("SCHEDULE");
+  if (!args.done(ctx.reply())) return;
+  if (cancels) return cancel_save(ctx);
+  SaveControl& saves = ctx.services().saves;
+  if (saves.in_progress()) return ctx.reply().error(kSaveInProgress);
+  // Inside a transaction it waits for the end, so that the file has all of the transaction or nothing.
+  const bool waits = !ctx.may_block();
+  if (!ctx.services().snapshots.active() && !waits) {
+    saves.save_in_background();
+    return ctx.reply().simple("Background saving started");
+  }
+  if (!schedules && !waits) return ctx.reply().error(kOtherSnapshotInProgress);
+  saves.schedule();
+  ctx.reply().simple("Background saving scheduled");
+}
+
+void lastsave(CommandContext& ctx, ArgReader& args) {
+  if (args.done(ctx.reply())) ctx.reply().integer(ctx.services().saves.last_save_ms() / 1000);
+}
+
+constexpr CommandSpec kRows[] = {
+    {.name = "bgsave", .arity = -1, .flags = kNoAsyncLoading | kAdmin | kNotInScripts, .run = bgsave},
+    {.name = "lastsave",
+     .arity = 1,
+     .flags = kWhileLoading | kWhileStale | kFast,
+     .acl = Acl::kAdmin | Acl::kDangerous,
+     .run = lastsave,
+     .tips = "nondeterministic_output"},
+    {.name = "save", .arity = 1, .flags = kNoAsyncLoading | kAdmin | kNotInScripts | kNoMulti, .run = save},
+};
+
+}  // namespace
+
+const CommandFamily kPersistenceFamily{"server", kRows, kPersistenceDocs};
 
 }  // namespace larder

@@ -11,6 +11,7 @@
 #include "server/command/help_reply.h"
 #include "server/core/compatibility.h"
 #include "server/core/context.h"
+#include "server/core/save_control.h"
 
 namespace larder {
 namespace {
@@ -66,6 +67,9 @@ void shutdown(CommandContext& ctx, ArgReader& args) {
   const ShutdownWords words = read_shutdown(args);
   if (!args.ok()) return ctx.reply().error(args.error());
   if (words.abort) return ctx.reply().error(kShutdownNotInProgress);
+  if (!ctx.services().saves.save_at_shutdown(words.save, words.nosave).ok() && !words.force) {
+    return ctx.reply().error(kShutdownFailed);
+  }
   ctx.client().close_after_reply();
   ctx.services().process.request_shutdown();
 }

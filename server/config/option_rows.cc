@@ -353,11 +353,12 @@ constexpr OptionRow kRows[] = {
     kept_number("stream-node-max-entries", "100", 0, kLong),
 
     // Snapshots
-    not_yet(special("save", kSaveOption, kMultiArgument)),
-    not_yet(text("dbfilename", &Settings::db_filename, kProtectedConfig, check_file_name)),
-    kept_flag("stop-writes-on-bgsave-error", "yes"),
-    kept_flag("rdbcompression", "yes"),
-    kept_flag("rdbchecksum", "yes", kImmutable),
+    special("save", kSaveOption, kMultiArgument),
+    text("dbfilename", &Settings::db_filename, kProtectedConfig, check_file_name),
+    flag("stop-writes-on-bgsave-error", &Settings::stop_writes_on_bgsave_error),
+    flag("rdbcompression", &Settings::rdb_compression),
+    flag("rdbchecksum", &Settings::rdb_checksum, kImmutable),
+    number("rdb-version", &Settings::rdb_version, 10, 11),
     kept_flag("rdb-del-sync-files", "no"),
     kept_flag("rdb-save-incremental-fsync", "yes"),
     kept_word("sanitize-dump-payload", "no", kSanitizeWords),

@@ -74,6 +74,10 @@ struct Settings {
   int64_t hz = 10;
   bool dynamic_hz = true;
   std::vector<SavePoint> save_points = {{3600, 1}, {300, 100}, {60, 10000}};
+  bool stop_writes_on_bgsave_error = true;
+  bool rdb_compression = true;
+  bool rdb_checksum = true;
+  int64_t rdb_version = 11;  // of files and DUMP payloads that are written; 10 is what Redis 7.0 reads
 
   // Security
   std::string requirepass;

@@ -185,6 +185,9 @@ Dispatcher::Admission Dispatcher::admit(Client& client, const Command* command, 
   if ((gate_ & kServerMemoryLimited) && !services_.memory_limit.make_room(now_ms_) && (flags & kDenyOom)) {
     return reject(client, command, reply, kOom.text());
   }
+  if ((gate_ & kServerSnapshotFailed) && ((flags & kWrite) || command->full_name == "ping")) {
+    return reject(client, command, reply, kMisconfSnapshot.text());
+  }
   if ((gate_ & kServerLoading) && !(spec.flags & kWhileLoading)) return reject(client, command, reply, kLoading.text());
   if ((client.gate & kGateSubscriber) && client.protocol == 2 && !allowed_while_subscribed(command->full_name)) {
     return reject(client, command, reply, subscribed_context_error(command->full_name));

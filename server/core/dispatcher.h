@@ -28,6 +28,7 @@ enum ServerGate : uint32_t {
   kServerPaused = 1u << 0,
   kServerMemoryLimited = 1u << 1,  // maxmemory is set
   kServerLoading = 1u << 2,
+  kServerSnapshotFailed = 1u << 3,  // stop-writes-on-bgsave-error applies
 };
 
 // Elapsed time for statistics. Counts cycles where the processor has a constant-rate counter and the clock is the

@@ -29,9 +29,7 @@ uint64_t SaveControl::changes() const { return services_.stats.dirty - saved_dir
 
 bool SaveControl::in_progress() const { return snapshots_.active() && snapshots_.kind() == SnapshotKind::kSave; }
 
-int64_t SaveControl::running_s() const {
-  return in_progress() ? (services_.clock.wall_ms() - started_ms_) / 1000 : -1;
-}
+int64_t SaveControl::running_s() const { return in_progress() ? (services_.clock.wall_ms() - started_ms_) / 1000 : -1; }
 
 void SaveControl::note_saved(uint64_t dirty_at_start) {
   saved_dirty_ = dirty_at_start;

@@ -14,6 +14,10 @@ constexpr size_t kIdleClientsPerCron = 1024;
 // Work of one step of the background loop, between two looks at the clock.
 constexpr size_t kExpiryStepsPerLook = 64;
 constexpr size_t kFreedEntriesPerLook = 256;
+// How long a turn of the loop loads data: clients only wait for LOADING meanwhile.
+constexpr int64_t kLoadBudgetUs = 5000;
+// What a snapshot takes before the other work has its turn.
+constexpr int64_t kSnapshotSliceUs = 100;
 constexpr size_t kQueueStepsPerLook = 64;
 constexpr size_t kTimeoutsPerLook = 64;
 
@@ -48,8 +52,11 @@ Server::Server(const Environment& environment, const Settings& settings, std::sp
       services_{clock_,       random_,  environment.files, log_,      store_,
                 settings_,    options_, registry_,         clients_,  stats_,
                 slowlog_,     latency_, transactions_,     blocking_, key_events_,
-                propagation_, flushed_, memory_limit_,     pause_,    environment.process,
+                propagation_, flushed_, memory_limit_,     snapshots_, saves_, loading_, pause_,    environment.process,
                 identity_,    tick_,    delivery_,         pubsub_},
+      snapshots_(services_, environment.snapshot_worker),
+      saves_(services_, snapshots_),
+      loading_(clock_),
       dispatcher_(services_, environment.use_cycle_counter),
       tick_(services_, dispatcher_) {
   for (const RenamedCommand& renamed : settings_.renamed_commands) {
@@ -104,12 +111,50 @@ void Server::disconnect(Client& client) {
   clients_.remove(client);
 }
 
+void Server::load_data() {
+  RdbLoadOptions load;
+  load.now_ms = clock_.wall_ms();
+  load.limits = rdb_limits(settings_);
+  const std::string path = saves_.path();
+  Result<std::unique_ptr<RdbLoadTask>> task = RdbLoadTask::open(services_.files, path, store_, load);
+  if (task) return begin_loading(std::move(*task), path);
+  if (task.error().code == ErrorCode::kNotFound) return;
+  log_.warning("Can't open the data file {}: {}. Exiting.", path, task.error().to_string());
+  load_failed_ = true;
+  services_.process.request_shutdown();
+}
+
+void Server::begin_loading(std::unique_ptr<LoadTask> task, const std::string& what) {
+  dispatcher_.set_gate(kServerLoading, true);
+  log_.notice("Loading {} ({} bytes)", what, task->bytes_total());
+  const int64_t started_us = clock_.mono_us();
+  loading_.begin(std::move(task), [this, what, started_us](const Status& status) {
+    dispatcher_.set_gate(kServerLoading, false);
+    saves_.note_loaded();
+    if (status.ok()) {
+      log_.notice("DB loaded from {}: {} keys in {} ms, {} were expired", what, loading_.last_keys_loaded(),
+                  (clock_.mono_us() - started_us) / 1000, loading_.last_keys_expired());
+      return;
+    }
+    log_.warning("{} cannot be loaded: {}. Nothing was changed on disk; larder-check-rdb tells more. Exiting.", what,
+                 status.to_string());
+    load_failed_ = true;
+    services_.process.request_shutdown();
+  });
+}
+
+bool Server::prepare_shutdown() { return loading_.active() || saves_.save_at_shutdown(false, false).ok(); }
+
 bool Server::background() {
   const int64_t deadline_us = clock_.mono_us() + kBackgroundBudgetUs;
   const int64_t now_ms = clock_.wall_ms();
   store_.set_now(now_ms);
   dispatcher_.set_now_ms(now_ms);
   update_pause(now_ms);
+  if (loading_.active()) {
+    loading_.work(clock_.mono_us() + kLoadBudgetUs);
+    return true;
+  }
   bool more = true;
   while (more) {
     more = flushed_.free_some(kFreedEntriesPerLook);
@@ -118,6 +163,7 @@ bool Server::background() {
     if (memory_limit_.exceeded()) memory_limit_.make_room(now_ms);
     if (settings_.active_expiry) more |= expire_some(now_ms);
     more |= time_out_waiting(services_, now_ms, kTimeoutsPerLook);
+    more |= snapshots_.background(std::min(deadline_us, clock_.mono_us() + kSnapshotSliceUs));
     if (clock_.mono_us() >= deadline_us) break;
   }
   // Keys that expired, and what came while clients were paused.
@@ -131,6 +177,7 @@ bool Server::background() {
 bool Server::background_pending() {
   if (dispatcher_.has_gate(kServerPaused) || !flushed_.empty() || store_.has_garbage()) return true;
   if (blocking_.timeout_count() > 0) return true;
+  if (snapshots_.pending() || loading_.active()) return true;
   if (!settings_.active_expiry) return false;
   for (int db = 0; db < store_.database_count(); ++db) {
     if (store_.database(db).has_expiry_items()) return true;
@@ -159,6 +206,8 @@ void Server::cron() {
   for (const auto& client : clients_.all()) stats_.client_bytes += client->memory_bytes();
   stats_.memory_peak_bytes = std::max(stats_.memory_peak_bytes, memory_bytes());
   close_idle_clients(now_ms);
+  if (!loading_.active()) saves_.cron(now_ms);
+  dispatcher_.set_gate(kServerSnapshotFailed, saves_.refuses_writes());
 }
 
 uint64_t Server::memory_bytes() const { return memory_limit_.used_bytes(); }

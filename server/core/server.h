@@ -24,13 +24,16 @@
 #include "server/core/dispatcher.h"
 #include "server/core/flush_queue.h"
 #include "server/core/key_events.h"
+#include "server/core/loading.h"
 #include "server/core/memory_limit.h"
 #include "server/core/pause.h"
 #include "server/core/propagation.h"
 #include "server/core/pubsub.h"
 #include "server/core/registry.h"
+#include "server/core/save_control.h"
 #include "server/core/server_stats.h"
 #include "server/core/services.h"
+#include "server/core/snapshot.h"
 #include "server/core/tick.h"
 #include "server/core/transaction.h"
 #include "server/observe/latency_monitor.h"
@@ -54,6 +57,7 @@ class Server {
     Log& log;
     ProcessControl& process;
     Disposal& disposal;
+    Worker& snapshot_worker;  // compresses and writes snapshots
     uint64_t random_seed = 0;
     bool use_cycle_counter = true;  // false under a simulated clock
   };
@@ -67,6 +71,13 @@ class Server {
   Tick& tick() { return tick_; }
   Services& services() { return services_; }
   Settings& settings() { return settings_; }
+
+  // Starts to load what the data directory holds; clients are answered with LOADING until it is done. Without data there
+  // is nothing to do. When the data cannot be loaded, the server shuts down and load_failed() says so.
+  void load_data();
+  bool load_failed() const { return load_failed_; }
+  // The process is told to end (a signal): saves if save points are configured. False: that failed, and it should not end.
+  bool prepare_shutdown();
 
   // A connection came in. Null when it is refused; `refusal` is then what to send before closing it, a complete reply.
   Client* connect(ClientLink& link, const ClientOrigin& origin, std::string& refusal);
@@ -90,6 +101,7 @@ class Server {
  private:
   void apply_settings();
   bool expire_some(int64_t now_ms);
+  void begin_loading(std::unique_ptr<LoadTask> task, const std::string& what);
   void close_idle_clients(int64_t now_ms);
   void update_pause(int64_t now_ms);
 
@@ -115,10 +127,14 @@ class Server {
   OptionTable options_;
   MemoryLimit memory_limit_;
   Services services_;
+  Snapshots snapshots_;
+  SaveControl saves_;
+  Loading loading_;
   Dispatcher dispatcher_;
   Tick tick_;
   size_t idle_cursor_ = 0;
   bool resume_requested_ = false;
+  bool load_failed_ = false;
 };
 
 }  // namespace larder

@@ -238,7 +238,8 @@ class Snapshots::Run final : public SnapshotSink {
   void submit() {
     if (chunk_->empty()) return;
     pipeline_->queued_bytes += chunk_->size();
-    worker_.post([pipeline = pipeline_, chunk = chunk_.release()] { pipeline->consume(std::unique_ptr<RdbChunk>(chunk)); });
+    worker_.post(
+        [pipeline = pipeline_, chunk = chunk_.release()] { pipeline->consume(std::unique_ptr<RdbChunk>(chunk)); });
     if (pipeline_->queued_bytes >= kQueuedBytesHard) worker_.drain();
     collect();
     if (spare_.empty()) {

@@ -11,10 +11,13 @@
 #include "server/core/client_list.h"
 #include "server/core/compatibility.h"
 #include "server/core/flush_queue.h"
+#include "server/core/loading.h"
 #include "server/core/memory_limit.h"
 #include "server/core/pubsub.h"
 #include "server/core/registry.h"
+#include "server/core/save_control.h"
 #include "server/core/server_stats.h"
+#include "server/core/snapshot.h"
 #include "server/observe/info_fields.h"
 #include "storage/keyspace.h"
 
@@ -173,24 +176,42 @@ void memory_section(const Services& services, InfoFields& fields) {
   fields.number("lazyfreed_objects", 0);
 }
 
+void loading_fields(const Loading& loading, InfoFields& fields) {
+  const LoadTask& task = loading.task();
+  const uint64_t total = std::max<uint64_t>(task.bytes_total(), 1);
+  fields.number("loading_start_time", loading.started_ms() / 1000);
+  fields.number("loading_total_bytes", task.bytes_total());
+  fields.number("loading_rdb_used_mem", 0);
+  fields.number("loading_loaded_bytes", task.bytes_done());
+  fields.decimal("loading_loaded_perc", 100 * ratio(task.bytes_done(), total), 2);
+  fields.number("loading_eta_seconds", loading.remaining_s());
+}
+
 void persistence_section(const Services& services, InfoFields& fields) {
-  fields.zeros({"loading", "async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"});
+  const SaveControl& saves = services.saves;
+  fields.number("loading", services.loading.active() ? 1 : 0);
+  fields.zeros({"async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"});
   fields.text("current_fork_perc", "0.00");
-  fields.zeros({"current_save_keys_processed", "current_save_keys_total"});
-  fields.number("rdb_changes_since_last_save", services.stats.dirty);
-  fields.number("rdb_bgsave_in_progress", 0);
-  fields.number("rdb_last_save_time", services.identity.started_ms / 1000);
-  fields.text("rdb_last_bgsave_status", "ok");
-  fields.number("rdb_last_bgsave_time_sec", -1);
-  fields.number("rdb_current_bgsave_time_sec", -1);
-  fields.zeros({"rdb_saves", "rdb_last_cow_size", "rdb_last_load_keys_expired", "rdb_last_load_keys_loaded",
-                "aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"});
+  fields.number("current_save_keys_processed", services.snapshots.keys_done());
+  fields.number("current_save_keys_total", services.snapshots.keys_total());
+  fields.number("rdb_changes_since_last_save", saves.changes());
+  fields.number("rdb_bgsave_in_progress", saves.in_progress() ? 1 : 0);
+  fields.number("rdb_last_save_time", saves.last_save_ms() / 1000);
+  fields.text("rdb_last_bgsave_status", saves.last_ok() ? "ok" : "err");
+  fields.number("rdb_last_bgsave_time_sec", saves.last_duration_s());
+  fields.number("rdb_current_bgsave_time_sec", saves.running_s());
+  fields.number("rdb_saves", saves.saves());
+  fields.number("rdb_last_cow_size", 0);
+  fields.number("rdb_last_load_keys_expired", services.loading.last_keys_expired());
+  fields.number("rdb_last_load_keys_loaded", services.loading.last_keys_loaded());
+  fields.zeros({"aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"});
   fields.number("aof_last_rewrite_time_sec", -1);
   fields.number("aof_current_rewrite_time_sec", -1);
   fields.text("aof_last_bgrewrite_status", "ok");
   fields.zeros({"aof_rewrites", "aof_rewrites_consecutive_failures"});
   fields.text("aof_last_write_status", "ok");
   fields.zeros({"aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"});
+  if (services.loading.active()) loading_fields(services.loading, fields);
 }
 
 void traffic_fields(const ServerStats& stats, InfoFields& fields) {

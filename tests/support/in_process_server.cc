@@ -29,7 +29,9 @@ ServerIdentity test_identity(const Clock& clock) {
 }  // namespace
 
 InProcessServer::InProcessServer(const InProcessOptions& options)
-    : clock_(options.wall_start_us), log_(log_sink_, clock_, LogLevel::kDebug) {
+    : clock_(options.wall_start_us),
+      files_(options.files != nullptr ? *options.files : own_files_),
+      log_(log_sink_, clock_, LogLevel::kDebug) {
   std::vector<std::string> words = {"larder-server"};
   words.insert(words.end(), options.arguments.begin(), options.arguments.end());
   std::vector<char*> argv;
@@ -39,11 +41,12 @@ InProcessServer::InProcessServer(const InProcessOptions& options)
     start_error_ = command_line.error().message;
     return;
   }
-  const Server::Environment environment{clock_, files_, log_, process_, disposal_, options.seed, false};
+  const Server::Environment environment{clock_, files_, log_, process_, disposal_, snapshot_worker_, options.seed, false};
   std::vector<CommandFamily> families(all_families().begin(), all_families().end());
   families.insert(families.end(), options.families.begin(), options.families.end());
   server_ = std::make_unique<Server>(environment, command_line->settings, families, test_identity(clock_));
   cron_due_ms_ = clock_.mono_ms() + Server::kCronIntervalMs;
+  server_->load_data();
 }
 
 InProcessServer::~InProcessServer() {

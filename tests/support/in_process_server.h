@@ -24,6 +24,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory_file_system.h"
+#include "base/worker.h"
 #include "protocol/reply_reader.h"
 #include "server/core/server.h"
 
@@ -32,6 +33,8 @@ namespace larder::testing {
 struct InProcessOptions {
   std::vector<std::string> arguments = {};  // as on the command line: {"--requirepass", "x"}
   uint64_t seed = 1;
+  // A file system that outlives the server, to start on what another one left; null: one of its own.
+  MemoryFileSystem* files = nullptr;
   int64_t wall_start_us = SimulatedClock::kDefaultStartUs;
   // Commands of the test's own, beside all others.
   std::vector<CommandFamily> families = {};
@@ -85,11 +88,13 @@ class InProcessServer {
   void mark_woken(Connection& connection);
 
   SimulatedClock clock_;
-  MemoryFileSystem files_;
+  MemoryFileSystem own_files_;
+  MemoryFileSystem& files_;
   MemoryLogSink log_sink_;
   Log log_;
   Process process_{clock_};
   ImmediateDisposal disposal_;
+  InlineWorker snapshot_worker_;
   std::string start_error_;
   std::unique_ptr<Server> server_;
   std::vector<std::unique_ptr<Connection>> connections_;
