@@ -72,6 +72,8 @@ std::string protected_command_error(Bytes command) {
   return text;
 }
 
+std::string log_error(Bytes reason) { return "MISCONF Errors writing to the AOF file: " + std::string(reason); }
+
 std::string exec_abort_error(Bytes reason) {
   return quoted_name("EXECABORT Transaction discarded because of: ", reason, "");
 }

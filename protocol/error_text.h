@@ -181,6 +181,8 @@ inline constexpr ErrorText kNoChannelPermission{"NOPERM No permissions to access
 std::string subscribed_context_error(Bytes full_command_name);
 // "ERR DEBUG command not allowed. If the enable-debug-command option ..."  `command`: "debug" or "module".
 std::string protected_command_error(Bytes command);
+// "MISCONF Errors writing to the AOF file: <reason>"
+std::string log_error(Bytes reason);
 // "EXECABORT Transaction discarded because of: <text>"
 std::string exec_abort_error(Bytes reason);
 // "NOGROUP No such key 'k' or consumer group 'g'"

@@ -46,6 +46,9 @@ class Process final : public ProcessControl {
   void request_shutdown() override {
     if (net_ != nullptr) net_->request_shutdown();
   }
+  void wake_loop() override {
+    if (net_ != nullptr) net_->loop().wake();
+  }
   void sleep_us(int64_t duration_us) override { os_sleep_us(duration_us); }
   uint64_t resident_bytes() const override { return os_resident_bytes(); }
 

@@ -29,7 +29,7 @@ EntrySlot* Keyspace::find_slot(const HashedKey& key, int64_t now_ms, Touch touch
   EntrySlot* slot = table_.find(key.hash, key.bytes);
   if (slot == nullptr) return nullptr;
   Entry* entry = slot->item();
-  if (entry->is_expired(now_ms)) [[unlikely]] {
+  if (entry->is_expired(now_ms) && store_.expiry_mode_ != ExpiryMode::kKeep) [[unlikely]] {
     if (store_.expiry_mode_ == ExpiryMode::kRemove) remove_expired(key.hash, slot);
     return nullptr;
   }

@@ -51,7 +51,8 @@ class Store;
 enum class Touch : uint8_t { kYes, kNo };
 
 // What happens to keys past their deadline. kHide is for a replica: they are invisible, and stay until the primary says.
-enum class ExpiryMode : uint8_t { kRemove, kHide };
+// kKeep is for loading a log: they are as alive as the others, because the log says when they went.
+enum class ExpiryMode : uint8_t { kRemove, kHide, kKeep };
 
 // What becomes of the deadline when a value is replaced.
 class DeadlineRule {

@@ -56,7 +56,7 @@ bool apply_deadline(CommandContext& ctx, Key key, int64_t deadline_ms, const Exp
     const Entry* entry = keys.find(key);
     if (entry == nullptr || !conditions.hold(entry->deadline_ms(), deadline_ms)) return false;
   }
-  if (deadline_ms <= ctx.now_ms()) {
+  if (keys.is_past(deadline_ms)) {
     if (!keys.erase(key)) return false;
     ctx.changed(key.bytes, Event::kDel);
     return true;

@@ -224,7 +224,7 @@ void getex(CommandContext& ctx, ArgReader& args) {
   reply_string(ctx.reply(), *value);
 
   const HashedKey hashed = ctx.keys().hashed(key);
-  if (expiry.deadline_ms && *expiry.deadline_ms <= ctx.now_ms()) {
+  if (expiry.deadline_ms && ctx.keys().is_past(*expiry.deadline_ms)) {
     ctx.keys().erase(key);
     ctx.changed(key.bytes, Event::kDel);
   } else if (expiry.deadline_ms) {

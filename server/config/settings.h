@@ -117,6 +117,17 @@ struct Settings {
   int64_t zset_max_listpack_entries = 128;
   int64_t zset_max_listpack_value_bytes = 64;
 
+  // Append-only log
+  bool append_only = false;
+  std::string append_fsync = "everysec";  // always, everysec, no
+  std::string append_file_name = "appendonly.aof";
+  std::string append_directory = "appendonlydir";
+  int64_t aof_rewrite_percentage = 100;
+  int64_t aof_rewrite_min_bytes = 64 * 1024 * 1024;
+  bool aof_load_truncated = true;
+  int64_t aof_load_corrupt_tail_bytes_max = 0;
+  bool aof_timestamp_enabled = false;
+
   // Observation
   int64_t slowlog_slower_than_us = 10000;  // negative: off; 0: every command
   int64_t slowlog_max_len = 128;

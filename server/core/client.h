@@ -65,6 +65,7 @@ enum ClientFlag : uint32_t {
   kClientLoopback = 1u << 9,
   kClientDenyBlocking = 1u << 11,  // runs the requests of a transaction or a script: nothing waits
   kClientHeld = 1u << 10,          // requests wait for the end of a pause: nothing more is read until then
+  kClientRepliesHeld = 1u << 12,   // part of the queue waits for the log
 };
 
 struct Client {
@@ -120,6 +121,7 @@ struct Client {
     return *queue_;
   }
   size_t queued_bytes() const { return queue_ ? queue_->bytes() : 0; }
+  size_t sendable_bytes() const { return queue_ ? queue_->sendable_bytes() : 0; }
   size_t unread_bytes() const { return unread ? unread->size() : 0; }
   bool wants_close() const { return (gate & kGateClosing) || (flags & kClientCloseNow); }
   // Whether to receive from it now. From one that waits in a blocking command, to notice when it goes, but not without end.

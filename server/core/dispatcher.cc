@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "server/config/settings.h"
+#include "server/core/append_log.h"
 #include "server/core/authentication.h"
 #include "server/core/blocking_table.h"
 #include "server/core/delivery.h"
@@ -188,6 +189,9 @@ Dispatcher::Admission Dispatcher::admit(Client& client, const Command* command, 
   if ((gate_ & kServerSnapshotFailed) && ((flags & kWrite) || command->full_name == "ping")) {
     return reject(client, command, reply, kMisconfSnapshot.text());
   }
+  if ((gate_ & kServerLogFailed) && ((flags & kWrite) || command->full_name == "ping")) {
+    return reject(client, command, reply, log_error(services_.append_log.failure()));
+  }
   if ((gate_ & kServerLoading) && !(spec.flags & kWhileLoading)) return reject(client, command, reply, kLoading.text());
   if ((client.gate & kGateSubscriber) && client.protocol == 2 && !allowed_while_subscribed(command->full_name)) {
     return reject(client, command, reply, subscribed_context_error(command->full_name));
@@ -197,6 +201,7 @@ Dispatcher::Admission Dispatcher::admit(Client& client, const Command* command, 
     queue_in_transaction(client, *command, argv, reply);
     return Admission::kAnswered;
   }
+  if ((gate_ & kServerLogBehind) && (flags & (kWrite | kMayReplicate))) return Admission::kHold;
   if (gate_ & kServerPaused) {
     const PauseState& pause = services_.pause;
     const bool writes = (flags & (kWrite | kMayReplicate)) != 0;
@@ -265,6 +270,13 @@ void Dispatcher::call(Client& client, const Command& command, std::span<const By
   observe(client, command, argv, elapsed_ns);
   if (!redacted_.empty()) [[unlikely]]
     redacted_.clear();
+}
+
+void Dispatcher::replay(Client& client, const Command& command, std::span<const Bytes> argv, ReplyWriter& reply) {
+  CommandContext ctx(*this, services_, client, reply, now_ms_);
+  ctx.begin(command, argv, 0);
+  ArgReader args(argv.subspan(command.parent != nullptr ? 2 : 1));
+  command.spec->run(ctx, args);
 }
 
 // The arguments with those replaced that the command marked as secret.

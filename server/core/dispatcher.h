@@ -29,6 +29,8 @@ enum ServerGate : uint32_t {
   kServerMemoryLimited = 1u << 1,  // maxmemory is set
   kServerLoading = 1u << 2,
   kServerSnapshotFailed = 1u << 3,  // stop-writes-on-bgsave-error applies
+  kServerLogFailed = 1u << 4,  // the append-only log cannot be written: requests that write are refused
+  kServerLogBehind = 1u << 5,  // too much waits for the log's disk: requests that write wait
 };
 
 // Elapsed time for statistics. Counts cycles where the processor has a constant-rate counter and the clock is the
@@ -64,6 +66,9 @@ class Dispatcher {
   // Runs an admitted request and accounts for it.
   void call(Client& client, const Command& command, std::span<const Bytes> argv, uint64_t first_key_hash,
             ReplyWriter& reply);
+
+  // Runs a request of the log, of which nobody is told but who watches the keys: no statistics, no checks, no log.
+  void replay(Client& client, const Command& command, std::span<const Bytes> argv, ReplyWriter& reply);
 
   // Called when a turn begins, so that waiting is not counted as work.
   void start_clock() { last_ns_ = stopwatch_.now_ns(); }

@@ -66,6 +66,10 @@ class KeyAccess {
   }
   // The same without counting: for writes that only ask whether a key is there.
   const Entry* find(Key key) { return keyspace().find(hashed(key), now_ms_, Touch::kNo); }
+  // Whether a deadline is over, so that a key that gets it is gone at once. Never while a log is loaded.
+  bool is_past(int64_t deadline_ms) const {
+    return deadline_ms <= now_ms_ && services_.store.expiry_mode() == ExpiryMode::kRemove;
+  }
   bool contains(Key key) { return find(key) != nullptr; }
 
   // SET: whatever the key holds is replaced.

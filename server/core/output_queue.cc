@@ -14,7 +14,7 @@ Bytes OutputQueue::view_of(const Piece& piece) {
 
 void OutputQueue::append(Bytes bytes) {
   if (bytes.empty()) return;
-  bytes_ += bytes.size();
+  count_appended(bytes.size());
   if (!pieces_.empty()) {
     if (auto* last = std::get_if<Buffer>(&pieces_.back()); last != nullptr) {
       const size_t fits = std::min(bytes.size(), last->free_bytes());
@@ -32,21 +32,42 @@ void OutputQueue::append(Bytes bytes) {
 }
 
 void OutputQueue::append(PinnedBytes pinned) {
-  bytes_ += pinned.size;
+  count_appended(pinned.size);
   pieces_.emplace_back(pinned);
 }
 
+void OutputQueue::count_appended(size_t bytes) {
+  bytes_ += bytes;
+  if (holds_.empty()) return;
+  holds_.back().bytes += bytes;
+  held_bytes_ += bytes;
+}
+
+void OutputQueue::hold_until(uint64_t number) {
+  if (holds_.empty() || holds_.back().number < number) holds_.push_back({number, 0});
+}
+
+bool OutputQueue::release(uint64_t number) {
+  size_t count = 0;
+  for (; count < holds_.size() && holds_[count].number <= number; ++count) held_bytes_ -= holds_[count].bytes;
+  holds_.erase(holds_.begin(), holds_.begin() + static_cast<ptrdiff_t>(count));
+  return holds_.empty();
+}
+
 size_t OutputQueue::gather(std::span<Bytes> out) const {
-  const size_t count = std::min(out.size(), pieces_.size());
-  for (size_t i = 0; i < count; ++i) {
-    out[i] = view_of(pieces_[i]);
-    if (i == 0) out[i].remove_prefix(front_sent_);
+  size_t left = sendable_bytes();
+  size_t count = 0;
+  for (; count < out.size() && count < pieces_.size() && left > 0; ++count) {
+    out[count] = view_of(pieces_[count]);
+    if (count == 0) out[count].remove_prefix(front_sent_);
+    out[count] = out[count].substr(0, left);
+    left -= out[count].size();
   }
   return count;
 }
 
 void OutputQueue::consume(size_t count) {
-  LARDER_ASSERT(count <= bytes_);
+  LARDER_ASSERT(count <= sendable_bytes());
   bytes_ -= count;
   count += front_sent_;
   front_sent_ = 0;
@@ -67,8 +88,9 @@ void OutputQueue::clear() {
     if (auto* pinned = std::get_if<PinnedBytes>(&piece)) pinned->release(pinned->owner);
   }
   pieces_.clear();
+  holds_.clear();
   front_sent_ = 0;
-  bytes_ = 0;
+  bytes_ = held_bytes_ = 0;
 }
 
 }  // namespace larder

@@ -7,6 +7,9 @@
 // or a pinned reference to bytes that lie elsewhere (a large value, a message shared by many receivers), released when
 // they are sent. A client that is up to date has no queue at all: see Client::queue().
 //
+// Bytes can be held back: what is appended after hold_until(n) is not given out before release(n), nor is anything behind
+// it. The log uses this for replies that must not be seen before the change they tell of is on the disk.
+//
 // Cost: one allocation per kChunkBytes of copied bytes, one per pinned piece; gather() and consume() are linear in the
 // pieces that they touch.
 
@@ -15,6 +18,7 @@
 #include <deque>
 #include <span>
 #include <variant>
+#include <vector>
 
 #include "base/buffer.h"
 #include "base/bytes.h"
@@ -40,20 +44,34 @@ class OutputQueue {
   // Takes over the reference that `pinned` holds.
   void append(PinnedBytes pinned);
 
-  // Views of the first pieces in sending order, at most out.size(); returns how many were filled. Valid until the next
-  // call that changes the queue.
+  // Holds back what is appended from now on until release(number), with number at least this. Numbers never fall.
+  void hold_until(uint64_t number);
+  // Returns true when nothing is held any more.
+  bool release(uint64_t number);
+  // Bytes that may be sent now.
+  size_t sendable_bytes() const { return bytes_ - held_bytes_; }
+
+  // Views of the first pieces in sending order, at most out.size() and without what is held; returns how many were filled.
+  // Valid until the next call that changes the queue.
   size_t gather(std::span<Bytes> out) const;
-  // Drops the first `count` bytes. Requires: count <= bytes().
+  // Drops the first `count` bytes. Requires: count <= sendable_bytes().
   void consume(size_t count);
   void clear();
 
  private:
   using Piece = std::variant<Buffer, PinnedBytes>;
   static Bytes view_of(const Piece& piece);
+  struct Hold {
+    uint64_t number;
+    size_t bytes;
+  };
+  void count_appended(size_t bytes);
 
   std::deque<Piece> pieces_;
   size_t front_sent_ = 0;  // bytes of the first piece that are sent already
   size_t bytes_ = 0;
+  std::vector<Hold> holds_;  // of the last held_bytes_ bytes, in their order
+  size_t held_bytes_ = 0;
 };
 
 }  // namespace larder

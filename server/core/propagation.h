@@ -26,6 +26,9 @@ class PropagationSink {
   // Around the commands of one transaction or script, when there is more than one.
   virtual void begin_unit() = 0;
   virtual void end_unit() = 0;
+  // The changes of this tick, or of the background work after it, are complete: they are one group. Returns the number of
+  // the group that the tick's replies must wait for, 0 when they need not wait.
+  virtual uint64_t end_group() = 0;
 };
 
 class Propagation {
@@ -54,6 +57,8 @@ class Propagation {
     unit_open_ = false;
     sink_->end_unit();
   }
+  // At the end of each tick and of each round of background work.
+  uint64_t end_group() { return sink_ == nullptr ? 0 : sink_->end_group(); }
 
  private:
   PropagationSink* sink_ = nullptr;

@@ -32,6 +32,9 @@ StoreOptions store_options(const Server::Environment& environment, const Setting
   return options;
 }
 
+// The log draws its salts from a seed of its own, so that a simulation's other draws do not depend on it.
+constexpr uint64_t kLogSeedOffset = 0x6c6f67;
+
 }  // namespace
 
 Server::Server(const Environment& environment, const Settings& settings, std::span<const CommandFamily> families,
@@ -48,15 +51,44 @@ Server::Server(const Environment& environment, const Settings& settings, std::sp
       key_events_(stats_, transactions_, blocking_, propagation_),
       store_(store_options(environment, settings_, random_, key_events_)),
       options_(settings_),
+      append_log_({clock_, environment.files, log_, environment.process, settings_,
+                   environment.random_seed + kLogSeedOffset, environment.use_threads}),
       memory_limit_(services_),
-      services_{clock_,       random_,  environment.files, log_,      store_,
-                settings_,    options_, registry_,         clients_,  stats_,
-                slowlog_,     latency_, transactions_,     blocking_, key_events_,
-                propagation_, flushed_, memory_limit_,     snapshots_, saves_, loading_, pause_,    environment.process,
-                identity_,    tick_,    delivery_,         pubsub_},
+      services_{
+          clock_,
+          random_,
+          environment.files,
+          log_,
+          store_,
+          settings_,
+          options_,
+          registry_,
+          clients_,
+          stats_,
+          slowlog_,
+          latency_,
+          transactions_,
+          blocking_,
+          key_events_,
+          propagation_,
+          append_log_,
+          held_replies_,
+          flushed_,
+          memory_limit_,
+          snapshots_,
+          saves_,
+          loading_,
+          pause_,
+          environment.process,
+          identity_,
+          tick_,
+          delivery_,
+          pubsub_,
+      },
       snapshots_(services_, environment.snapshot_worker),
       saves_(services_, snapshots_),
       loading_(clock_),
+      log_base_(snapshots_, environment.files, store_),
       dispatcher_(services_, environment.use_cycle_counter),
       tick_(services_, dispatcher_) {
   for (const RenamedCommand& renamed : settings_.renamed_commands) {
@@ -65,15 +97,58 @@ Server::Server(const Environment& environment, const Settings& settings, std::sp
     }
   }
   apply_settings();
+  append_log_.set_base_producer(&log_base_);
   options_.subscribe(
       {"maxmemory", "maxmemory-policy", "maxmemory-samples", "lfu-log-factor", "lfu-decay-time", "slowlog-max-len"},
       [this] {
         apply_settings();
         return Status();
       });
+  options_.subscribe({"appendonly"}, [this] { return follow_append_only(); });
+  options_.subscribe({"appendfsync"}, [this] {
+    append_log_.settings_changed();
+    return Status();
+  });
 }
 
-Server::~Server() = default;
+Server::~Server() { propagation_.set_sink(nullptr); }
+
+void Server::finish() {
+  if (append_log_.state() == AppendLog::State::kOff) return;
+  propagation_.set_sink(nullptr);
+  const Status finished = append_log_.turn_off();
+  if (finished.ok()) held_replies_.release(append_log_.durable_group());
+}
+
+Status Server::follow_append_only() {
+  const bool is_on = append_log_.state() != AppendLog::State::kOff;
+  if (settings_.append_only == is_on) return {};
+  if (settings_.append_only) {
+    LARDER_TRY(append_log_.turn_on());
+    propagation_.set_sink(&append_log_);
+  } else {
+    propagation_.set_sink(nullptr);
+    (void)append_log_.turn_off();
+    held_replies_.release(append_log_.durable_group());
+  }
+  apply_log_state();
+  return {};
+}
+
+void Server::look_at_log() {
+  append_log_.step();
+  const bool changed = append_log_.poll();
+  if (!changed && append_log_.is_behind() == dispatcher_.has_gate(kServerLogBehind)) return;
+  if (!held_replies_.empty()) held_replies_.release(append_log_.durable_group());
+  apply_log_state();
+}
+
+void Server::apply_log_state() {
+  const bool was_behind = dispatcher_.has_gate(kServerLogBehind);
+  dispatcher_.set_gate(kServerLogFailed, append_log_.failed());
+  dispatcher_.set_gate(kServerLogBehind, append_log_.is_behind() && !append_log_.failed());
+  resume_requested_ |= was_behind && !dispatcher_.has_gate(kServerLogBehind);
+}
 
 void Server::apply_settings() {
   const bool frequency = settings_.maxmemory_policy == MaxmemoryPolicy::kAllkeysLfu ||
@@ -108,35 +183,77 @@ void Server::disconnect(Client& client) {
   transactions_.unwatch_all(client);
   blocking_.forget(client);
   pubsub_.forget(client);
+  held_replies_.forget(client);
   clients_.remove(client);
 }
 
 void Server::load_data() {
+  if (settings_.append_only) return load_log();
+  Result<std::unique_ptr<LoadTask>> task = open_snapshot();
+  if (!task) return fail_loading("Can't open the data file " + saves_.path(), task.error());
+  if (*task) begin_loading(std::move(*task), saves_.path(), [] { return Status(); });
+}
+
+// Null when there is no such file.
+Result<std::unique_ptr<LoadTask>> Server::open_snapshot() {
   RdbLoadOptions load;
   load.now_ms = clock_.wall_ms();
   load.limits = rdb_limits(settings_);
-  const std::string path = saves_.path();
-  Result<std::unique_ptr<RdbLoadTask>> task = RdbLoadTask::open(services_.files, path, store_, load);
-  if (task) return begin_loading(std::move(*task), path);
-  if (task.error().code == ErrorCode::kNotFound) return;
-  log_.warning("Can't open the data file {}: {}. Exiting.", path, task.error().to_string());
+  Result<std::unique_ptr<RdbLoadTask>> task = RdbLoadTask::open(services_.files, saves_.path(), store_, load);
+  if (task) return std::unique_ptr<LoadTask>(std::move(*task));
+  if (task.error().code == ErrorCode::kNotFound) return std::unique_ptr<LoadTask>();
+  return task.error();
+}
+
+void Server::load_log() {
+  auto task = std::make_unique<AofLoad>(services_, dispatcher_);
+  AofLoad* load = task.get();
+  Result<bool> found = load->open();
+  if (!found) return fail_loading("Can't load the append only log", found.error());
+  if (*found) {
+    const std::string name = load->name();
+    return begin_loading(std::move(task), name, [this, place = load->place()] {
+      LARDER_TRY(append_log_.start(place->manifest, place->resume));
+      propagation_.set_sink(&append_log_);
+      return Status();
+    });
+  }
+  task.reset();
+  // No log yet. If there is a snapshot, it is where the log begins.
+  const auto begin_log = [this] {
+    LARDER_TRY(append_log_.turn_on());
+    propagation_.set_sink(&append_log_);
+    return Status();
+  };
+  Result<std::unique_ptr<LoadTask>> snapshot = open_snapshot();
+  if (!snapshot) return fail_loading("Can't open the data file " + saves_.path(), snapshot.error());
+  if (*snapshot) {
+    log_.notice("There is no append only log yet: it begins with the data of {}", saves_.path());
+    return begin_loading(std::move(*snapshot), saves_.path(), begin_log);
+  }
+  if (const Status begun = begin_log(); !begun.ok()) fail_loading("Can't begin the append only log", begun.error());
+}
+
+void Server::fail_loading(const std::string& what, const Error& error) {
+  log_.warning("{}: {}. Exiting.", what, error.to_string());
   load_failed_ = true;
   services_.process.request_shutdown();
 }
 
-void Server::begin_loading(std::unique_ptr<LoadTask> task, const std::string& what) {
+void Server::begin_loading(std::unique_ptr<LoadTask> task, const std::string& what, std::function<Status()> loaded) {
   dispatcher_.set_gate(kServerLoading, true);
   log_.notice("Loading {} ({} bytes)", what, task->bytes_total());
   const int64_t started_us = clock_.mono_us();
-  loading_.begin(std::move(task), [this, what, started_us](const Status& status) {
+  loading_.begin(std::move(task), [this, what, started_us, loaded = std::move(loaded)](const Status& status) {
     dispatcher_.set_gate(kServerLoading, false);
     saves_.note_loaded();
     if (status.ok()) {
+      if (const Status begun = loaded(); !begun.ok()) fail_loading("Can't begin the append only log", begun.error());
       log_.notice("DB loaded from {}: {} keys in {} ms, {} were expired", what, loading_.last_keys_loaded(),
                   (clock_.mono_us() - started_us) / 1000, loading_.last_keys_expired());
       return;
     }
-    log_.warning("{} cannot be loaded: {}. Nothing was changed on disk; larder-check-rdb tells more. Exiting.", what,
+    log_.warning("{} cannot be loaded: {}. Nothing was changed on disk; larder-check-rdb or larder-check-aof tells more. Exiting.", what,
                  status.to_string());
     load_failed_ = true;
     services_.process.request_shutdown();
@@ -161,7 +278,7 @@ bool Server::background() {
     more |= store_.free_some(kFreedEntriesPerLook);
     more |= store_.evictor().maintain(kQueueStepsPerLook);
     if (memory_limit_.exceeded()) memory_limit_.make_room(now_ms);
-    if (settings_.active_expiry) more |= expire_some(now_ms);
+    if (settings_.active_expiry && !append_log_.failed()) more |= expire_some(now_ms);
     more |= time_out_waiting(services_, now_ms, kTimeoutsPerLook);
     more |= snapshots_.background(std::min(deadline_us, clock_.mono_us() + kSnapshotSliceUs));
     if (clock_.mono_us() >= deadline_us) break;
@@ -171,6 +288,7 @@ bool Server::background() {
     dispatcher_.start_clock();
     serve_waiting(services_, dispatcher_);
   }
+  propagation_.end_group();
   return more;
 }
 
@@ -208,6 +326,7 @@ void Server::cron() {
   close_idle_clients(now_ms);
   if (!loading_.active()) saves_.cron(now_ms);
   dispatcher_.set_gate(kServerSnapshotFailed, saves_.refuses_writes());
+  append_log_.cron();
 }
 
 uint64_t Server::memory_bytes() const { return memory_limit_.used_bytes(); }

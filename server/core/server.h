@@ -7,6 +7,7 @@
 // every kCronIntervalMs. Everything else happens inside.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -18,13 +19,17 @@
 #include "base/random.h"
 #include "server/config/option_table.h"
 #include "server/config/settings.h"
+#include "server/core/aof_load.h"
+#include "server/core/append_log.h"
 #include "server/core/blocking_table.h"
 #include "server/core/client_list.h"
 #include "server/core/delivery.h"
 #include "server/core/dispatcher.h"
 #include "server/core/flush_queue.h"
+#include "server/core/held_replies.h"
 #include "server/core/key_events.h"
 #include "server/core/loading.h"
+#include "server/core/log_base.h"
 #include "server/core/memory_limit.h"
 #include "server/core/pause.h"
 #include "server/core/propagation.h"
@@ -60,6 +65,7 @@ class Server {
     Worker& snapshot_worker;  // compresses and writes snapshots
     uint64_t random_seed = 0;
     bool use_cycle_counter = true;  // false under a simulated clock
+    bool use_threads = true;        // false: what threads would do is done by look_at_log()
   };
 
   Server(const Environment& environment, const Settings& settings, std::span<const CommandFamily> families,
@@ -78,6 +84,8 @@ class Server {
   bool load_failed() const { return load_failed_; }
   // The process is told to end (a signal): saves if save points are configured. False: that failed, and it should not end.
   bool prepare_shutdown();
+  // Waits until everything is on the disk as configured, and answers who waits for that. Before the end.
+  void finish();
 
   // A connection came in. Null when it is refused; `refusal` is then what to send before closing it, a complete reply.
   Client* connect(ClientLink& link, const ClientOrigin& origin, std::string& refusal);
@@ -91,6 +99,8 @@ class Server {
   // True while background() has to be called at its interval: keys may expire, a pause may end. Otherwise the calls
   // after ticks and with cron() are enough.
   bool background_pending();
+  // Learns what the log's writer has done: once a turn of the loop, before replies are sent.
+  void look_at_log();
   // Slow periodic work: rates, idle clients, the pause's end.
   void cron();
   // Clients that were held (paused, blocked) and are no longer: resume() them in the tick, and look at their links.
@@ -100,8 +110,14 @@ class Server {
 
  private:
   void apply_settings();
+  Status follow_append_only();
+  void apply_log_state();
   bool expire_some(int64_t now_ms);
-  void begin_loading(std::unique_ptr<LoadTask> task, const std::string& what);
+  // `loaded` is called when the task has ended well, before the first request.
+  void begin_loading(std::unique_ptr<LoadTask> task, const std::string& what, std::function<Status()> loaded);
+  Result<std::unique_ptr<LoadTask>> open_snapshot();
+  void load_log();
+  void fail_loading(const std::string& what, const Error& error);
   void close_idle_clients(int64_t now_ms);
   void update_pause(int64_t now_ms);
 
@@ -121,15 +137,18 @@ class Server {
   Propagation propagation_;
   Delivery delivery_;
   PubSub pubsub_;
+  HeldReplies held_replies_;
   KeyEvents key_events_;
   Store store_;
   FlushQueue flushed_;
   OptionTable options_;
+  AppendLog append_log_;
   MemoryLimit memory_limit_;
   Services services_;
   Snapshots snapshots_;
   SaveControl saves_;
   Loading loading_;
+  SnapshotBase log_base_;
   Dispatcher dispatcher_;
   Tick tick_;
   size_t idle_cursor_ = 0;

@@ -10,12 +10,14 @@
 
 namespace larder {
 
+class AppendLog;
 class BlockingTable;
 class Clock;
 class ClientList;
 class Delivery;
 class FileSystem;
 class FlushQueue;
+class HeldReplies;
 class KeyEvents;
 class LatencyMonitor;
 class Loading;
@@ -42,6 +44,8 @@ class ProcessControl {
   virtual ~ProcessControl() = default;
   // Stops the server after this tick.
   virtual void request_shutdown() = 0;
+  // From any thread: the loop takes a turn soon.
+  virtual void wake_loop() = 0;
   // Sleeps the whole server, for DEBUG SLEEP only.
   virtual void sleep_us(int64_t duration_us) = 0;
   // Resident memory of the process, in bytes; 0 when it cannot be told.
@@ -75,6 +79,8 @@ struct Services {
   BlockingTable& blocking;
   KeyEvents& key_events;
   Propagation& propagation;
+  AppendLog& append_log;
+  HeldReplies& held_replies;
   FlushQueue& flushed;
   MemoryLimit& memory_limit;
   Snapshots& snapshots;

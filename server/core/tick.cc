@@ -6,6 +6,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "server/config/settings.h"
+#include "server/core/append_log.h"
+#include "server/core/held_replies.h"
+#include "server/core/propagation.h"
 #include "server/core/registry.h"
 #include "server/core/server_stats.h"
 #include "server/core/transaction.h"
@@ -138,6 +141,7 @@ void Tick::run(int64_t now_ms) {
     turn.client->last_active_ms = now_ms;
     keep_rest(turn);
   }
+  barrier_ = services_.propagation.end_group();
 }
 
 void Tick::prefetch(size_t begin, size_t end) {
@@ -263,7 +267,11 @@ Bytes Tick::take_output(const Turn& turn) {
   Client& client = *turn.client;
   const Bytes all = output_.bytes();
   const Bytes range = all.substr(turn.output_begin, turn.output_end - turn.output_begin);
-  if (turn.pin_count == 0 && client.queued_bytes() == 0) return range;
+  if (barrier_ != 0 && turn.output_end > turn.output_begin) {
+    services_.held_replies.hold(client, barrier_);
+  } else if (turn.pin_count == 0 && client.queued_bytes() == 0) {
+    return range;
+  }
   append_output(client.queue(), turn.output_begin, turn.output_end, turn.first_pin, turn.pin_count);
   return {};
 }
@@ -284,6 +292,7 @@ void Tick::append_output(OutputQueue& queue, size_t begin, size_t end, size_t fi
 OutputQueue& Tick::outbox(Client& client) {
   client.link->wake();
   OutputQueue& queue = client.queue();
+  if (const uint64_t group = services_.append_log.reply_group(); group != 0) services_.held_replies.hold(client, group);
   if (client.turn == Client::kNoTurn) return queue;
   Turn& turn = turns_[client.turn];
   if (running_turn_ == client.turn) {

@@ -147,6 +147,7 @@ class Tick {
   ReplyWriter reply_{output_, 2, &pin_collector_};
   char* arena_room_ = nullptr;  // the latest room given out, when it lies in the arena
   size_t received_bytes_ = 0;   // in this tick
+  uint64_t barrier_ = 0;        // group of the log that this tick's replies wait for
   uint32_t running_turn_ = Client::kNoTurn;
 };
 

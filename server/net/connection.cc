@@ -73,7 +73,7 @@ void Connection::send_reply(Bytes bytes) {
 
 void Connection::flush_queue() {
   size_t sent_bytes = 0;
-  while (client_->queued_bytes() > 0 && sent_bytes < kFlushBytesPerTurn) {
+  while (client_->sendable_bytes() > 0 && sent_bytes < kFlushBytesPerTurn) {
     std::array<Bytes, kPiecesPerWrite> pieces;
     std::array<iovec, kPiecesPerWrite> vectors;
     const size_t count = client_->queue_->gather(pieces);
@@ -116,7 +116,7 @@ void Connection::settle() {
 }
 
 void Connection::watch_for_what_is_due() {
-  wants_write_ = client_->queued_bytes() > 0;
+  wants_write_ = client_->sendable_bytes() > 0;
   watch(net_.loop().raw(), fd(), !input_ended_ && client_->takes_input(), wants_write_);
 }
 

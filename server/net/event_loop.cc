@@ -71,6 +71,7 @@ EventLoop::EventLoop() {
   uv_check_init(&loop_, &check_);
   check_.data = this;
   uv_idle_init(&loop_, &idle_);
+  LARDER_ASSERT(uv_async_init(&loop_, &async_, [](uv_async_t*) {}) == 0);
   uv_check_start(&check_, [](uv_check_t* handle) {
     auto* loop = static_cast<EventLoop*>(handle->data);
     const bool more = loop->turn_ && loop->turn_();
@@ -87,6 +88,7 @@ EventLoop::EventLoop() {
 EventLoop::~EventLoop() {
   uv_close(reinterpret_cast<uv_handle_t*>(&check_), nullptr);
   uv_close(reinterpret_cast<uv_handle_t*>(&idle_), nullptr);
+  uv_close(reinterpret_cast<uv_handle_t*>(&async_), nullptr);
   for (auto& signal : signals_) uv_close(reinterpret_cast<uv_handle_t*>(&signal->handle), nullptr);
   while (uv_run(&loop_, UV_RUN_NOWAIT) != 0) {
   }

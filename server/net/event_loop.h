@@ -70,6 +70,8 @@ class EventLoop {
   void on_turn(std::function<bool()> callback) { turn_ = std::move(callback); }
   // Calls back when the signal arrives.
   void on_signal(int signal_number, std::function<void(int)> callback);
+  // From any thread: a turn comes soon.
+  void wake() { uv_async_send(&async_); }
   // Makes the coming turn not wait.
   void hurry();
   void run();
@@ -85,6 +87,7 @@ class EventLoop {
   uv_loop_t loop_;
   uv_check_t check_;
   uv_idle_t idle_;
+  uv_async_t async_;
   bool idle_active_ = false;
   std::function<bool()> turn_;
   std::vector<std::unique_ptr<SignalState>> signals_;

@@ -95,6 +95,8 @@ bool NetServer::turn() {
     server_.tick().finish();
     keep_background_going();  // the requests may have given it work
   }
+  if (shutting_down_) server_.finish();
+  server_.look_at_log();
   flush_woken();
   if (shutting_down_) {
     loop_.stop();

@@ -41,7 +41,7 @@ InProcessServer::InProcessServer(const InProcessOptions& options)
     start_error_ = command_line.error().message;
     return;
   }
-  const Server::Environment environment{clock_, files_, log_, process_, disposal_, snapshot_worker_, options.seed, false};
+  const Server::Environment environment{clock_, files_, log_, process_, disposal_, snapshot_worker_, options.seed, false, false};
   std::vector<CommandFamily> families(all_families().begin(), all_families().end());
   families.insert(families.end(), options.families.begin(), options.families.end());
   server_ = std::make_unique<Server>(environment, command_line->settings, families, test_identity(clock_));
@@ -86,6 +86,7 @@ void InProcessServer::mark_woken(Connection& connection) {
 bool InProcessServer::run_turn() {
   receive_all();
   run_tick();
+  server_->look_at_log();
   flush_woken();
   bool more = server_->background();
   more |= resume_held();
@@ -221,7 +222,7 @@ void InProcessServer::Connection::send_reply(Bytes bytes) {
 }
 
 void InProcessServer::Connection::flush_queue() {
-  while (client_->queued_bytes() > 0 && room() > 0) {
+  while (client_->sendable_bytes() > 0 && room() > 0) {
     std::array<Bytes, 4> pieces;
     const size_t count = client_->queue_->gather(pieces);
     size_t sent = 0;

@@ -66,7 +66,7 @@ class InProcessServer {
   Server& server() { return *server_; }
   Services& services() { return server_->services(); }
   SimulatedClock& clock() { return clock_; }
-  MemoryFileSystem& files() { return files_; }
+  MemoryFileSystem& files() { return *files_; }
   const std::string& log_text() const { return log_sink_.text(); }
   bool shutdown_requested() const { return process_.shutdown_requested; }
 
@@ -74,6 +74,7 @@ class InProcessServer {
   struct Process final : ProcessControl {
     explicit Process(SimulatedClock& simulated_clock) : clock(simulated_clock) {}
     void request_shutdown() override { shutdown_requested = true; }
+    void wake_loop() override {}
     void sleep_us(int64_t duration_us) override { clock.advance_us(duration_us); }
     uint64_t resident_bytes() const override { return 64 * 1024 * 1024; }
     SimulatedClock& clock;

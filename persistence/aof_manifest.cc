@@ -1,0 +1,162 @@
+#include "persistence/aof_manifest.h"
+
+#include <algorithm>
+
+#include "base/number_text.h"
+#include "protocol/request_parser.h"
+
+namespace larder {
+namespace {
+
+constexpr size_t kLineBytesMax = 1024;
+
+Error malformed(size_t line_number, Bytes why) {
+  return {ErrorCode::kCorruption, "line " + std::to_string(line_number) + ": " + std::string(why)};
+}
+
+bool needs_quotes(Bytes name) {
+  return std::any_of(name.begin(), name.end(), [](char c) {
+    return c <= ' ' || c == '"' || c == '\'' || c == '\\' || static_cast<unsigned char>(c) >= 0x7f;
+  });
+}
+
+void append_line(std::string& text, const AofManifest::File& file, char type) {
+  text += "file ";
+  if (needs_quotes(file.name)) {
+    append_quoted(&text, file.name);
+  } else {
+    text += file.name;
+  }
+  text += " seq " + std::to_string(file.sequence) + " type " + type + "\n";
+}
+
+struct Line {
+  AofManifest::File file;
+  char type = 0;
+};
+
+Result<Line> parse_line(Bytes text, size_t number) {
+  RequestArgs args;
+  if (!split_quoted_words(text, args)) return malformed(number, "unbalanced quotes");
+  if (args.size() == 0 || args.size() % 2 != 0) return malformed(number, "not pairs of a key and a value");
+  Line line;
+  for (uint32_t i = 0; i < args.size(); i += 2) {
+    const Bytes value = args[i + 1];
+    if (equals_ignore_case(args[i], "file")) {
+      const bool is_name = value.find('/') == Bytes::npos && value.find('\0') == Bytes::npos && value != "..";
+      if (value.empty() || !is_name) return malformed(number, "a file's name must be without a folder");
+      line.file.name = value;
+    } else if (equals_ignore_case(args[i], "seq")) {
+      const auto sequence = parse_int64(value);
+      if (!sequence || *sequence <= 0) return malformed(number, "the number of a file must be positive");
+      line.file.sequence = static_cast<uint64_t>(*sequence);
+    } else if (equals_ignore_case(args[i], "type")) {
+      line.type = value.size() == 1 ? value[0] : '?';
+    }
+    // Other keys may come with later versions.
+  }
+  if (line.file.name.empty() || line.file.sequence == 0 || line.type == 0) {
+    return malformed(number, "file, seq and type are needed");
+  }
+  return line;
+}
+
+Status add(AofManifest& manifest, Line line, size_t number) {
+  switch (line.type) {
+    case 'b':
+      if (manifest.base) return malformed(number, "a second base file");
+      manifest.base = std::move(line.file);
+      return {};
+    case 'i':
+      if (!manifest.incremental.empty() && line.file.sequence <= manifest.incremental.back().sequence) {
+        return malformed(number, "the numbers of incremental files must rise");
+      }
+      manifest.incremental.push_back(std::move(line.file));
+      return {};
+    case 'h':
+      manifest.history.push_back(std::move(line.file));
+      return {};
+    default:
+      return malformed(number, "unknown type of file");
+  }
+}
+
+}  // namespace
+
+std::string aof_manifest_name(const std::string& file_name) { return file_name + ".manifest"; }
+
+std::string aof_base_name(const std::string& file_name, uint64_t sequence, bool is_rdb) {
+  return file_name + "." + std::to_string(sequence) + (is_rdb ? ".base.rdb" : ".base.aof");
+}
+
+std::string aof_incr_name(const std::string& file_name, uint64_t sequence) {
+  return file_name + "." + std::to_string(sequence) + ".incr.aof";
+}
+
+Result<AofManifest> AofManifest::parse(Bytes text) {
+  AofManifest manifest;
+  size_t number = 0;
+  while (!text.empty()) {
+    ++number;
+    const size_t end = text.find('\n');
+    if (end == Bytes::npos) return malformed(number, "the last line has no end");
+    if (end >= kLineBytesMax) return malformed(number, "the line is too long");
+    const Bytes line = text.substr(0, end);
+    text.remove_prefix(end + 1);
+    if (line.starts_with("#")) continue;
+    LARDER_TRY_ASSIGN(Line parsed, parse_line(line, number));
+    LARDER_TRY(add(manifest, std::move(parsed), number));
+  }
+  if (number == 0) return malformed(1, "the manifest is empty");
+  return manifest;
+}
+
+std::string AofManifest::text() const {
+  std::string text;
+  if (base) append_line(text, *base, 'b');
+  for (const File& file : history) append_line(text, file, 'h');
+  for (const File& file : incremental) append_line(text, file, 'i');
+  return text;
+}
+
+Result<AofManifest> read_aof_manifest(FileSystem& files, const std::string& directory, const std::string& file_name) {
+  const std::string path = join_path(directory, aof_manifest_name(file_name));
+  LARDER_TRY_ASSIGN(const bool exists, files.exists(path));
+  if (!exists) return AofManifest();
+  LARDER_TRY_ASSIGN(const std::string text, read_file(files, path, AofManifest::kTextBytesMax));
+  Result<AofManifest> manifest = AofManifest::parse(text);
+  if (!manifest) return Error{manifest.error().code, path + ": " + manifest.error().message};
+  return manifest;
+}
+
+Status write_aof_manifest(FileSystem& files, const std::string& directory, const std::string& file_name,
+                          const AofManifest& manifest) {
+  return replace_file(files, join_path(directory, aof_manifest_name(file_name)), manifest.text());
+}
+
+// In the order of Redis: the manifest names the file before it is there, and a start in between finishes the move.
+Result<bool> adopt_single_file_aof(FileSystem& files, const std::string& old_directory, const std::string& directory,
+                                   const std::string& file_name) {
+  const std::string old_path = join_path(old_directory, file_name);
+  const std::string new_path = join_path(directory, file_name);
+  LARDER_TRY_ASSIGN(const bool old_exists, files.exists(old_path));
+  if (!old_exists) return false;
+  LARDER_TRY_ASSIGN(AofManifest manifest, read_aof_manifest(files, directory, file_name));
+  const bool half_moved = manifest.base && manifest.base->name == file_name && manifest.incremental.empty();
+  if (!manifest.empty() && !half_moved) return false;
+  LARDER_TRY_ASSIGN(const bool moved, files.exists(new_path));
+  if (moved) return false;
+  LARDER_TRY_ASSIGN(const bool folder_exists, files.exists(directory));
+  if (!folder_exists) {
+    LARDER_TRY(files.make_directory(directory));
+    LARDER_TRY(files.sync_directory(old_directory));
+  }
+  manifest.base = AofManifest::File{file_name, 1};
+  LARDER_TRY(write_aof_manifest(files, directory, file_name, manifest));
+  LARDER_TRY(files.rename(old_path, new_path));
+  LARDER_TRY(files.sync_directory(directory));
+  LARDER_TRY(files.sync_directory(old_directory));
+  return true;
+}
+
+}  // namespace larder

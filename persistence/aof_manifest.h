@@ -1,0 +1,65 @@
+#pragma once
+
+// Which files make up the append-only log, in the format of Redis 7:
+//
+//     file appendonly.aof.2.base.rdb seq 2 type b
+//     file appendonly.aof.1.incr.aof seq 1 type h
+//     file appendonly.aof.5.incr.aof seq 5 type i
+//
+// b: the base, at most one; i: what was written since, in order of their numbers; h: history, to be removed. A name with
+// blanks or other odd bytes is quoted as in a configuration file. Lines that start with '#' are comments.
+//
+// The file is only ever replaced as a whole (replace_file), so it is either the old one or the new one after a crash.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/file_system.h"
+#include "base/result.h"
+
+namespace larder {
+
+// Names of the parts for an `appendfilename`.
+std::string aof_manifest_name(const std::string& file_name);
+std::string aof_base_name(const std::string& file_name, uint64_t sequence, bool is_rdb);
+std::string aof_incr_name(const std::string& file_name, uint64_t sequence);
+
+struct AofManifest {
+  struct File {
+    std::string name;  // without a folder
+    uint64_t sequence = 0;
+    bool operator==(const File&) const = default;
+  };
+
+  std::optional<File> base;
+  std::vector<File> incremental;  // numbers rise
+  std::vector<File> history;
+
+  // What a manifest may hold, from a disk that may be damaged or in the hands of others.
+  static constexpr size_t kTextBytesMax = 16 * 1024 * 1024;
+
+  // kCorruption with the line's number when the text is none.
+  static Result<AofManifest> parse(Bytes text);
+  std::string text() const;
+
+  bool empty() const { return !base && incremental.empty(); }
+  // The number of the next base or incremental file.
+  uint64_t next_base_sequence() const { return base ? base->sequence + 1 : 1; }
+  uint64_t next_incremental_sequence() const { return incremental.empty() ? 1 : incremental.back().sequence + 1; }
+  bool operator==(const AofManifest&) const = default;
+};
+
+// Reads the manifest in `directory`; an empty one when there is none.
+Result<AofManifest> read_aof_manifest(FileSystem& files, const std::string& directory, const std::string& file_name);
+Status write_aof_manifest(FileSystem& files, const std::string& directory, const std::string& file_name,
+                          const AofManifest& manifest);
+
+// Takes a log of one file (Redis 6 and older), `old_directory`/`file_name`, into `directory` as the base of a new
+// manifest. Does nothing and returns false when there is no such file or the folder has a manifest already.
+Result<bool> adopt_single_file_aof(FileSystem& files, const std::string& old_directory, const std::string& directory,
+                                   const std::string& file_name);
+
+}  // namespace larder

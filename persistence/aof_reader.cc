@@ -1,0 +1,227 @@
+#include "persistence/aof_reader.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "persistence/aof_format.h"
+
+namespace larder {
+namespace {
+
+// The limits of a command in a file: what any server may have been configured to accept.
+RequestLimits file_limits() {
+  RequestLimits limits;
+  limits.bulk_bytes_max = static_cast<int64_t>(kAofGroupBytesMax);
+  return limits;
+}
+
+// A command begins with '*' and a count above zero.
+bool begins_command(Bytes bytes) {
+  return bytes.size() < 2 ? bytes.starts_with('*') : bytes[0] == '*' && bytes[1] >= '1' && bytes[1] <= '9';
+}
+
+std::string at_offset(const std::string& what, uint64_t offset) {
+  return what + " at offset " + std::to_string(offset);
+}
+
+}  // namespace
+
+AofReader::AofReader(File& file, uint64_t file_bytes, uint64_t offset)
+    : file_(file), file_bytes_(file_bytes), position_(offset), buffer_offset_(offset) {}
+
+Result<bool> AofReader::next(size_t commands_max) {
+  LARDER_ASSERT(commands_max > 0 && !ended_);
+  commands_.clear();
+  arguments_.clear();
+  while (commands_.size() < commands_max) {
+    LARDER_TRY_ASSIGN(const Step done, step());
+    if (done == Step::kEnd) {
+      ended_ = true;
+      return false;
+    }
+    if (done == Step::kNeedsMore) break;
+  }
+  return true;
+}
+
+// kNeedsMore: commands are collected, and going on would move the bytes they point to.
+Result<AofReader::Step> AofReader::step() {
+  if (group_end_ != 0 && position_ == group_end_) group_end_ = 0;
+  if (group_end_ != 0) {
+    if (available().starts_with('#')) {
+      skip_group_annotation();
+      return Step::kSkipped;
+    }
+    return read_command();
+  }
+  if (available().empty()) {
+    if (!commands_.empty()) return Step::kNeedsMore;
+    LARDER_TRY_ASSIGN(const bool more, fill(1));
+    if (!more) {
+      if (open_multi_) return finish(Ending::kTorn, *open_multi_, at_offset("MULTI without EXEC", *open_multi_));
+      return finish(Ending::kComplete, position_, {});
+    }
+  }
+  if (available().starts_with('#')) return read_annotation();
+  return read_command();
+}
+
+// Within a group that is verified: "#TS:" and the like.
+void AofReader::skip_group_annotation() {
+  const Bytes rest = available().substr(0, static_cast<size_t>(group_end_ - position_));
+  advance(std::min(rest.find('\n'), rest.size() - 1) + 1);
+}
+
+Result<AofReader::Step> AofReader::read_annotation() {
+  if (!commands_.empty()) return Step::kNeedsMore;
+  LARDER_TRY(fill(kAofAnnotationBytesMax).status());
+  const Bytes rest = available();
+  if (rest.starts_with("#LG:")) return read_group();
+  if (rest.starts_with("#LF:")) {
+    const std::optional<AofFileLine> line = parse_aof_file_line(rest);
+    if (!line && rest.size() < kAofFileLineBytes) return finish_broken(position_, "an unfinished line", true);
+    if (!line || salt_) return finish(Ending::kDamaged, position_, at_offset("a bad line", position_));
+    if (line->version > kAofFormatVersion) {
+      return finish(Ending::kDamaged, position_, at_offset("a line of a later version", position_));
+    }
+    salt_ = line->salt;
+    advance(kAofFileLineBytes);
+    return Step::kSkipped;
+  }
+  const size_t line_end = rest.find('\n');
+  if (line_end == Bytes::npos || line_end >= kAofAnnotationBytesMax) {
+    const bool ends_early = rest.size() < kAofAnnotationBytesMax;
+    return finish_broken(position_, "an annotation without an end", ends_early);
+  }
+  if (rest.starts_with("#LD:") && salt_) {
+    const std::optional<uint64_t> durable = parse_aof_durable_line(rest, *salt_);
+    if (!durable || *durable > last_sequence_) return finish_broken(position_, "a bad line", false);
+  }
+  advance(line_end + 1);
+  return Step::kSkipped;
+}
+
+Result<AofReader::Step> AofReader::read_group() {
+  const uint64_t begin = position_;
+  const std::optional<AofGroupLine> line = parse_aof_group_line(available());
+  if (!line) return finish_broken(begin, "a bad line", available().size() < kAofGroupLineBytes);
+  const size_t whole_bytes = kAofGroupLineBytes + static_cast<size_t>(line->bytes);
+  LARDER_TRY_ASSIGN(const bool is_there, fill(whole_bytes));
+  if (!is_there) return finish_broken(begin, "an unfinished group", true);
+  if (!salt_) return finish(Ending::kDamaged, begin, at_offset("a group without the file's first line", begin));
+  const Bytes whole = available().substr(0, whole_bytes);
+  if (!aof_group_is_intact(whole.substr(0, kAofGroupLineBytes), *salt_, whole.substr(kAofGroupLineBytes))) {
+    return finish_broken(begin, "a wrong checksum", false);
+  }
+  if (line->sequence != last_sequence_ + 1) return finish_broken(begin, "a group is missing", false);
+  last_sequence_ = line->sequence;
+  advance(kAofGroupLineBytes);
+  group_end_ = position_ + line->bytes;
+  return Step::kSkipped;
+}
+
+Result<AofReader::Step> AofReader::read_command() {
+  const uint64_t begin = position_;
+  const RequestLimits limits = file_limits();
+  for (size_t wanted = 0;;) {
+    Bytes rest = available();
+    if (group_end_ != 0) rest = rest.substr(0, static_cast<size_t>(group_end_ - position_));
+    if (!begins_command(rest)) return finish_broken(begin, "not a command", false);
+    ParseProgress progress;
+    const ParseResult parsed = parse_request(rest, limits, progress, arguments_);
+    if (parsed.outcome == ParseOutcome::kRequest) {
+      commands_.push_back({parsed.first_arg, parsed.arg_count, begin});
+      outside_group_ = group_end_ == 0;
+      ++command_count_;
+      note_transaction(arguments_[parsed.first_arg], begin);
+      advance(parsed.consumed);
+      return Step::kCommand;
+    }
+    if (parsed.outcome == ParseOutcome::kError) return finish_broken(begin, "not a command", false);
+    // Verified, but no whole commands: nobody but a broken writer makes such a group.
+    if (group_end_ != 0) return finish(Ending::kDamaged, begin, at_offset("a command beyond its group", begin));
+    if (!commands_.empty()) return Step::kNeedsMore;
+    if (rest.size() == file_bytes_ - begin) return finish_broken(begin, "an unfinished command", true);
+    wanted = std::max({parsed.consumed + parsed.needed_bytes, 2 * rest.size(), wanted});
+    LARDER_TRY(fill(wanted).status());
+  }
+}
+
+void AofReader::note_transaction(Bytes name, uint64_t offset) {
+  if (equals_ignore_case(name, "multi")) {
+    if (!open_multi_) open_multi_ = offset;
+  } else if (equals_ignore_case(name, "exec") || equals_ignore_case(name, "discard")) {
+    open_multi_.reset();
+  }
+}
+
+Result<bool> AofReader::fill(size_t bytes) {
+  LARDER_ASSERT(commands_.empty());
+  if (available().size() >= bytes) return true;
+  buffer_.consume_front(static_cast<size_t>(position_ - buffer_offset_));
+  buffer_offset_ = position_;
+  const uint64_t rest_bytes = file_bytes_ - position_;
+  const size_t wanted = static_cast<size_t>(std::min<uint64_t>(std::max(bytes, kReadBytes), rest_bytes));
+  while (buffer_.size() < wanted) {
+    const size_t step_bytes = std::min(wanted - buffer_.size(), kReadBytes);
+    char* room = buffer_.reserve(step_bytes);
+    LARDER_TRY_ASSIGN(const size_t got, file_.read_at(buffer_offset_ + buffer_.size(), room, step_bytes));
+    if (got == 0) return Error{ErrorCode::kIo, "the file became shorter while it was read"};
+    buffer_.commit(got);
+  }
+  return buffer_.size() >= bytes;
+}
+
+AofReader::Step AofReader::finish(Ending ending, uint64_t offset, std::string reason) {
+  end_ = {ending, offset, std::move(reason)};
+  return Step::kEnd;
+}
+
+Result<AofReader::Step> AofReader::finish_broken(uint64_t offset, std::string reason, bool ends_early) {
+  reason = at_offset(reason, offset);
+  bool torn = ends_early;
+  if (salt_ && !outside_group_) {
+    // What is broken is the group after the last good one.
+    LARDER_TRY_ASSIGN(const bool claimed, durability_claimed_behind(offset, last_sequence_ + 1));
+    torn = !claimed;
+  }
+  return finish(torn ? Ending::kTorn : Ending::kDamaged, open_multi_.value_or(offset), std::move(reason));
+}
+
+// Looks through the rest of the file for an intact line of ours which says that group `sequence` had been synced.
+Result<bool> AofReader::durability_claimed_behind(uint64_t offset, uint64_t sequence) {
+  constexpr size_t kOverlapBytes = std::max(kAofGroupLineBytes, kAofDurableLineBytes);
+  std::string piece(kReadBytes, '\0');
+  for (uint64_t at = offset + 1; at < file_bytes_;) {
+    LARDER_TRY_ASSIGN(const size_t got, file_.read_at(at, piece.data(), piece.size()));
+    if (got == 0) break;
+    const Bytes bytes(piece.data(), got);
+    for (size_t found = bytes.find("#L"); found != Bytes::npos; found = bytes.find("#L", found + 1)) {
+      const Bytes rest = bytes.substr(found);
+      const std::optional<uint64_t> claim = parse_aof_durable_line(rest, *salt_);
+      if (claim && *claim >= sequence) return true;
+      const std::optional<AofGroupLine> line = parse_aof_group_line(rest);
+      if (!line || line->durable < sequence) continue;
+      LARDER_TRY_ASSIGN(const bool intact, group_is_intact_at(at + found, rest.substr(0, kAofGroupLineBytes)));
+      if (intact) return true;
+    }
+    if (at + got >= file_bytes_) break;
+    at += got > kOverlapBytes ? got - kOverlapBytes : got;
+  }
+  return false;
+}
+
+Result<bool> AofReader::group_is_intact_at(uint64_t offset, Bytes line) {
+  const uint64_t bytes = parse_aof_group_line(line)->bytes;
+  const uint64_t begin = offset + kAofGroupLineBytes;
+  if (begin > file_bytes_ || bytes > file_bytes_ - begin) return false;
+  std::string commands(static_cast<size_t>(bytes), '\0');
+  for (size_t done = 0; done < commands.size();) {
+    LARDER_TRY_ASSIGN(const size_t got, file_.read_at(begin + done, commands.data() + done, commands.size() - done));
+    if (got == 0) return false;
+    done += got;
+  }
+  return aof_group_is_intact(line, *salt_, commands);
+}
+
+}  // namespace larder

@@ -1,0 +1,282 @@
+#include "persistence/aof_writer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+
+namespace larder {
+
+AofWriter::AofWriter(FileSystem& files, Options options)
+    : files_(files), options_(std::move(options)), random_(options_.random_seed) {}
+
+// ---- Opening
+
+Status AofWriter::prepare_directory() {
+  LARDER_TRY_ASSIGN(const bool exists, files_.exists(options_.directory));
+  if (exists) return {};
+  LARDER_TRY(files_.make_directory(options_.directory));
+  return files_.sync_directory(parent_path(options_.directory));
+}
+
+Status AofWriter::open(AofManifest manifest, const Resume& resume) {
+  manifest_ = std::move(manifest);
+  last_base_sequence_ = manifest_.base ? manifest_.base->sequence : 0;
+  last_incremental_sequence_ = manifest_.incremental.empty() ? 0 : manifest_.incremental.back().sequence;
+  names_files_ = true;
+  LARDER_TRY(prepare_directory());
+  if (!manifest_.incremental.empty()) return resume_file(resume);
+  LARDER_TRY(begin_file());
+  manifest_.incremental.push_back(file_entry_);
+  count_other_files();
+  return write_manifest();
+}
+
+Status AofWriter::open_without_base(AofManifest manifest) {
+  manifest_ = std::move(manifest);
+  last_base_sequence_ = manifest_.base ? manifest_.base->sequence : 0;
+  last_incremental_sequence_ = manifest_.incremental.empty() ? 0 : manifest_.incremental.back().sequence;
+  names_files_ = false;
+  LARDER_TRY(prepare_directory());
+  LARDER_TRY(begin_file());
+  manifest_.incremental.push_back(file_entry_);
+  count_other_files();
+  return {};
+}
+
+Status AofWriter::resume_file(const Resume& resume) {
+  file_entry_ = manifest_.incremental.back();
+  LARDER_TRY_ASSIGN(file_, files_.open(path_of(file_entry_.name), OpenMode::kAppend));
+  LARDER_TRY_ASSIGN(file_bytes_, file_->size());
+  salt_ = resume.salt.value_or(random_.next());
+  sequence_ = resume.last_sequence;
+  if (!resume.salt) {
+    char line[kAofFileLineBytes];
+    write_aof_file_line(line, salt_);
+    LARDER_TRY(file_->append({line, sizeof line}));
+    file_bytes_ += sizeof line;
+  }
+  LARDER_TRY(file_->sync());
+  safe_bytes_ = file_bytes_;
+  durable_sequence_ = sequence_;
+  claimed_sequence_ = 0;
+  count_other_files();
+  return {};
+}
+
+Status AofWriter::begin_file() {
+  const uint64_t number = ++last_incremental_sequence_;
+  AofManifest::File entry{aof_incr_name(options_.file_name, number), number};
+  LARDER_TRY_ASSIGN(std::unique_ptr<File> file, files_.open(path_of(entry.name), OpenMode::kTruncate));
+  const uint64_t salt = random_.next();
+  char line[kAofFileLineBytes];
+  write_aof_file_line(line, salt);
+  LARDER_TRY(file->append({line, sizeof line}));
+  LARDER_TRY(file->sync());
+  file_ = std::move(file);
+  file_entry_ = std::move(entry);
+  salt_ = salt;
+  sequence_ = durable_sequence_ = claimed_sequence_ = 0;
+  file_bytes_ = safe_bytes_ = sizeof line;
+  return {};
+}
+
+Status AofWriter::write_manifest() {
+  if (!names_files_) return {};
+  return write_aof_manifest(files_, options_.directory, options_.file_name, manifest_);
+}
+
+// ---- Groups
+
+Status AofWriter::fail(Status why) {
+  if (!failed()) failure_ = why;
+  return why;
+}
+
+Status AofWriter::append(AofGroup group) {
+  if (group.empty()) {
+    written_number_ = std::max(written_number_, group.number);
+    return {};
+  }
+  selected_db_ = group.db_after;
+  kept_bytes_ += group.bytes.size();
+  kept_.push_back(std::move(group));
+  if (failed()) return failure_;
+  if (Status written = write_group(kept_.back()); !written.ok()) return fail(std::move(written));
+  written_number_ = kept_.back().number;
+  if (sync_rule_ == AofSyncRule::kNever) {
+    safe_bytes_ = file_bytes_;
+    kept_.clear();
+    kept_bytes_ = 0;
+  }
+  return {};
+}
+
+Status AofWriter::write_group(AofGroup& group) {
+  const Bytes commands = group.bytes.bytes().substr(kAofGroupLineBytes);
+  write_aof_group_line(group.bytes.mutable_data(), salt_, sequence_ + 1, durable_sequence_, commands);
+  LARDER_TRY(file_->append(group.bytes.bytes()));
+  ++sequence_;
+  claimed_sequence_ = durable_sequence_;
+  file_bytes_ += group.bytes.size();
+  return {};
+}
+
+Status AofWriter::sync() {
+  if (failed()) return failure_;
+  if (durable_sequence_ == sequence_ && safe_bytes_ == file_bytes_) return {};
+  if (Status synced = file_->sync(); !synced.ok()) return fail(std::move(synced));
+  note_synced();
+  return {};
+}
+
+void AofWriter::note_synced() {
+  safe_bytes_ = file_bytes_;
+  durable_sequence_ = sequence_;
+  durable_number_ = written_number_;
+  kept_.clear();
+  kept_bytes_ = 0;
+}
+
+Status AofWriter::claim() {
+  if (failed()) return failure_;
+  if (claimed_sequence_ == durable_sequence_) return {};
+  char line[kAofDurableLineBytes];
+  write_aof_durable_line(line, salt_, durable_sequence_);
+  if (Status written = file_->append({line, sizeof line}); !written.ok()) return fail(std::move(written));
+  claimed_sequence_ = durable_sequence_;
+  file_bytes_ += sizeof line;
+  // A claim that is lost costs nothing: it needs no sync.
+  if (safe_bytes_ + sizeof line == file_bytes_) safe_bytes_ = file_bytes_;
+  return {};
+}
+
+Status AofWriter::finish_file() {
+  LARDER_TRY(sync());
+  LARDER_TRY(claim());
+  // The claim too: only the last file of a log may end in the middle of something.
+  if (Status synced = file_->sync(); !synced.ok()) return fail(std::move(synced));
+  return {};
+}
+
+Status AofWriter::close() {
+  if (!file_) return {};
+  LARDER_TRY(finish_file());
+  const Status closed = file_->close();
+  file_.reset();
+  return closed;
+}
+
+// ---- Files
+
+Result<uint64_t> AofWriter::rotate() {
+  LARDER_TRY(finish_file());
+  if (Status begun = begin_file(); !begun.ok()) {
+    (void)files_.remove(path_of(aof_incr_name(options_.file_name, last_incremental_sequence_)));
+    return begun;
+  }
+  manifest_.incremental.push_back(file_entry_);
+  count_other_files();
+  if (Status written = write_manifest(); !written.ok()) return fail(std::move(written));
+  return file_entry_.sequence;
+}
+
+Status AofWriter::adopt_base(const std::string& temporary_name, bool is_rdb, uint64_t first_sequence) {
+  AofManifest next = manifest_;
+  if (manifest_.base) next.history.push_back(*manifest_.base);
+  next.base.reset();
+  next.incremental.clear();
+  for (const AofManifest::File& file : manifest_.incremental) {
+    (file.sequence < first_sequence ? next.history : next.incremental).push_back(file);
+  }
+  if (!temporary_name.empty()) {
+    const uint64_t number = ++last_base_sequence_;
+    next.base = AofManifest::File{aof_base_name(options_.file_name, number, is_rdb), number};
+    LARDER_TRY(files_.rename(path_of(temporary_name), path_of(next.base->name)));
+    LARDER_TRY(files_.sync_directory(options_.directory));
+  }
+  LARDER_TRY(write_aof_manifest(files_, options_.directory, options_.file_name, next));
+  manifest_ = std::move(next);
+  names_files_ = true;
+  remove_history();
+  count_other_files();
+  return {};
+}
+
+// What cannot be removed now stays in the manifest's history and is tried again after the next rewrite.
+void AofWriter::remove_history() {
+  std::vector<AofManifest::File> left;
+  for (AofManifest::File& file : manifest_.history) {
+    const Status removed = files_.remove(path_of(file.name));
+    if (!removed.ok() && removed.code() != ErrorCode::kNotFound) left.push_back(std::move(file));
+  }
+  manifest_.history = std::move(left);
+  (void)write_manifest();
+}
+
+uint64_t AofWriter::file_size_or_zero(const std::string& name) const {
+  return files_.file_size(path_of(name)).value_or(0);
+}
+
+void AofWriter::count_other_files() {
+  other_files_bytes_ = manifest_.base ? file_size_or_zero(manifest_.base->name) : 0;
+  for (const AofManifest::File& file : manifest_.incremental) {
+    if (file.sequence != file_entry_.sequence) other_files_bytes_ += file_size_or_zero(file.name);
+  }
+}
+
+// ---- Healing
+
+// Nothing of the kept groups may stay in the old file, or they would be executed twice.
+Status AofWriter::cut_current_file() {
+  if (!file_) return {};
+  LARDER_TRY(file_->truncate(safe_bytes_));
+  LARDER_TRY(file_->sync());
+  file_bytes_ = safe_bytes_;
+  return {};
+}
+
+// Puts the kept groups into a new file that is the current one then.
+Status AofWriter::write_kept_anew() {
+  LARDER_TRY(begin_file());
+  // A file begins with database 0 for whoever loads it.
+  if (const int32_t db = kept_.empty() ? selected_db_ : kept_.front().db_before; db > 0) {
+    const std::string index = std::to_string(db);
+    const Bytes select[] = {"SELECT", index};
+    AofGroup group{AofGroup::with_room()};
+    append_aof_command(group.bytes, select);
+    LARDER_TRY(write_group(group));
+  }
+  for (AofGroup& group : kept_) LARDER_TRY(write_group(group));
+  return file_->sync();
+}
+
+Status AofWriter::heal() {
+  LARDER_ASSERT(failed());
+  LARDER_TRY(cut_current_file());
+  std::unique_ptr<File> old_file = std::move(file_);
+  const AofManifest::File old_entry = file_entry_;
+  const uint64_t old_bytes = safe_bytes_;
+  Status healed = write_kept_anew();
+  if (!healed.ok()) {
+    (void)files_.remove(path_of(aof_incr_name(options_.file_name, last_incremental_sequence_)));
+  } else {
+    manifest_.incremental.push_back(file_entry_);
+    healed = write_manifest();
+    // It may name the new file all the same: that stays, and holds what it should. The next try is another file.
+    if (!healed.ok()) manifest_.incremental.pop_back();
+  }
+  if (!healed.ok()) {
+    file_ = std::move(old_file);
+    file_entry_ = old_entry;
+    file_bytes_ = safe_bytes_ = old_bytes;
+    return healed;
+  }
+  if (!kept_.empty()) written_number_ = kept_.back().number;
+  note_synced();
+  count_other_files();
+  failure_ = Status();
+  return {};
+}
+
+}  // namespace larder

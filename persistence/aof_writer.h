@@ -1,0 +1,149 @@
+#pragma once
+
+// The writing half of the append-only log: groups of commands to files, and the files' places in the manifest. Bytes and
+// files only; what runs it, and on which thread, is server/core/append_log.h.
+//
+// A group is kept in memory until it is safe: synced, or with SyncRule::kNever written. After any failure of the disk the
+// writer is `failed()`: nothing is assumed about the current file behind its last safe byte, groups are only kept, and
+// heal() tries the one way out, which never trusts a sync that follows a failed one:
+//
+//     cut the file at its last safe byte, sync it;  kept groups -> a new incremental file, sync it;  name it in the manifest
+//
+// Invariant: at every call of the file system the manifest on the disk names files that together hold a complete history, up
+// to a group that is at least durable_number(). Numbers of files are never used twice, so that a manifest whose
+// replacement may or may not have reached the disk cannot name a file with other contents.
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/buffer.h"
+#include "base/file_system.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "persistence/aof_format.h"
+#include "persistence/aof_manifest.h"
+
+namespace larder {
+
+enum class AofSyncRule : uint8_t { kAlways, kEverySecond, kNever };
+
+// What waits to be written: kAofGroupLineBytes of room, then commands.
+struct AofGroup {
+  Buffer bytes;
+  uint64_t number = 0;  // of its last tick, counted by whoever appends; rises
+  // The database that must be selected where its commands begin, and the one that is where they end; -1: it does not matter.
+  int32_t db_before = -1;
+  int32_t db_after = -1;
+
+  static Buffer with_room() {
+    Buffer buffer;
+    buffer.reserve(kAofGroupLineBytes);
+    buffer.commit(kAofGroupLineBytes);
+    return buffer;
+  }
+  bool empty() const { return bytes.size() <= kAofGroupLineBytes; }
+};
+
+class AofWriter {
+ public:
+  struct Options {
+    std::string directory;  // appenddirname, below the server's folder
+    std::string file_name;  // appendfilename
+    uint64_t random_seed = 0;
+  };
+  // Where a file that was loaded ends, so that it can be gone on with.
+  struct Resume {
+    std::optional<uint64_t> salt;
+    uint64_t last_sequence = 0;
+  };
+
+  AofWriter(FileSystem& files, Options options);
+
+  // Goes on with the last incremental file of `manifest`, or begins a first one. The manifest on the disk is current
+  // when this returns well.
+  Status open(AofManifest manifest, const Resume& resume);
+  // Begins a new incremental file that the manifest names only together with a base, in adopt_base(): for a log that is
+  // turned on while there are data. The manifest on the disk is left alone until then.
+  Status open_without_base(AofManifest manifest);
+
+  void set_sync_rule(AofSyncRule rule) { sync_rule_ = rule; }
+
+  // Takes the group over, in any state. The group is kept when the writer has failed or fails now.
+  Status append(AofGroup group);
+  // Everything appended is durable when this returns well.
+  Status sync();
+  // Says in the file what is durable, if it does not say so yet.
+  Status claim();
+  // Finishes the current file and begins the next. Its number is then first_sequence of a later adopt_base().
+  Result<uint64_t> rotate();
+  // Makes the synced file `temporary_name` (in the log's folder) the base of the files from `first_sequence` on, and
+  // removes what it replaces.
+  // Without a name there is nothing that a base would hold.
+  Status adopt_base(const std::string& temporary_name, bool is_rdb, uint64_t first_sequence);
+  // Sync, claim, close.
+  Status close();
+
+  bool failed() const { return !failure_.ok(); }
+  const Status& failure() const { return failure_; }
+  Status heal();
+
+  // Numbers of groups: what was appended without a failure, what is synced.
+  uint64_t written_number() const { return written_number_; }
+  uint64_t durable_number() const { return durable_number_; }
+  bool has_unsynced() const { return safe_bytes_ < file_bytes_ || !kept_.empty(); }
+  bool has_unclaimed() const { return claimed_sequence_ != durable_sequence_; }
+  uint64_t kept_bytes() const { return kept_bytes_; }
+  // Bytes of the files that make up the log.
+  uint64_t log_bytes() const { return other_files_bytes_ + file_bytes_; }
+  const AofManifest& manifest() const { return manifest_; }
+  const std::string& directory() const { return options_.directory; }
+
+ private:
+  std::string path_of(const std::string& name) const { return join_path(options_.directory, name); }
+  Status prepare_directory();
+  Status resume_file(const Resume& resume);
+  // Creates and syncs an incremental file with its first line; it becomes the current one.
+  Status begin_file();
+  Status write_group(AofGroup& group);
+  Status write_manifest();
+  void note_synced();
+  // Everything is synced, and the file says so.
+  Status finish_file();
+  Status write_kept_anew();
+  Status fail(Status why);
+  Status cut_current_file();
+  uint64_t file_size_or_zero(const std::string& name) const;
+  void count_other_files();
+  void remove_history();
+
+  FileSystem& files_;
+  const Options options_;
+  Random random_;
+  AofSyncRule sync_rule_ = AofSyncRule::kEverySecond;
+  AofManifest manifest_;
+  bool names_files_ = true;  // false: the base is not complete, so the manifest is left alone
+  uint64_t last_base_sequence_ = 0;
+  uint64_t last_incremental_sequence_ = 0;
+
+  std::unique_ptr<File> file_;
+  AofManifest::File file_entry_;
+  uint64_t salt_ = 0;
+  uint64_t sequence_ = 0;          // of the last group in the file
+  uint64_t durable_sequence_ = 0;  // of the last synced one
+  uint64_t claimed_sequence_ = 0;  // up to which the file itself says so
+  uint64_t file_bytes_ = 0;        // complete groups
+  uint64_t safe_bytes_ = 0;        // synced; with kNever written
+  uint64_t other_files_bytes_ = 0;
+
+  std::deque<AofGroup> kept_;  // not safe yet, oldest first
+  uint64_t kept_bytes_ = 0;
+  int32_t selected_db_ = -1;  // where the commands of the last group end
+  uint64_t written_number_ = 0;
+  uint64_t durable_number_ = 0;
+  Status failure_;
+};
+
+}  // namespace larder

@@ -1,0 +1,324 @@
+#include "server/core/append_log.h"
+
+#include <utility>
+
+#include "base/assert.h"
+#include "base/number_text.h"
+#include "persistence/aof_format.h"
+#include "protocol/error_text.h"
+
+namespace larder {
+namespace {
+
+// A tick that changes more than this goes to the writer in several groups.
+constexpr size_t kGroupBytes = 8 * 1024 * 1024;
+
+constexpr Bytes kMulti = "*1\r\n$5\r\nMULTI\r\n";
+constexpr Bytes kExec = "*1\r\n$4\r\nEXEC\r\n";
+
+// After a rewrite that failed by itself: 5 s, 10 s, ... until an hour.
+constexpr int64_t kRetryMs = 5000;
+constexpr int64_t kRetryMsMax = 3600 * 1000;
+
+AofSyncRule rule_of(const std::string& word) {
+  if (word == "always") return AofSyncRule::kAlways;
+  return word == "no" ? AofSyncRule::kNever : AofSyncRule::kEverySecond;
+}
+
+}  // namespace
+
+AppendLog::AppendLog(const Environment& environment) : environment_(environment) {
+  building_.bytes = AofGroup::with_room();
+}
+
+AppendLog::~AppendLog() { (void)turn_off(); }
+
+// ---- On and off
+
+void AppendLog::open_thread() {
+  AofWriter::Options options;
+  options.directory = join_path(environment_.settings.dir, environment_.settings.append_directory);
+  options.file_name = environment_.settings.append_file_name;
+  options.random_seed = environment_.random_seed + last_group_;
+  thread_ = std::make_unique<LogThread>(environment_.files, environment_.clock, std::move(options),
+                                        [this] { environment_.process.wake_loop(); });
+  seen_rotations_ = seen_bases_ = 0;
+}
+
+void AppendLog::begin_state(State state) {
+  state_ = state;
+  groups_before_ = last_group_;
+  selected_db_ = -1;
+  behind_ = false;
+  apply_sync_rule();
+  thread_->start(environment_.use_thread);
+  report_ = thread_->report();
+  figures_.base_bytes = report_.log_bytes;
+}
+
+Status AppendLog::start(AofManifest manifest, const AofWriter::Resume& resume) {
+  LARDER_ASSERT(state_ == State::kOff);
+  open_thread();
+  if (Status opened = thread_->writer().open(std::move(manifest), resume); !opened.ok()) {
+    thread_.reset();
+    return opened;
+  }
+  begin_state(State::kOn);
+  return {};
+}
+
+Status AppendLog::turn_on() {
+  if (state_ != State::kOff) return {};
+  open_thread();
+  const bool needs_base = producer_ == nullptr || !producer_->is_empty();
+  AofWriter& writer = thread_->writer();
+  const auto opened = [&]() -> Status {
+    LARDER_TRY_ASSIGN(AofManifest manifest, read_aof_manifest(environment_.files, writer.directory(),
+                                                              environment_.settings.append_file_name));
+    LARDER_TRY(writer.open_without_base(std::move(manifest)));
+    if (needs_base) return {};
+    return writer.adopt_base({}, false, writer.manifest().incremental.back().sequence);
+  };
+  if (Status status = opened(); !status.ok()) {
+    thread_.reset();
+    return status;
+  }
+  begin_state(needs_base ? State::kBeginning : State::kOn);
+  if (needs_base) rewrite_scheduled_ = true;
+  cron();
+  return {};
+}
+
+Status AppendLog::turn_off() {
+  if (state_ == State::kOff) return {};
+  if (rewriting_) {
+    if (!walked_) producer_->cancel();
+    end_rewrite({ErrorCode::kCancelled, "the log was turned off"});
+  }
+  rewrite_scheduled_ = false;
+  end_group();
+  const Status finished = thread_->finish();
+  report_ = thread_->report();
+  if (!finished.ok()) {
+    environment_.log.warning("The append only log was closed with changes that are not on the disk: {}",
+                             finished.to_string());
+  }
+  thread_.reset();
+  state_ = State::kOff;
+  report_ = {};
+  groups_before_ = last_group_;
+  return finished;
+}
+
+void AppendLog::apply_sync_rule() {
+  const AofSyncRule rule = rule_of(environment_.settings.append_fsync);
+  waits_for_disk_ = rule == AofSyncRule::kAlways;
+  thread_->set_sync_rule(rule);
+}
+
+void AppendLog::settings_changed() {
+  if (thread_) apply_sync_rule();
+}
+
+// ---- What the ticks changed
+
+void AppendLog::select(uint16_t db) {
+  if (building_.empty()) {
+    building_.db_before = selected_db_;
+    const int64_t now_s = environment_.clock.wall_s();
+    if (environment_.settings.aof_timestamp_enabled && now_s != last_timestamp_s_) {
+      last_timestamp_s_ = now_s;
+      append_aof_timestamp(building_.bytes, now_s);
+    }
+  }
+  if (selected_db_ == db) return;
+  char digits[kInt64TextBytesMax];
+  const Bytes argv[] = {"SELECT", {digits, write_int64(digits, db)}};
+  append_aof_command(building_.bytes, argv);
+  selected_db_ = db;
+}
+
+void AppendLog::command(uint16_t db, std::span<const Bytes> argv) {
+  select(db);
+  if (in_unit_ && unit_commands_++ == 0) {
+    unit_begin_ = building_.bytes.size();
+    building_.bytes.append(kMulti);
+  }
+  append_aof_command(building_.bytes, argv);
+  if (!in_unit_ && building_.bytes.size() >= kGroupBytes) submit();
+}
+
+void AppendLog::begin_unit() {
+  in_unit_ = true;
+  unit_commands_ = 0;
+}
+
+void AppendLog::end_unit() {
+  in_unit_ = false;
+  if (unit_commands_ > 1) {
+    building_.bytes.append(kExec);
+  } else if (unit_commands_ == 1) {
+    building_.bytes.resize_gap(unit_begin_, kMulti.size(), 0);
+  }
+}
+
+void AppendLog::submit() {
+  building_.number = ++last_group_;
+  building_.db_after = selected_db_;
+  thread_->submit(building_);
+  note_load();
+}
+
+uint64_t AppendLog::end_group() {
+  if (!building_.empty()) submit();
+  return reply_group();
+}
+
+// Also for a tick that has only read: what it has seen may not be durable yet.
+uint64_t AppendLog::reply_group() const {
+  if (!waits_for_disk_ || state_ != State::kOn || report_.failed) return 0;
+  const uint64_t group = current_group();
+  return group > durable_group() ? group : 0;
+}
+
+void AppendLog::note_load() {
+  const uint64_t outstanding = thread_->outstanding_bytes();
+  if (!behind_ && outstanding > LogThread::kOutstandingBytesMax) {
+    behind_ = true;
+    thread_->wake_when_half_empty(true);
+  }
+  if (behind_ && thread_->outstanding_bytes() <= LogThread::kOutstandingBytesMax / 2) {
+    behind_ = false;
+    thread_->wake_when_half_empty(false);
+  }
+}
+
+// ---- What the writer has done
+
+bool AppendLog::step() { return thread_ && !environment_.use_thread && thread_->step(); }
+
+bool AppendLog::poll() {
+  if (!thread_ || !thread_->changed()) return false;
+  const bool was_failed = report_.failed;
+  report_ = thread_->report();
+  note_load();
+  note_failure_change(was_failed);
+  rewrite_goes_on();
+  return true;
+}
+
+void AppendLog::note_failure_change(bool was_failed) {
+  Log& log = environment_.log;
+  if (report_.failed && !was_failed) {
+    log.warning("Writing the append only log failed: {}. Requests that write are refused until it works again",
+                report_.failure);
+  } else if (!report_.failed && was_failed) {
+    log.warning("The append only log works again: what was not on the disk was written to a new file");
+  }
+}
+
+AppendLog::Figures AppendLog::figures() const {
+  Figures figures = figures_;
+  figures.current_bytes = report_.log_bytes;
+  figures.pending_bytes = thread_ ? thread_->outstanding_bytes() : 0;
+  figures.syncs = report_.syncs;
+  figures.delayed_syncs = report_.delayed_syncs;
+  if (rewriting_) figures.current_rewrite_s = (environment_.clock.mono_ms() - rewrite_began_ms_) / 1000;
+  return figures;
+}
+
+// ---- Rewriting
+
+std::string AppendLog::temporary_name() const {
+  return "temp-rewriteaof-bg-" + std::to_string(os_process_id()) + ".aof";
+}
+
+Status AppendLog::rewrite() {
+  if (rewriting_) return {ErrorCode::kBusy, std::string(kRewriteInProgress.text())};
+  if (state_ == State::kOff) {
+    return {ErrorCode::kUnsupported, "ERR The append only log is off: CONFIG SET appendonly yes writes a new one"};
+  }
+  if (producer_ == nullptr) return {ErrorCode::kUnsupported, "ERR Append only file rewriting is not available"};
+  if (producer_->is_busy()) {
+    rewrite_scheduled_ = true;
+    return {};
+  }
+  begin_rewrite();
+  return {};
+}
+
+// The order to rotate and the start of the walk are the same moment: everything before it is in the base, and everything
+// after it in the new file.
+void AppendLog::begin_rewrite() {
+  rewrite_scheduled_ = false;
+  end_group();
+  rewriting_ = true;
+  walked_ = rotated_ = adopting_ = false;
+  rewrite_began_ms_ = environment_.clock.mono_ms();
+  selected_db_ = -1;
+  thread_->rotate();
+  const std::string path = join_path(thread_->writer().directory(), temporary_name());
+  const Status begun = producer_->start(path, [this](const Status& status) {
+    walked_ = true;
+    if (!rewriting_) return;
+    if (!status.ok()) return end_rewrite(status);
+    rewrite_goes_on();
+  });
+  if (!begun.ok()) return end_rewrite(begun);
+  environment_.log.notice("Background append only file rewriting started");
+}
+
+void AppendLog::rewrite_goes_on() {
+  if (report_.rotations != seen_rotations_) {
+    seen_rotations_ = report_.rotations;
+    first_sequence_ = report_.first_sequence;
+    rotated_ = report_.rotation.ok();
+    if (!rotated_ && rewriting_) {
+      if (!walked_) producer_->cancel();
+      return end_rewrite(report_.rotation);
+    }
+  }
+  if (rewriting_ && walked_ && rotated_ && !adopting_) {
+    adopting_ = true;
+    thread_->adopt_base(temporary_name(), true, first_sequence_);
+  }
+  if (report_.bases != seen_bases_) {
+    seen_bases_ = report_.bases;
+    if (rewriting_) end_rewrite(report_.base);
+  }
+}
+
+void AppendLog::end_rewrite(const Status& outcome) {
+  rewriting_ = false;
+  const int64_t now_ms = environment_.clock.mono_ms();
+  figures_.last_rewrite_ok = outcome.ok();
+  figures_.last_rewrite_s = (now_ms - rewrite_began_ms_) / 1000;
+  if (outcome.ok()) {
+    ++figures_.rewrites;
+    figures_.rewrite_failures_in_a_row = 0;
+    figures_.base_bytes = report_.log_bytes;
+    state_ = State::kOn;
+    environment_.log.notice("Background append only file rewriting finished: {} bytes", report_.log_bytes);
+    return;
+  }
+  const uint64_t failures = ++figures_.rewrite_failures_in_a_row;
+  retry_at_ms_ = now_ms + std::min(kRetryMs << std::min<uint64_t>(failures - 1, 16), kRetryMsMax);
+  if (state_ == State::kBeginning) rewrite_scheduled_ = true;
+  environment_.log.warning("Background append only file rewriting failed: {}", outcome.to_string());
+}
+
+void AppendLog::cron() {
+  if (state_ == State::kOff || rewriting_ || producer_ == nullptr || report_.failed) return;
+  const Settings& settings = environment_.settings;
+  const auto grown_by = static_cast<double>(report_.log_bytes) - static_cast<double>(figures_.base_bytes);
+  const double base_bytes = static_cast<double>(std::max<uint64_t>(figures_.base_bytes, 1));
+  const bool grown = settings.aof_rewrite_percentage > 0 &&
+                     report_.log_bytes > static_cast<uint64_t>(settings.aof_rewrite_min_bytes) &&
+                     100 * grown_by / base_bytes >= static_cast<double>(settings.aof_rewrite_percentage);
+  if (!rewrite_scheduled_ && !grown) return;
+  if (environment_.clock.mono_ms() < retry_at_ms_ || producer_->is_busy()) return;
+  if (!rewrite_scheduled_) environment_.log.notice("Starting automatic rewriting of the append only log");
+  begin_rewrite();
+}
+
+}  // namespace larder

@@ -1,0 +1,164 @@
+#pragma once
+
+// The append-only log as the server sees it: takes what the ticks changed, hands it to the writer, and knows what of it is
+// durable. docs/design/append_log.md has the whole picture.
+//
+// The loop never waits for a disk here: commands are encoded into a buffer of this object, a tick's worth is moved to the
+// LogThread's queue, and what came of it is learned by poll(), which the server calls once a turn. wake_loop() of the
+// process ends the loop's wait when there is something to learn.
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/file_system.h"
+#include "base/log.h"
+#include "server/config/settings.h"
+#include "server/core/log_thread.h"
+#include "server/core/propagation.h"
+#include "server/core/services.h"
+
+namespace larder {
+
+// Makes the base of a rewritten log: the data as they are when start() is called, written to a file and synced.
+class LogBaseProducer {
+ public:
+  virtual ~LogBaseProducer() = default;
+  // Begins to write `path`. `done` is called on the loop, later, once. Not ok: it cannot begin now (another save runs).
+  virtual Status start(const std::string& path, std::function<void(const Status&)> done) = 0;
+  // Gives up what start() began; done() is not called.
+  virtual void cancel() = 0;
+  // Another save runs, so that start() would fail.
+  virtual bool is_busy() const = 0;
+  // There are no data, so that no base is needed.
+  virtual bool is_empty() const = 0;
+};
+
+class AppendLog final : public PropagationSink {
+ public:
+  struct Environment {
+    const Clock& clock;
+    FileSystem& files;
+    Log& log;
+    ProcessControl& process;
+    const Settings& settings;
+    uint64_t random_seed = 0;
+    bool use_thread = true;
+  };
+  enum class State : uint8_t {
+    kOff,
+    kBeginning,  // turned on while there are data: written, but not complete before its base is
+    kOn,
+  };
+
+  explicit AppendLog(const Environment& environment);
+  ~AppendLog() override;
+
+  // The way to make bases; null: there is none, and rewrites fail.
+  void set_base_producer(LogBaseProducer* producer) { producer_ = producer; }
+
+  // Goes on with the log that was loaded, or begins an empty one.
+  Status start(AofManifest manifest, const AofWriter::Resume& resume);
+  // appendonly yes while serving: begins a log with the present data as its base.
+  Status turn_on();
+  // appendonly no, or the end of the server: everything is written and synced first; this waits for the disk.
+  Status turn_off();
+
+  // appendfsync was changed.
+  void settings_changed();
+
+  // PropagationSink
+  void command(uint16_t db, std::span<const Bytes> argv) override;
+  void begin_unit() override;
+  void end_unit() override;
+  uint64_t end_group() override;
+
+  // Learns what the writer has done. True when something has changed.
+  bool poll();
+  // Automatic rewrites, and a second try of one that failed. Ten times a second.
+  void cron();
+  // Without a thread: lets the writer work. True when there is more to do.
+  bool step();
+
+  State state() const { return state_; }
+  bool on() const { return state_ == State::kOn; }
+  // Writing has failed and has not been mended: requests that write are to be refused.
+  bool failed() const { return state_ != State::kOff && report_.failed; }
+  const std::string& failure() const { return report_.failure; }
+  // More waits for the disk than is good: requests that write are to be held.
+  bool is_behind() const { return behind_; }
+
+  // The group that changes made now will be in (or the last one, when there are none), and the last durable one.
+  uint64_t current_group() const { return building_.empty() ? last_group_ : last_group_ + 1; }
+  uint64_t durable_group() const { return std::max(report_.durable_number, groups_before_); }
+
+  // The group that whatever is said to a client now must wait for; 0: it need not wait.
+  uint64_t reply_group() const;
+
+  // BGREWRITEAOF. Not ok: it cannot begin; the reason is a complete text for the wire.
+  Status rewrite();
+  bool rewriting() const { return rewriting_; }
+  bool rewrite_scheduled() const { return rewrite_scheduled_; }
+
+  struct Figures {
+    uint64_t current_bytes = 0;
+    uint64_t base_bytes = 0;     // as of the start or the last rewrite
+    uint64_t pending_bytes = 0;  // not safe yet
+    uint64_t delayed_syncs = 0;
+    uint64_t syncs = 0;
+    uint64_t rewrites = 0;
+    uint64_t rewrite_failures_in_a_row = 0;
+    int64_t last_rewrite_s = -1;
+    int64_t current_rewrite_s = -1;
+    bool last_rewrite_ok = true;
+  };
+  Figures figures() const;
+
+ private:
+  void open_thread();
+  void begin_state(State state);
+  void apply_sync_rule();
+  void select(uint16_t db);
+  void submit();
+  void note_load();
+  void note_failure_change(bool was_failed);
+  void begin_rewrite();
+  void rewrite_goes_on();
+  void end_rewrite(const Status& outcome);
+  std::string temporary_name() const;
+
+  const Environment environment_;
+  LogBaseProducer* producer_ = nullptr;
+  State state_ = State::kOff;
+  std::unique_ptr<LogThread> thread_;
+  LogThread::Report report_;
+  bool behind_ = false;
+  bool waits_for_disk_ = false;  // appendfsync always
+
+  AofGroup building_;
+  uint64_t last_group_ = 0;     // submitted
+  uint64_t groups_before_ = 0;  // those up to this one went to a log that was turned off since
+  int32_t selected_db_ = -1;    // what the file has selected at its end
+  int64_t last_timestamp_s_ = 0;
+  bool in_unit_ = false;
+  size_t unit_begin_ = 0;  // offset of the unit's MULTI in building_
+  uint32_t unit_commands_ = 0;
+
+  // A rewrite: the walk and the rotation go on at the same time, then the base is adopted.
+  bool rewriting_ = false;
+  bool walked_ = false;
+  bool rotated_ = false;
+  bool adopting_ = false;
+  bool rewrite_scheduled_ = false;
+  int64_t rewrite_began_ms_ = 0;
+  int64_t retry_at_ms_ = 0;
+  uint64_t first_sequence_ = 0;
+  uint64_t seen_rotations_ = 0;
+  uint64_t seen_bases_ = 0;
+  Figures figures_;
+};
+
+}  // namespace larder

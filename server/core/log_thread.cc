@@ -1,0 +1,250 @@
+#include "server/core/log_thread.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "base/assert.h"
+
+namespace larder {
+
+LogThread::LogThread(FileSystem& files, const Clock& clock, AofWriter::Options options, std::function<void()> wake)
+    : clock_(clock), writer_(files, std::move(options)), wake_(std::move(wake)) {}
+
+LogThread::~LogThread() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  work_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+void LogThread::start(bool use_thread) {
+  last_sync_us_ = last_claim_us_ = clock_.mono_us();
+  publish();
+  if (use_thread) thread_ = std::thread([this] { run(); });
+}
+
+// ---- The loop's side
+
+void LogThread::set_sync_rule(AofSyncRule rule) { sync_rule_ = rule; }
+
+void LogThread::submit(AofGroup& group) {
+  LARDER_ASSERT(!group.empty());
+  const uint64_t bytes = group.bytes.size();
+  bool wakes = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!queue_.empty() && queue_.back().order == Order::kAppend) {
+      queue_.back().group.bytes.append(group.bytes.bytes().substr(kAofGroupLineBytes));
+      queue_.back().group.number = group.number;
+      queue_.back().group.db_after = group.db_after;
+      group.bytes.truncate(kAofGroupLineBytes);
+    } else {
+      Job job;
+      job.group.bytes.swap(group.bytes);
+      job.group.number = group.number;
+      job.group.db_before = group.db_before;
+      job.group.db_after = group.db_after;
+      queue_.push_back(std::move(job));
+      group.bytes = AofGroup::with_room();
+    }
+    const bool gathered = queued_bytes_ < kGatherBytes && queued_bytes_ + bytes >= kGatherBytes;
+    wakes = thread_waits_ && (queued_bytes_ == 0 || gathered || sync_rule_ == AofSyncRule::kAlways);
+    queued_bytes_ += bytes;
+    outstanding_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  }
+  if (wakes) work_.notify_one();
+}
+
+void LogThread::push(Job job) {
+  {
+    const std::lock_guard lock(mutex_);
+    queue_.push_back(std::move(job));
+  }
+  work_.notify_one();
+}
+
+void LogThread::rotate() {
+  Job job;
+  job.order = Order::kRotate;
+  push(std::move(job));
+}
+
+void LogThread::adopt_base(std::string temporary_name, bool is_rdb, uint64_t first_sequence) {
+  Job job;
+  job.order = Order::kAdoptBase;
+  job.temporary_name = std::move(temporary_name);
+  job.is_rdb = is_rdb;
+  job.first_sequence = first_sequence;
+  push(std::move(job));
+}
+
+LogThread::Report LogThread::report() {
+  const std::lock_guard lock(mutex_);
+  seen_version_ = version_.load(std::memory_order_acquire);
+  Report copy = report_;
+  copy.outstanding_bytes = outstanding_bytes();
+  return copy;
+}
+
+Status LogThread::finish() {
+  if (thread_.joinable()) {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    work_.notify_one();
+    thread_.join();
+  }
+  Job job;
+  while (take_job(job)) do_job(job);
+  if (writer_.failed()) (void)writer_.heal();
+  Status closed = writer_.failed() ? writer_.failure() : writer_.close();
+  publish();
+  return closed;
+}
+
+// ---- The writer's side
+
+bool LogThread::take_job(Job& job) {
+  const std::lock_guard lock(mutex_);
+  if (queue_.empty()) return false;
+  job = std::move(queue_.front());
+  queue_.pop_front();
+  if (job.order == Order::kAppend) queued_bytes_ -= std::min<uint64_t>(queued_bytes_, job.group.bytes.size());
+  if (queue_.empty()) queued_bytes_ = 0;
+  return true;
+}
+
+void LogThread::run() {
+  using std::chrono::microseconds;
+  while (true) {
+    const int64_t due_us = do_what_is_due();
+    {
+      std::unique_lock lock(mutex_);
+      if (stopping_) return;
+      thread_waits_ = true;
+      const auto has_work = [this] { return stopping_ || !queue_.empty(); };
+      if (!has_work()) {
+        if (due_us < 0) {
+          work_.wait(lock, has_work);
+        } else {
+          work_.wait_for(lock, microseconds(due_us), has_work);
+        }
+      }
+      const bool gathers = !stopping_ && queue_.size() == 1 && queue_.front().order == Order::kAppend &&
+                           queued_bytes_ < kGatherBytes && sync_rule_ != AofSyncRule::kAlways;
+      if (gathers) {
+        work_.wait_for(lock, microseconds(kGatherUs),
+                       [this] { return stopping_ || queued_bytes_ >= kGatherBytes || queue_.size() > 1; });
+      }
+      thread_waits_ = false;
+      if (stopping_) return;
+    }
+    Job job;
+    if (take_job(job)) do_job(job);
+  }
+}
+
+bool LogThread::step() {
+  do_what_is_due();
+  Job job;
+  if (!take_job(job)) return false;
+  do_job(job);
+  do_what_is_due();
+  return true;
+}
+
+void LogThread::do_job(Job& job) {
+  writer_.set_sync_rule(sync_rule_);
+  switch (job.order) {
+    case Order::kAppend: {
+      const Status appended = writer_.append(std::move(job.group));
+      if (appended.ok() && sync_rule_ == AofSyncRule::kAlways) sync_and_time();
+      break;
+    }
+    case Order::kRotate: {
+      Result<uint64_t> rotated = writer_.rotate();
+      const std::lock_guard lock(mutex_);
+      ++report_.rotations;
+      report_.rotation = rotated.status();
+      report_.first_sequence = rotated.ok() ? *rotated : 0;
+      break;
+    }
+    case Order::kAdoptBase: {
+      Status adopted = writer_.adopt_base(job.temporary_name, job.is_rdb, job.first_sequence);
+      const std::lock_guard lock(mutex_);
+      ++report_.bases;
+      report_.base = std::move(adopted);
+      break;
+    }
+  }
+  publish();
+}
+
+void LogThread::sync_and_time() {
+  const int64_t begin_us = clock_.mono_us();
+  const Status synced = writer_.sync();
+  last_sync_us_ = clock_.mono_us();
+  ++syncs_;
+  if (synced.ok() && last_sync_us_ - begin_us > kSyncIntervalUs) ++delayed_syncs_;
+}
+
+int64_t LogThread::do_what_is_due() {
+  const int64_t now_us = clock_.mono_us();
+  writer_.set_sync_rule(sync_rule_);
+  if (writer_.failed()) {
+    if (now_us >= next_heal_us_) {
+      (void)writer_.heal();
+      next_heal_us_ = clock_.mono_us() + kHealIntervalUs;
+      publish();
+    }
+    return writer_.failed() ? std::max<int64_t>(next_heal_us_ - now_us, 0) : 0;
+  }
+  if (writer_.has_unsynced()) {
+    if (sync_rule_ == AofSyncRule::kNever) return -1;
+    const bool due = now_us - last_sync_us_ >= kSyncIntervalUs || writer_.kept_bytes() >= kUnsyncedBytesMax ||
+                     sync_rule_ == AofSyncRule::kAlways;
+    if (!due) return kSyncIntervalUs - (now_us - last_sync_us_);
+    sync_and_time();
+    last_claim_us_ = last_sync_us_;
+    publish();
+    return kSyncIntervalUs;
+  }
+  if (!writer_.has_unclaimed()) return -1;
+  // Only when nothing has come for a while: the next group would say it without a line of its own.
+  const int64_t rest_us = kSyncIntervalUs - (now_us - std::max(last_sync_us_, last_claim_us_));
+  if (rest_us > 0) return rest_us;
+  (void)writer_.claim();
+  last_claim_us_ = now_us;
+  publish();
+  return -1;
+}
+
+void LogThread::publish() {
+  bool wakes = false;
+  {
+    const std::lock_guard lock(mutex_);
+    const uint64_t outstanding = queued_bytes_ + writer_.kept_bytes();
+    outstanding_bytes_.store(outstanding, std::memory_order_relaxed);
+    const bool advanced = writer_.durable_number() != report_.durable_number;
+    wakes = writer_.failed() != report_.failed;
+    wakes |= advanced;
+    wakes |= wake_when_half_empty_ && outstanding <= kOutstandingBytesMax / 2;
+    wakes |= report_.rotations + report_.bases != reported_orders_;
+    reported_orders_ = report_.rotations + report_.bases;
+    report_.written_number = writer_.written_number();
+    report_.durable_number = writer_.durable_number();
+    report_.log_bytes = writer_.log_bytes();
+    report_.syncs = syncs_;
+    report_.delayed_syncs = delayed_syncs_;
+    report_.failed = writer_.failed();
+    report_.failure = writer_.failed() ? writer_.failure().to_string() : std::string();
+    version_.fetch_add(1, std::memory_order_release);
+  }
+  if (wakes) wake_();
+}
+
+}  // namespace larder

@@ -1,0 +1,138 @@
+#pragma once
+
+// Runs an AofWriter away from the loop: a bounded queue of groups and of orders between them, and a thread that empties it.
+//
+//     loop                                         writer thread
+//     submit(group): merges into what waits   ->   append (one write for all that waited), sync as the rule says
+//     rotate(), adopt_base(): in order with it ->  files and manifest
+//     report(), when changed() says so        <-   what is written, durable, failed; wake() ends the loop's wait
+//
+// Without a thread (tests, simulations) the owner calls step() and everything happens there, in the same order and with the
+// same times, by the injected clock.
+//
+// Bounds: outstanding_bytes() is what waits and what is kept until it is safe. Whoever submits stops admitting writes
+// beyond kOutstandingBytesMax and is woken when it is half of that.
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "base/clock.h"
+#include "persistence/aof_writer.h"
+
+namespace larder {
+
+class LogThread {
+ public:
+  static constexpr uint64_t kOutstandingBytesMax = 64 * 1024 * 1024;
+  // Unless replies wait for it, the writer lets changes gather for so long, or until so much is there: each wake-up costs
+  // both threads about 5 us.
+  static constexpr int64_t kGatherUs = 5000;
+  static constexpr uint64_t kGatherBytes = 256 * 1024;
+  // With kEverySecond: how long, or how many bytes, a group may go without a sync.
+  static constexpr int64_t kSyncIntervalUs = 1'000'000;
+  static constexpr uint64_t kUnsyncedBytesMax = 16 * 1024 * 1024;
+  static constexpr int64_t kHealIntervalUs = 1'000'000;
+
+  struct Report {
+    uint64_t written_number = 0;
+    uint64_t durable_number = 0;
+    uint64_t outstanding_bytes = 0;
+    uint64_t log_bytes = 0;
+    uint64_t syncs = 0;
+    uint64_t delayed_syncs = 0;  // those that took longer than the time between two
+    bool failed = false;
+    std::string failure;
+    // The latest rotation and the latest base, counted so that the loop sees each once.
+    uint64_t rotations = 0;
+    Status rotation;
+    uint64_t first_sequence = 0;  // of the files since that rotation
+    uint64_t bases = 0;
+    Status base;
+  };
+
+  // `wake` may be called from the thread. Everything borrowed outlives this.
+  LogThread(FileSystem& files, const Clock& clock, AofWriter::Options options, std::function<void()> wake);
+  // Ends the thread; what was not drained is not written.
+  ~LogThread();
+  LogThread(const LogThread&) = delete;
+  LogThread& operator=(const LogThread&) = delete;
+
+  // To be opened before start().
+  AofWriter& writer() { return writer_; }
+  // With a thread of its own, or stepped by the owner.
+  void start(bool use_thread);
+
+  void set_sync_rule(AofSyncRule rule);
+  // Takes the commands of `group` away, leaving a group with room. Requires: !group.empty().
+  void submit(AofGroup& group);
+  void rotate();
+  void adopt_base(std::string temporary_name, bool is_rdb, uint64_t first_sequence);
+  // Whoever submits has stopped until outstanding_bytes() is half of its bound.
+  void wake_when_half_empty(bool wanted) { wake_when_half_empty_ = wanted; }
+
+  // True when report() would differ from the last one taken.
+  bool changed() const { return version_.load(std::memory_order_acquire) != seen_version_; }
+  Report report();
+  uint64_t outstanding_bytes() const { return outstanding_bytes_.load(std::memory_order_relaxed); }
+
+  // Without a thread: does what is due. True when there is more.
+  bool step();
+  // Waits until the queue is empty, then syncs, closes the file and ends the thread. The error of the last attempt when
+  // not everything is durable.
+  Status finish();
+
+ private:
+  enum class Order : uint8_t { kAppend, kRotate, kAdoptBase };
+  struct Job {
+    Order order = Order::kAppend;
+    AofGroup group;
+    std::string temporary_name;
+    bool is_rdb = true;
+    uint64_t first_sequence = 0;
+  };
+
+  void push(Job job);
+  void run();
+  bool take_job(Job& job);
+  void do_job(Job& job);
+  // Syncs, claims, heals when it is time. Returns in how many microseconds something is due next, or -1.
+  int64_t do_what_is_due();
+  void sync_and_time();
+  void publish();
+
+  const Clock& clock_;
+  AofWriter writer_;
+  const std::function<void()> wake_;
+  std::thread thread_;
+
+  std::mutex mutex_;  // of what follows
+  std::condition_variable work_;
+  std::deque<Job> queue_;
+  uint64_t queued_bytes_ = 0;
+  bool thread_waits_ = false;
+  bool stopping_ = false;
+  Report report_;
+  uint64_t reported_orders_ = 0;  // rotations and bases that the loop was woken for
+
+  std::atomic<AofSyncRule> sync_rule_{AofSyncRule::kEverySecond};
+  std::atomic<uint64_t> outstanding_bytes_{0};
+  std::atomic<uint64_t> version_{0};
+  std::atomic<bool> wake_when_half_empty_{false};
+  uint64_t seen_version_ = 0;  // by the loop
+
+  // Of the side that writes.
+  int64_t last_sync_us_ = 0;
+  int64_t last_claim_us_ = 0;
+  int64_t next_heal_us_ = 0;
+  uint64_t syncs_ = 0;
+  uint64_t delayed_syncs_ = 0;
+};
+
+}  // namespace larder
