@@ -151,6 +151,8 @@ inline constexpr ErrorText kRewriteInProgress{"ERR Background append only file r
 inline constexpr ErrorText kShutdownFailed{"ERR Errors trying to SHUTDOWN. Check logs."};
 inline constexpr ErrorText kShutdownNotInProgress{"ERR No shutdown in progress."};
 
+inline constexpr ErrorText kMonitorTouchesKeys{"ERR Replica can't interact with the keyspace"};
+
 // Transactions
 inline constexpr ErrorText kMultiNested{"ERR MULTI calls can not be nested"};
 inline constexpr ErrorText kExecWithoutMulti{"ERR EXEC without MULTI"};

@@ -362,6 +362,8 @@ class Store {
 
   // Once a tick: the time that uses of keys are stamped with.
   void set_now(int64_t now_ms) { access_.set_now(now_ms); }
+  // Whether the observer is told of keys that are new; off at first.
+  void set_tells_created(bool on) { tells_created_ = on && observer_ != nullptr; }
   AccessTracker& access() { return access_; }
   // Whether uses of keys are counted for S3-FIFO.
   void set_counts_uses(bool on) { counts_uses_ = on; }
@@ -399,6 +401,7 @@ class Store {
   const uint64_t hash_seed_;
   KeyspaceObserver* observer_;
   ChangeGuard* guard_ = nullptr;
+  bool tells_created_ = false;
   ImmediateDisposal immediate_disposal_;
   ExpiryMode expiry_mode_ = ExpiryMode::kRemove;
   bool counts_uses_ = false;

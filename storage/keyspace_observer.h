@@ -16,6 +16,9 @@ class KeyspaceObserver {
   virtual void expired(Keyspace& keyspace, Bytes key) = 0;
   // The key is about to be removed to make room. Same rules.
   virtual void evicted(Keyspace& keyspace, Bytes key) = 0;
+  // A key that was not there is there now; its value may be written only afterwards. Told while Store::set_tells_created()
+  // is on. Same rules.
+  virtual void created(Keyspace&, Bytes) {}
 };
 
 }  // namespace larder

@@ -5,6 +5,7 @@
 
 #include "base/number_text.h"
 #include "server/command/client_filter.h"
+#include "server/command/client_handlers.h"
 #include "server/command/families.h"
 #include "server/command/family_docs.h"
 #include "server/command/help_reply.h"
@@ -160,40 +161,6 @@ void client_unpause(CommandContext& ctx, ArgReader& args) {
   ctx.reply().ok();
 }
 
-void client_getredir(CommandContext& ctx, ArgReader& args) {
-  if (!args.done(ctx.reply())) return;
-  ctx.reply().integer(-1);
-}
-
-void client_trackinginfo(CommandContext& ctx, ArgReader& args) {
-  if (!args.done(ctx.reply())) return;
-  ReplyWriter& reply = ctx.reply();
-  reply.map(3);
-  reply.bulk("flags");
-  reply.set(1);
-  reply.bulk("off");
-  reply.bulk("redirect");
-  reply.integer(-1);
-  reply.bulk("prefixes");
-  reply.empty_array();
-}
-
-void client_unblock(CommandContext& ctx, ArgReader& args) {
-  if (args.remaining() > 2) return ctx.reply().error(Bytes(subcommand_syntax_error("client", ctx.argv()[1])));
-  const int64_t id = args.take<int64_t>();
-  UnblockReply how = UnblockReply::kAsTimedOut;
-  if (args.take_word("ERROR")) {
-    how = UnblockReply::kError;
-  } else if (!args.at_end() && !args.take_word("TIMEOUT")) {
-    args.fail(kUnblockReason);
-  }
-  if (!args.done(ctx.reply())) return;
-  Client* client = ctx.services().clients.find(static_cast<uint64_t>(id));
-  const bool waits = client != nullptr && client->blocked != nullptr;
-  if (waits) unblock(ctx.services(), *client, how);
-  ctx.reply().integer(waits ? 1 : 0);
-}
-
 // What a client says that it understands; nothing here depends on it, and unknown words are welcome.
 void client_capa(CommandContext& ctx, ArgReader& args) {
   args.rest();
@@ -270,6 +237,16 @@ constexpr CommandSpec kClientRows[] = {
      .flags = kAdmin | kNotInScripts | kWhileLoading | kWhileStale | kSentinel,
      .acl = Acl::kConnection,
      .run = client_unblock},
+    {.name = "tracking",
+     .arity = -3,
+     .flags = kNotInScripts | kWhileLoading | kWhileStale | kSentinel,
+     .acl = Acl::kConnection,
+     .run = client_tracking},
+    {.name = "caching",
+     .arity = 3,
+     .flags = kAllowBusy | kNotInScripts | kWhileLoading | kWhileStale | kSentinel,
+     .acl = Acl::kConnection,
+     .run = client_caching},
     {.name = "getredir",
      .arity = 2,
      .flags = kAllowBusy | kNotInScripts | kWhileLoading | kWhileStale | kSentinel,

@@ -7,7 +7,9 @@
 #include "server/core/compatibility.h"
 #include "server/core/context.h"
 #include "server/core/dispatcher.h"
+#include "server/core/monitors.h"
 #include "server/core/pubsub.h"
+#include "server/core/tracking.h"
 #include "server/core/transaction.h"
 
 namespace larder {
@@ -136,10 +138,12 @@ void reset(CommandContext& ctx, ArgReader& args) {
   Client& client = ctx.client();
   ctx.services().transactions.close(client);
   ctx.services().pubsub.forget(client);
+  ctx.services().tracking.disable(client);
+  ctx.services().monitors.remove(client);
   client.db = 0;
   client.name.clear();
   client.flags &= ~(kClientNoEvict | kClientNoTouch | kClientReplyOff | kClientReplySkip | kClientReplySkipNext);
-  client.gate &= ~(kGateReply | kGateMonitor);
+  client.gate &= ~kGateReply;
   forget_authentication(client, ctx.services().settings);
   set_protocol(ctx, 2);
   ctx.reply().simple("RESET");

@@ -8,6 +8,7 @@
 #include "server/core/context.h"
 #include "server/core/flush_queue.h"
 #include "server/core/save_control.h"
+#include "server/core/tracking.h"
 
 namespace larder {
 namespace {
@@ -38,6 +39,7 @@ void flushdb(CommandContext& ctx, ArgReader& args) {
   const FlushMode mode = take_flush_mode(args);
   if (!args.done(ctx.reply())) return;
   flush_database(ctx, ctx.client().db, mode);
+  ctx.services().tracking.database_changed();
   ctx.reply().ok();
 }
 
@@ -46,6 +48,7 @@ void flushall(CommandContext& ctx, ArgReader& args) {
   if (!args.done(ctx.reply())) return;
   for (int db = 0; db < ctx.services().store.database_count(); ++db) flush_database(ctx, db, mode);
   ctx.services().saves.data_flushed();
+  ctx.services().tracking.database_changed();
   ctx.reply().ok();
 }
 
@@ -65,6 +68,8 @@ void swapdb(CommandContext& ctx, ArgReader& args) {
     store.swap_databases(a, b);
     ctx.database_changing(a);
     ctx.database_changing(b);
+    // Caches do not know databases apart: what they hold may be of either.
+    ctx.services().tracking.database_changed();
     ++ctx.services().stats.dirty;
   }
   ctx.reply().ok();

@@ -15,6 +15,7 @@ extern const std::span<const CommandDocs> kClusterDocs;
 extern const std::span<const CommandDocs> kTransactionDocs;
 extern const std::span<const CommandDocs> kCommandDocs;
 extern const std::span<const CommandDocs> kPubsubDocs;
+extern const std::span<const CommandDocs> kMonitorDocs;
 extern const std::span<const CommandDocs> kServerDocs;
 extern const std::span<const CommandDocs> kConfigDocs;
 extern const std::span<const CommandDocs> kInfoDocs;

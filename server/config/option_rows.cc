@@ -301,11 +301,10 @@ constexpr OptionRow kRows[] = {
     special("client-output-buffer-limit", kOutputLimitOption, kMultiArgument),
     {.name = "maxmemory-clients",
      .type = OptionType::kMemoryOrPercent,
-     .flags = kAcceptedOnly | kWarnWithoutEffect,
      .min = -100,
      .max = kLong,
      .number = &Settings::maxmemory_clients_bytes},
-    kept_number("tracking-table-max-keys", "1000000", 0, kLong),
+    number("tracking-table-max-keys", &Settings::tracking_keys_max, 0, kLong),
 
     // Memory
     {.name = "maxmemory",
@@ -438,7 +437,7 @@ constexpr OptionRow kRows[] = {
     number("latency-monitor-threshold", &Settings::latency_monitor_threshold_ms, 0, kLong),
     flag("latency-tracking", &Settings::latency_tracking),
     special("latency-tracking-info-percentiles", kPercentilesOption, kMultiArgument),
-    not_yet(special("notify-keyspace-events", kNotifyOption, 0), kWarnWithoutEffect),
+    special("notify-keyspace-events", kNotifyOption, 0),
 };
 
 constexpr size_t kRowCount = std::size(kRows);

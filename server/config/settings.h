@@ -100,7 +100,8 @@ struct Settings {
   int64_t maxmemory_bytes = 0;  // 0: no limit; negative: so many percent of the machine or container
   MaxmemoryPolicy maxmemory_policy = MaxmemoryPolicy::kNoEviction;
   int64_t maxmemory_samples = 5;
-  int64_t maxmemory_clients_bytes = 0;
+  int64_t maxmemory_clients_bytes = 0;  // negative: percent of maxmemory
+  int64_t tracking_keys_max = 1000000;  // 0: no limit
   int64_t lfu_log_factor = 10;
   int64_t lfu_decay_time_min = 1;
   bool lazyfree_lazy_user_flush = false;

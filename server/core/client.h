@@ -22,6 +22,7 @@ namespace larder {
 
 struct BlockedState;
 struct Subscriptions;
+struct TrackingState;
 struct Transaction;
 
 // Where a connection came from; what protected mode and CLIENT LIST ask.
@@ -104,9 +105,10 @@ struct Client {
   size_t unread_needed = 0;  // bytes that `unread` must hold before its request can get further; 0: not known
   // How far the unfinished request is parsed.
   ParseProgress progress;
-  std::unique_ptr<Transaction> transaction;  // MULTI or WATCH state; null without
-  std::unique_ptr<BlockedState> blocked;     // while a blocking command waits
+  std::unique_ptr<Transaction> transaction;      // MULTI or WATCH state; null without
+  std::unique_ptr<BlockedState> blocked;         // while a blocking command waits
   std::unique_ptr<Subscriptions> subscriptions;  // null without
+  std::unique_ptr<TrackingState> tracking;       // CLIENT TRACKING; null when off
   // What the socket has not taken yet; null when the client is up to date.
   std::unique_ptr<OutputQueue> queue_;
   int64_t over_soft_limit_since_ms = 0;  // when the queue went over the soft limit; 0 = it is not
@@ -115,6 +117,7 @@ struct Client {
   static constexpr uint32_t kNoTurn = UINT32_MAX;
   uint32_t turn = kNoTurn;
   uint32_t list_position = 0;  // in ClientList
+  size_t measured_bytes = 0;   // what ClientMemory has counted for it
 
   OutputQueue& queue() {
     if (!queue_) queue_ = std::make_unique<OutputQueue>();

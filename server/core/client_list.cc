@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "server/core/blocking_table.h"
 #include "server/core/pubsub.h"
+#include "server/core/tracking.h"
 #include "server/core/transaction.h"
 
 namespace larder {
@@ -24,6 +25,10 @@ size_t Client::memory_bytes() const {
     for (const std::string& argument : blocked->arguments) bytes += sizeof(argument) + argument.capacity();
   }
   bytes += subscription_bytes(*this);
+  if (tracking) {
+    bytes += sizeof(TrackingState);
+    for (const std::string& prefix : tracking->prefixes) bytes += sizeof(prefix) + prefix.capacity();
+  }
   return bytes;
 }
 

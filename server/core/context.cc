@@ -4,6 +4,7 @@
 
 #include "server/core/blocking_table.h"
 #include "server/core/key_events.h"
+#include "server/core/notifications.h"
 #include "server/core/propagation.h"
 #include "server/core/transaction.h"
 
@@ -17,6 +18,11 @@ void KeyAccess::prefetch(std::span<const Bytes> keys, size_t step) {
     keyspace().prefetch_bucket(hashes[count++]);
   }
   for (size_t i = 0; i < count; ++i) keyspace().prefetch_entry(hashes[i]);
+}
+
+void KeyAccess::missed(Key key) {
+  ++services_.stats.keyspace_misses;
+  if (services_.notifications.wants(kNotifyMiss)) services_.notifications.tell(client_.db, key.bytes, Event::kKeyMiss);
 }
 
 void CommandContext::changed_in(uint16_t db, Bytes key, Event event) { services_.key_events.changed(db, key, event); }

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "protocol/reply_writer.h"
 #include "server/config/settings.h"
+#include "server/core/client_memory.h"
 #include "server/core/server_stats.h"
 #include "server/core/tick.h"
 
@@ -66,6 +67,7 @@ void Delivery::flush_deferred(ReplyWriter& reply) {
 }
 
 void check_output_limits(Services& services, Client& client) {
+  services.client_memory.measure(client);
   const OutputLimit& limit = limit_of(services.settings, client);
   const auto owed = static_cast<int64_t>(client.queued_bytes());
   bool exceeded = is_over(owed, limit.hard_bytes);

@@ -11,9 +11,11 @@
 #include "server/core/blocking_table.h"
 #include "server/core/delivery.h"
 #include "server/core/memory_limit.h"
+#include "server/core/monitors.h"
 #include "server/core/pause.h"
 #include "server/core/propagation.h"
 #include "server/core/server_stats.h"
+#include "server/core/tracking.h"
 #include "server/core/transaction.h"
 #include "server/core/wake_up.h"
 #include "server/observe/latency_monitor.h"
@@ -196,6 +198,9 @@ Dispatcher::Admission Dispatcher::admit(Client& client, const Command* command, 
   if ((client.gate & kGateSubscriber) && client.protocol == 2 && !allowed_while_subscribed(command->full_name)) {
     return reject(client, command, reply, subscribed_context_error(command->full_name));
   }
+  if ((client.gate & kGateMonitor) && (flags & (kReadonly | kWrite | kMayReplicate))) {
+    return reject(client, command, reply, kMonitorTouchesKeys.text());
+  }
   if (in_multi && !runs_inside_multi(command->full_name)) {
     if (spec.flags & kNoMulti) return reject(client, command, reply, kNotAllowedInTransaction.text());
     queue_in_transaction(client, *command, argv, reply);
@@ -244,11 +249,17 @@ void Dispatcher::call(Client& client, const Command& command, std::span<const By
   CommandContext ctx(*this, services_, client, reply, now_ms_);
   ctx.begin(command, argv, first_key_hash);
   ArgReader args(argv.subspan(command.parent != nullptr ? 2 : 1));
+  const bool monitored = !services_.monitors.empty() && begin_monitored(client, command, argv);
   command.spec->run(ctx, args);
   if (services_.propagation.active() && services_.stats.dirty != dirty_before && !ctx.propagation_replaced() &&
       (command.spec->flags & kWrite)) {
     services_.propagation.command(db, argv);
   }
+
+  if (monitored) [[unlikely]]
+    services_.monitors.show(client, without_secrets(argv));
+  if (services_.tracking.active()) [[unlikely]]
+    follow_reads(client, command, argv);
 
   const uint64_t now_ns = stopwatch_.now_ns();
   const uint64_t elapsed_ns = now_ns > last_ns_ ? now_ns - last_ns_ : 0;
@@ -277,6 +288,24 @@ void Dispatcher::replay(Client& client, const Command& command, std::span<const 
   ctx.begin(command, argv, 0);
   ArgReader args(argv.subspan(command.parent != nullptr ? 2 : 1));
   command.spec->run(ctx, args);
+}
+
+// Whether the request is to be shown when it has run: only then is it known what of it is secret. A script is shown before
+// the commands that it runs. One that waited was shown when it came.
+bool Dispatcher::begin_monitored(const Client& client, const Command& command, std::span<const Bytes> argv) {
+  const uint32_t flags = command.spec->flags;
+  if ((flags & kAdmin) || client.blocked != nullptr) return false;
+  if (flags & kSkipMonitor) services_.monitors.show(client, argv);
+  return !(flags & kSkipMonitor);
+}
+
+// The tracking that counts is that of the client whose request this is part of.
+void Dispatcher::follow_reads(const Client& client, const Command& command, std::span<const Bytes> argv) {
+  Client* asker = services_.delivery.running();
+  if (asker == nullptr) return;
+  services_.tracking.command_ran(*asker, command, argv);
+  const bool is_whole = asker == &client && !(client.flags & kClientDenyBlocking);
+  if (is_whole) services_.tracking.request_ended(*asker, command);
 }
 
 // The arguments with those replaced that the command marked as secret.

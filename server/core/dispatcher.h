@@ -92,6 +92,8 @@ class Dispatcher {
   void begin_unanswered(Client& client, ReplyWriter& reply);
   bool protected_command_allowed(const Client& client, const Command& command) const;
   void queue_in_transaction(Client& client, const Command& command, std::span<const Bytes> argv, ReplyWriter& reply);
+  bool begin_monitored(const Client& client, const Command& command, std::span<const Bytes> argv);
+  void follow_reads(const Client& client, const Command& command, std::span<const Bytes> argv);
   std::vector<Bytes> without_secrets(std::span<const Bytes> argv) const;
   void observe(Client& client, const Command& command, std::span<const Bytes> argv, uint64_t elapsed_ns);
 

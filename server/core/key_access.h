@@ -45,7 +45,7 @@ class KeyAccess {
   template <class Value>
   Lookup<Value> read(Key key) {
     auto value = keyspace().read<Value>(hashed(key), now_ms_, touch());
-    count(!value.missing());
+    count(!value.missing(), key);
     return value;
   }
   // A value for writing: missing when there is no such key.
@@ -61,7 +61,7 @@ class KeyAccess {
   // The entry of a key of any type, null when there is none. Counts a hit or a miss.
   const Entry* read_entry(Key key, Touch touched = Touch::kYes) {
     const Entry* entry = keyspace().find(hashed(key), now_ms_, touched == Touch::kNo ? Touch::kNo : touch());
-    count(entry != nullptr);
+    count(entry != nullptr, key);
     return entry;
   }
   // The same without counting: for writes that only ask whether a key is there.
@@ -92,7 +92,12 @@ class KeyAccess {
 
  private:
   Touch touch() const { return (client_.flags & kClientNoTouch) ? Touch::kNo : Touch::kYes; }
-  void count(bool hit) { ++(hit ? services_.stats.keyspace_hits : services_.stats.keyspace_misses); }
+  void count(bool hit, Key key) {
+    if (!hit) return missed(key);
+    ++services_.stats.keyspace_hits;
+  }
+  // Counts, and tells whoever wants to know of look-ups in vain.
+  void missed(Key key);
 
   Services& services_;
   Client& client_;

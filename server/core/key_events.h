@@ -8,9 +8,12 @@
 
 #include "base/bytes.h"
 #include "server/core/blocking_table.h"
+#include "server/core/delivery.h"
 #include "server/core/events.h"
+#include "server/core/notifications.h"
 #include "server/core/propagation.h"
 #include "server/core/server_stats.h"
+#include "server/core/tracking.h"
 #include "server/core/transaction.h"
 #include "storage/keyspace_observer.h"
 
@@ -18,30 +21,43 @@ namespace larder {
 
 class KeyEvents final : public KeyspaceObserver {
  public:
-  // All outlive this.
-  KeyEvents(ServerStats& stats, TransactionTable& transactions, BlockingTable& blocking, Propagation& propagation)
-      : stats_(stats), transactions_(transactions), blocking_(blocking), propagation_(propagation) {}
+  // Whom it concerns. All outlive this.
+  struct Parts {
+    ServerStats& stats;
+    TransactionTable& transactions;
+    BlockingTable& blocking;
+    Propagation& propagation;
+    Notifications& notifications;
+    Tracking& tracking;
+    Delivery& delivery;
+  };
+  explicit KeyEvents(const Parts& parts) : parts_(parts) {}
 
   // A command changed the key.
-  void changed(uint16_t db, Bytes key, [[maybe_unused]] Event event) {
-    ++stats_.dirty;
-    if (!transactions_.empty()) [[unlikely]]
-      transactions_.key_changed(db, key);
-    if (!blocking_.empty()) [[unlikely]]
-      blocking_.key_changed(db, key);
-  }
+  void changed(uint16_t db, Bytes key, Event event) { tell(db, key, event, parts_.delivery.running()); }
 
   void expired(Keyspace& keyspace, Bytes key) override;
   void evicted(Keyspace& keyspace, Bytes key) override;
+  // Told only while notifications of the class `n` are wanted.
+  void created(Keyspace& keyspace, Bytes key) override;
 
  private:
+  // `by` is the client whose request it was, null for the server's own doing.
+  void tell(uint16_t db, Bytes key, Event event, const Client* by) {
+    ++parts_.stats.dirty;
+    if (!parts_.transactions.empty()) [[unlikely]]
+      parts_.transactions.key_changed(db, key);
+    if (!parts_.blocking.empty()) [[unlikely]]
+      parts_.blocking.key_changed(db, key);
+    if (parts_.tracking.active()) [[unlikely]]
+      parts_.tracking.key_changed(key, by);
+    if (parts_.notifications.active()) [[unlikely]]
+      parts_.notifications.tell(db, key, event);
+  }
   // A key that the server removed by itself: repeated as DEL.
   void propagate_removal(uint16_t db, Bytes key);
 
-  ServerStats& stats_;
-  TransactionTable& transactions_;
-  BlockingTable& blocking_;
-  Propagation& propagation_;
+  Parts parts_;
 };
 
 }  // namespace larder

@@ -48,7 +48,11 @@ Server::Server(const Environment& environment, const Settings& settings, std::sp
       blocking_(random_.next()),
       delivery_(services_),
       pubsub_(delivery_, random_.next()),
-      key_events_(stats_, transactions_, blocking_, propagation_),
+      notifications_(pubsub_, settings_),
+      monitors_(services_),
+      tracking_(services_, random_.next()),
+      client_memory_(services_),
+      key_events_({stats_, transactions_, blocking_, propagation_, notifications_, tracking_, delivery_}),
       store_(store_options(environment, settings_, random_, key_events_)),
       options_(settings_),
       append_log_({clock_, environment.files, log_, environment.process, settings_,
@@ -84,6 +88,10 @@ Server::Server(const Environment& environment, const Settings& settings, std::sp
           tick_,
           delivery_,
           pubsub_,
+          notifications_,
+          monitors_,
+          tracking_,
+          client_memory_,
       },
       snapshots_(services_, environment.snapshot_worker),
       saves_(services_, snapshots_),
@@ -98,17 +106,18 @@ Server::Server(const Environment& environment, const Settings& settings, std::sp
   }
   apply_settings();
   append_log_.set_base_producer(&log_base_);
-  options_.subscribe(
-      {"maxmemory", "maxmemory-policy", "maxmemory-samples", "lfu-log-factor", "lfu-decay-time", "slowlog-max-len"},
-      [this] {
-        apply_settings();
-        return Status();
-      });
   options_.subscribe({"appendonly"}, [this] { return follow_append_only(); });
   options_.subscribe({"appendfsync"}, [this] {
     append_log_.settings_changed();
     return Status();
   });
+  options_.subscribe({"maxmemory", "maxmemory-policy", "maxmemory-samples", "maxmemory-clients", "lfu-log-factor",
+                      "lfu-decay-time", "slowlog-max-len", "notify-keyspace-events", "tracking-table-max-keys"},
+                     [this] {
+                       apply_settings();
+                       tracking_.shrink_to_limit();
+                       return Status();
+                     });
 }
 
 Server::~Server() { propagation_.set_sink(nullptr); }
@@ -158,6 +167,8 @@ void Server::apply_settings() {
       {static_cast<uint32_t>(settings_.lfu_log_factor), static_cast<uint32_t>(settings_.lfu_decay_time_min)});
   slowlog_.set_max_entries(static_cast<size_t>(settings_.slowlog_max_len));
   memory_limit_.apply_settings();
+  client_memory_.apply_settings();
+  store_.set_tells_created(notifications_.wants(kNotifyNew));
   dispatcher_.set_gate(kServerMemoryLimited, memory_limit_.is_set());
 }
 
@@ -184,6 +195,9 @@ void Server::disconnect(Client& client) {
   blocking_.forget(client);
   pubsub_.forget(client);
   held_replies_.forget(client);
+  tracking_.disable(client);
+  monitors_.remove(client);
+  client_memory_.forget(client);
   clients_.remove(client);
 }
 
@@ -289,6 +303,8 @@ bool Server::background() {
     serve_waiting(services_, dispatcher_);
   }
   propagation_.end_group();
+  tracking_.send_broadcasts();
+  client_memory_.enforce();
   return more;
 }
 

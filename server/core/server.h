@@ -23,6 +23,7 @@
 #include "server/core/append_log.h"
 #include "server/core/blocking_table.h"
 #include "server/core/client_list.h"
+#include "server/core/client_memory.h"
 #include "server/core/delivery.h"
 #include "server/core/dispatcher.h"
 #include "server/core/flush_queue.h"
@@ -31,6 +32,8 @@
 #include "server/core/loading.h"
 #include "server/core/log_base.h"
 #include "server/core/memory_limit.h"
+#include "server/core/monitors.h"
+#include "server/core/notifications.h"
 #include "server/core/pause.h"
 #include "server/core/propagation.h"
 #include "server/core/pubsub.h"
@@ -40,6 +43,7 @@
 #include "server/core/services.h"
 #include "server/core/snapshot.h"
 #include "server/core/tick.h"
+#include "server/core/tracking.h"
 #include "server/core/transaction.h"
 #include "server/observe/latency_monitor.h"
 #include "server/observe/slowlog.h"
@@ -138,6 +142,10 @@ class Server {
   Delivery delivery_;
   PubSub pubsub_;
   HeldReplies held_replies_;
+  Notifications notifications_;
+  Monitors monitors_;
+  Tracking tracking_;
+  ClientMemory client_memory_;
   KeyEvents key_events_;
   Store store_;
   FlushQueue flushed_;

@@ -14,6 +14,7 @@ class AppendLog;
 class BlockingTable;
 class Clock;
 class ClientList;
+class ClientMemory;
 class Delivery;
 class FileSystem;
 class FlushQueue;
@@ -24,6 +25,8 @@ class Loading;
 class MemoryLimit;
 class Log;
 class OptionTable;
+class Monitors;
+class Notifications;
 class Propagation;
 class PubSub;
 class Random;
@@ -33,6 +36,7 @@ class Slowlog;
 class Snapshots;
 class Store;
 class Tick;
+class Tracking;
 class TransactionTable;
 struct ServerStats;
 struct Settings;
@@ -92,6 +96,10 @@ struct Services {
   Tick& tick;
   Delivery& delivery;
   PubSub& pubsub;
+  Notifications& notifications;
+  Monitors& monitors;
+  Tracking& tracking;
+  ClientMemory& client_memory;
 };
 
 }  // namespace larder

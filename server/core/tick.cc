@@ -9,8 +9,10 @@
 #include "server/core/append_log.h"
 #include "server/core/held_replies.h"
 #include "server/core/propagation.h"
+#include "server/core/client_memory.h"
 #include "server/core/registry.h"
 #include "server/core/server_stats.h"
+#include "server/core/tracking.h"
 #include "server/core/transaction.h"
 #include "storage/keyspace.h"
 
@@ -140,8 +142,11 @@ void Tick::run(int64_t now_ms) {
     if (turn.client == nullptr) continue;
     turn.client->last_active_ms = now_ms;
     keep_rest(turn);
+    services_.client_memory.measure(*turn.client);
   }
   barrier_ = services_.propagation.end_group();
+  services_.tracking.send_broadcasts();
+  services_.client_memory.enforce();
 }
 
 void Tick::prefetch(size_t begin, size_t end) {

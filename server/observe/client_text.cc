@@ -3,6 +3,7 @@
 #include "base/number_text.h"
 #include "server/core/client.h"
 #include "server/core/pubsub.h"
+#include "server/core/tracking.h"
 #include "server/core/transaction.h"
 
 namespace larder {
@@ -55,6 +56,9 @@ std::string client_flag_letters(const Client& client) {
   add((client.flags & kClientPubsub) || (client.gate & kGateSubscriber), 'P');
   add(client.gate & kGateTransaction, 'x');
   add((client.gate & kGateBlocked) || (client.flags & kClientHeld), 'b');
+  add(client.tracking != nullptr, 't');
+  add(client.tracking && client.tracking->redirection_broken, 'R');
+  add(client.tracking && (client.tracking->modes & kTrackBroadcast), 'B');
   add(client.transaction && client.transaction->watch_broken, 'd');
   add((client.gate & kGateClosing) && !(client.flags & kClientCloseNow), 'c');
   add(client.flags & kClientCloseNow, 'A');
@@ -87,7 +91,7 @@ void append_client_line(std::string& text, const Client& client, int64_t now_ms)
   field(text, "events", client.queued_bytes() > 0 ? "rw" : "r");
   field(text, "cmd", client.last_command.empty() ? Bytes("NULL") : client.last_command);
   field(text, "user", client.user);
-  field(text, "redir", "-1");
+  field(text, "redir", Bytes(client.tracking ? std::to_string(client.tracking->redirection) : "-1"));
   field(text, "resp", client.protocol);
   field(text, "lib-name", client.lib_name);
   field(text, "lib-ver", client.lib_version);

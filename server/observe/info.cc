@@ -18,6 +18,7 @@
 #include "server/core/save_control.h"
 #include "server/core/server_stats.h"
 #include "server/core/snapshot.h"
+#include "server/core/tracking.h"
 #include "server/observe/info_fields.h"
 #include "storage/keyspace.h"
 
@@ -103,7 +104,7 @@ void clients_section(const Services& services, InfoFields& fields) {
   fields.number("client_recent_max_output_buffer", output_max);
   fields.number("blocked_clients", blocked);
   fields.number("pubsub_clients", services.pubsub.client_count());
-  fields.zeros({"tracking_clients"});
+  fields.number("tracking_clients", services.tracking.client_count());
   fields.number("clients_in_timeout_table", services.blocking.timeout_count());
   fields.number("total_blocking_keys", services.blocking.key_count());
   fields.number("total_blocking_keys_on_nokey", services.blocking.key_count_on_removal());
@@ -246,8 +247,10 @@ void stats_section(const Services& services, InfoFields& fields) {
   fields.number("pubsubshard_channels", services.pubsub.topic_count(TopicKind::kShardChannel));
   fields.zeros({"latest_fork_usec", "total_forks", "migrate_cached_sockets", "slave_expires_tracked_keys",
                 "active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits", "active_defrag_key_misses",
-                "total_active_defrag_time", "current_active_defrag_time", "tracking_total_keys", "tracking_total_items",
-                "tracking_total_prefixes"});
+                "total_active_defrag_time", "current_active_defrag_time"});
+  fields.number("tracking_total_keys", services.tracking.key_count());
+  fields.number("tracking_total_items", services.tracking.item_count());
+  fields.number("tracking_total_prefixes", services.tracking.prefix_count());
   fields.number("unexpected_error_replies", stats.unexpected_error_replies);
   fields.number("total_error_replies", stats.error_replies);
   fields.number("dump_payload_sanitizations", 0);

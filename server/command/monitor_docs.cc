@@ -1,0 +1,14 @@
+#include "server/command/family_docs.h"
+
+namespace larder {
+namespace {
+
+constexpr CommandDocs kDocs[] = {
+    {"monitor", "Shows every request that the server runs, as it runs.", "1.0.0", "O(1)", ""},
+};
+
+}  // namespace
+
+constinit const std::span<const CommandDocs> kMonitorDocs = kDocs;
+
+}  // namespace larder
