@@ -161,6 +161,22 @@ void client_unpause(CommandContext& ctx, ArgReader& args) {
   ctx.reply().ok();
 }
 
+void client_unblock(CommandContext& ctx, ArgReader& args) {
+  if (args.remaining() > 2) return ctx.reply().error(Bytes(subcommand_syntax_error("client", ctx.argv()[1])));
+  const int64_t id = args.take<int64_t>();
+  UnblockReply how = UnblockReply::kAsTimedOut;
+  if (args.take_word("ERROR")) {
+    how = UnblockReply::kError;
+  } else if (!args.at_end() && !args.take_word("TIMEOUT")) {
+    args.fail(kUnblockReason);
+  }
+  if (!args.done(ctx.reply())) return;
+  Client* client = ctx.services().clients.find(static_cast<uint64_t>(id));
+  const bool waits = client != nullptr && client->blocked != nullptr;
+  if (waits) unblock(ctx.services(), *client, how);
+  ctx.reply().integer(waits ? 1 : 0);
+}
+
 // What a client says that it understands; nothing here depends on it, and unknown words are welcome.
 void client_capa(CommandContext& ctx, ArgReader& args) {
   args.rest();

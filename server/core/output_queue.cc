@@ -17,16 +17,19 @@ void OutputQueue::append(Bytes bytes) {
   count_appended(bytes.size());
   if (!pieces_.empty()) {
     if (auto* last = std::get_if<Buffer>(&pieces_.back()); last != nullptr) {
-      const size_t fits = std::min(bytes.size(), last->free_bytes());
+      // A chunk begins small, because thousands of clients may get one message each, and doubles up to kChunkBytes.
+      const size_t room = std::max(last->free_bytes(), kChunkBytes - std::min(kChunkBytes, last->size()));
+      const size_t fits = std::min(bytes.size(), room);
       last->append(bytes.substr(0, fits));
       bytes.remove_prefix(fits);
     }
   }
   if (bytes.empty()) return;
-  // Between two pinned pieces usually lies a header of a few bytes: a whole chunk each would double what large values
-  // hold. More that comes gets a whole chunk.
-  const bool behind_chunk = pieces_.empty() || std::holds_alternative<Buffer>(pieces_.back());
-  Buffer chunk(behind_chunk ? std::max(bytes.size(), kChunkBytes) : bytes.size());
+  // Between two pinned pieces usually lies a header of a few bytes, which gets no more than it needs; more chunks of
+  // copied bytes are whole ones.
+  const bool behind_chunk = !pieces_.empty() && std::holds_alternative<Buffer>(pieces_.back());
+  const size_t chunk_bytes = behind_chunk ? kChunkBytes : pieces_.empty() ? kFirstChunkBytes : 0;
+  Buffer chunk(std::max(bytes.size(), chunk_bytes));
   chunk.append(bytes);
   pieces_.emplace_back(std::move(chunk));
 }

@@ -29,6 +29,7 @@ namespace larder {
 class OutputQueue {
  public:
   static constexpr size_t kChunkBytes = 16 * 1024;
+  static constexpr size_t kFirstChunkBytes = 512;
 
   OutputQueue() = default;
   OutputQueue(const OutputQueue&) = delete;

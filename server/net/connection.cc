@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <span>
 
 #include "base/assert.h"
 #include "server/core/server_stats.h"
@@ -19,6 +20,15 @@ constexpr size_t kPiecesPerWrite = 64;
 // What one connection is sent from its queue in one turn of the loop. A reader on another core can take bytes as fast as
 // they are sent, so that the socket is never full: without a bound the others would wait for all of its queue.
 constexpr size_t kFlushBytesPerTurn = 1024 * 1024;
+
+// One piece, the usual case, goes without the header that the kernel would have to fetch.
+ssize_t send_pieces(int fd, std::span<iovec> pieces) {
+  if (pieces.size() == 1) return send(fd, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL);
+  msghdr message{};
+  message.msg_iov = pieces.data();
+  message.msg_iovlen = pieces.size();
+  return sendmsg(fd, &message, MSG_NOSIGNAL);
+}
 
 bool would_block(int error_number) { return error_number == EAGAIN || error_number == EWOULDBLOCK; }
 
@@ -83,10 +93,7 @@ void Connection::flush_queue() {
       vectors[i] = {const_cast<char*>(piece.data()), piece.size()};
       left -= piece.size();
     }
-    msghdr message{};
-    message.msg_iov = vectors.data();
-    message.msg_iovlen = count;
-    const ssize_t sent = sendmsg(fd(), &message, MSG_NOSIGNAL);
+    const ssize_t sent = send_pieces(fd(), {vectors.data(), count});
     if (sent > 0) {
       net_.count_sent(*client_, static_cast<size_t>(sent));
       client_->queue_->consume(static_cast<size_t>(sent));
