@@ -3,6 +3,7 @@ find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 
 pkg_check_modules(LIBUV REQUIRED IMPORTED_TARGET libuv>=1.43)  # linked to server/net alone
+pkg_check_modules(LUAJIT REQUIRED IMPORTED_TARGET luajit>=2.1)    # linked to server/script alone
 pkg_check_modules(LIBEDIT IMPORTED_TARGET libedit)             # line editing in the CLI
 
 find_path(LARDER_XXHASH_INCLUDE xxhash.h REQUIRED)             # used header-only

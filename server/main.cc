@@ -21,6 +21,7 @@
 #include "server/net/event_loop.h"
 #include "server/net/net_server.h"
 #include "server/net/process_limits.h"
+#include "server/script/script_engine.h"
 
 #ifdef LARDER_JEMALLOC
 // Read by jemalloc when the process starts. Pages that were freed go back to the system after a second, on a thread of
@@ -149,6 +150,7 @@ int serve(const CommandLine& command_line, FileSystem& files, Clock& clock) {
   ThreadWorker snapshot_worker;
   const Server::Environment environment{clock, files, log, process, disposal, snapshot_worker, os_entropy_u64(), true};
   Server server(environment, settings, all_families(), make_identity(command_line, clock));
+  server.set_scripting(make_script_engine(server.services(), server.dispatcher()));
   follow_options(server.services().options, log);
   for (const Bytes name : options_without_effect(settings)) {
     log.warning("The option '{}' is accepted, but this version of Larder does not act on it", name);
@@ -156,6 +158,7 @@ int serve(const CommandLine& command_line, FileSystem& files, Clock& clock) {
   EventLoop loop;
   NetServer net(loop, server);
   process.attach(net);
+  server.set_request_pump(&net);
   if (const Status listening = net.listen(); !listening.ok()) {
     log.warning("Failed listening on port {}: {}", settings.port, listening.to_string());
     return kExitFailure;

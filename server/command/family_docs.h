@@ -27,5 +27,6 @@ extern const std::span<const CommandDocs> kAclDocs;
 extern const std::span<const CommandDocs> kHyperLogLogDocs;
 extern const std::span<const CommandDocs> kPersistenceDocs;
 extern const std::span<const CommandDocs> kDumpDocs;
+extern const std::span<const CommandDocs> kScriptDocs;
 
 }  // namespace larder

@@ -429,7 +429,8 @@ constexpr OptionRow kRows[] = {
     kept_memory("cluster-link-sendbuf-limit", "0", 0, kLong),
 
     // Scripts
-    kept_number("busy-reply-threshold", "5000", 0, kLong, 0, "lua-time-limit"),
+    number("busy-reply-threshold", &Settings::busy_reply_threshold_ms, 0, kLong, 0, "lua-time-limit"),
+    memory("script-memory-limit", &Settings::script_memory_limit_bytes, 4 * kMegabyte, kLong),
 
     // Observation
     number("slowlog-log-slower-than", &Settings::slowlog_slower_than_us, -1, kLong),

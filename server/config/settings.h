@@ -96,6 +96,10 @@ struct Settings {
       OutputLimit{32 * 1024 * 1024, 8 * 1024 * 1024, 60},
   };
 
+  // Scripts
+  int64_t busy_reply_threshold_ms = 5000;  // 0: other clients never get in while a script runs
+  int64_t script_memory_limit_bytes = 256 * 1024 * 1024;
+
   // Memory
   int64_t maxmemory_bytes = 0;  // 0: no limit; negative: so many percent of the machine or container
   MaxmemoryPolicy maxmemory_policy = MaxmemoryPolicy::kNoEviction;

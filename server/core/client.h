@@ -64,6 +64,7 @@ enum ClientFlag : uint32_t {
   kClientPubsub = 1u << 7,
   kClientUnixSocket = 1u << 8,
   kClientLoopback = 1u << 9,
+  kClientScript = 1u << 12,        // the client that runs the requests of scripts
   kClientDenyBlocking = 1u << 11,  // runs the requests of a transaction or a script: nothing waits
   kClientHeld = 1u << 10,          // requests wait for the end of a pause: nothing more is read until then
   kClientRepliesHeld = 1u << 12,   // part of the queue waits for the log
@@ -99,6 +100,8 @@ struct Client {
   std::string lib_name;
   std::string lib_version;
   std::string user = "default";
+
+  Client* caller = nullptr;  // of the scripts' client: on whose behalf it runs; null for all others
 
   // An unfinished request's bytes; null when there are none.
   std::unique_ptr<Buffer> unread;

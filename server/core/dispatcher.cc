@@ -90,7 +90,8 @@ Dispatcher::Outcome Dispatcher::execute(Client& client, const Command* command, 
       return Outcome::kHold;
     }
   }
-  if (services_.blocking.has_ready()) [[unlikely]]
+  // Not while a script lets others in: what it has pushed so far is not to be seen.
+  if (services_.blocking.has_ready() && !(gate_ & kServerBusy)) [[unlikely]]
     serve_waiting(services_, *this);
   return Outcome::kDone;
 }
@@ -195,6 +196,9 @@ Dispatcher::Admission Dispatcher::admit(Client& client, const Command* command, 
     return reject(client, command, reply, log_error(services_.append_log.failure()));
   }
   if ((gate_ & kServerLoading) && !(spec.flags & kWhileLoading)) return reject(client, command, reply, kLoading.text());
+  if ((gate_ & kServerBusy) && !(spec.flags & kAllowBusy)) {
+    return reject(client, command, reply, busy_text_.text());
+  }
   if ((client.gate & kGateSubscriber) && client.protocol == 2 && !allowed_while_subscribed(command->full_name)) {
     return reject(client, command, reply, subscribed_context_error(command->full_name));
   }
@@ -223,6 +227,10 @@ bool Dispatcher::protected_command_allowed(const Client& client, const Command& 
       top_level(command).spec->name == "module" ? settings.enable_module_command : settings.enable_debug_command;
   const bool local = (client.flags & (kClientLoopback | kClientUnixSocket)) != 0;
   return use == ProtectedCommandUse::kYes || (use == ProtectedCommandUse::kLocal && local);
+}
+
+bool Dispatcher::out_of_memory() const {
+  return (gate_ & kServerMemoryLimited) != 0 && !services_.memory_limit.make_room(now_ms_);
 }
 
 void Dispatcher::queue_in_transaction(Client& client, const Command& command, std::span<const Bytes> argv,
@@ -308,6 +316,13 @@ void Dispatcher::follow_reads(const Client& client, const Command& command, std:
   if (is_whole) services_.tracking.request_ended(*asker, command);
 }
 
+void Dispatcher::call_nested(Client& client, const Command& command, std::span<const Bytes> argv, ReplyWriter& reply) {
+  const Running outer = running();
+  last_ns_ = stopwatch_.now_ns();
+  call(client, command, argv, 0, reply);
+  resume(outer);
+}
+
 // The arguments with those replaced that the command marked as secret.
 std::vector<Bytes> Dispatcher::without_secrets(std::span<const Bytes> argv) const {
   std::vector<Bytes> shown(argv.begin(), argv.end());
@@ -328,7 +343,7 @@ void Dispatcher::observe(Client& client, const Command& command, std::span<const
   }
   const auto elapsed_us = static_cast<int64_t>(elapsed_ns / 1000);
   if (settings.slowlog_slower_than_us >= 0 && elapsed_us >= settings.slowlog_slower_than_us) [[unlikely]] {
-    if (!(command.spec->flags & kSkipSlowlog)) {
+    if (!(command.spec->flags & kSkipSlowlog) && !(client.flags & kClientScript)) {
       services_.slowlog.record(without_secrets(argv), elapsed_us, now_ms_ / 1000, client.peer, client.name);
     }
   }

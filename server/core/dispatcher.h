@@ -31,6 +31,7 @@ enum ServerGate : uint32_t {
   kServerSnapshotFailed = 1u << 3,  // stop-writes-on-bgsave-error applies
   kServerLogFailed = 1u << 4,  // the append-only log cannot be written: requests that write are refused
   kServerLogBehind = 1u << 5,  // too much waits for the log's disk: requests that write wait
+  kServerBusy = 1u << 8,  // a script runs for too long
 };
 
 // Elapsed time for statistics. Counts cycles where the processor has a constant-rate counter and the clock is the
@@ -70,13 +71,33 @@ class Dispatcher {
   // Runs a request of the log, of which nobody is told but who watches the keys: no statistics, no checks, no log.
   void replay(Client& client, const Command& command, std::span<const Bytes> argv, ReplyWriter& reply);
 
+  // The same for a request inside a running one (a script's): what the outer request counts is not disturbed.
+  void call_nested(Client& client, const Command& command, std::span<const Bytes> argv, ReplyWriter& reply);
+
+  // What belongs to the running request. To be put back by whoever lets other requests run inside it.
+  struct Running {
+    uint64_t start_ns;
+    uint32_t counted_errors;
+    int64_t now_ms;
+  };
+  Running running() const { return {last_ns_, counted_errors_, now_ms_}; }
+  void resume(const Running& running) {
+    last_ns_ = running.start_ns;
+    counted_errors_ = running.counted_errors;
+    now_ms_ = running.now_ms;
+  }
+
   // Called when a turn begins, so that waiting is not counted as work.
   void start_clock() { last_ns_ = stopwatch_.now_ns(); }
   // The wall clock of this tick, in milliseconds; every command of a tick sees the same time.
   void set_now_ms(int64_t now_ms) { now_ms_ = now_ms; }
   int64_t now_ms() const { return now_ms_; }
 
+  // Whether maxmemory is exceeded, for whoever asks on behalf of requests that do not come through execute().
+  bool out_of_memory() const;
   void set_gate(ServerGate reason, bool on) { gate_ = on ? gate_ | reason : gate_ & ~reason; }
+  // What requests are told while kServerBusy is set.
+  void set_busy_text(ErrorText text) { busy_text_ = text; }
   bool has_gate(ServerGate reason) const { return (gate_ & reason) != 0; }
   // Keeps this argument of the running command (a password) out of the slow log and of whatever else shows requests.
   void redact(Bytes argument) { redacted_.push_back(argument.data()); }
@@ -100,6 +121,7 @@ class Dispatcher {
   Services& services_;
   Stopwatch stopwatch_;
   uint32_t gate_ = 0;
+  ErrorText busy_text_ = kBusyScript;
   uint64_t last_ns_ = 0;
   int64_t now_ms_ = 0;
   std::vector<const char*> redacted_;

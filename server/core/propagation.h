@@ -39,7 +39,7 @@ class Propagation {
 
   // A command (or what it stands for) that took effect in database `db`.
   void command(uint16_t db, std::span<const Bytes> argv) {
-    if (sink_ == nullptr) return;
+    if (sink_ == nullptr || muted_) return;
     if (unit_depth_ > 0 && !unit_open_) {
       unit_open_ = true;
       sink_->begin_unit();
@@ -48,8 +48,10 @@ class Propagation {
   }
   // PUBLISH and its relatives.
   void message(std::span<const Bytes> argv) {
-    if (sink_ != nullptr) sink_->message(argv);
+    if (sink_ != nullptr && !muted_) sink_->message(argv);
   }
+  // While muted, what is offered is dropped: a script said redis.set_repl(redis.REPL_NONE).
+  void set_muted(bool muted) { muted_ = muted; }
   // Units nest (a script inside a transaction); the outermost one counts.
   void begin_unit() { unit_depth_++; }
   void end_unit() {
@@ -64,6 +66,7 @@ class Propagation {
   PropagationSink* sink_ = nullptr;
   uint32_t unit_depth_ = 0;
   bool unit_open_ = false;
+  bool muted_ = false;
 };
 
 }  // namespace larder

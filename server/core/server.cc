@@ -98,7 +98,8 @@ Server::Server(const Environment& environment, const Settings& settings, std::sp
       loading_(clock_),
       log_base_(snapshots_, environment.files, store_),
       dispatcher_(services_, environment.use_cycle_counter),
-      tick_(services_, dispatcher_) {
+      tick_(services_, dispatcher_),
+      busy_tick_(services_, dispatcher_) {
   for (const RenamedCommand& renamed : settings_.renamed_commands) {
     if (!registry_.rename(renamed.name, renamed.new_name)) {
       log_.warning("rename-command: cannot rename '{}' to '{}'", renamed.name, renamed.new_name);
@@ -159,6 +160,11 @@ void Server::apply_log_state() {
   resume_requested_ |= was_behind && !dispatcher_.has_gate(kServerLogBehind);
 }
 
+void Server::set_scripting(std::unique_ptr<Scripting> scripting) {
+  scripting_ = std::move(scripting);
+  services_.scripting = scripting_.get();
+}
+
 void Server::apply_settings() {
   const bool frequency = settings_.maxmemory_policy == MaxmemoryPolicy::kAllkeysLfu ||
                          settings_.maxmemory_policy == MaxmemoryPolicy::kVolatileLfu;
@@ -191,6 +197,7 @@ Client* Server::connect(ClientLink& link, const ClientOrigin& origin, std::strin
 
 void Server::disconnect(Client& client) {
   tick_.forget(client);
+  busy_tick_.forget(client);
   transactions_.unwatch_all(client);
   blocking_.forget(client);
   pubsub_.forget(client);

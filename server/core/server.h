@@ -39,6 +39,7 @@
 #include "server/core/pubsub.h"
 #include "server/core/registry.h"
 #include "server/core/save_control.h"
+#include "server/core/scripting.h"
 #include "server/core/server_stats.h"
 #include "server/core/services.h"
 #include "server/core/snapshot.h"
@@ -79,6 +80,7 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   Tick& tick() { return tick_; }
+  Dispatcher& dispatcher() { return dispatcher_; }
   Services& services() { return services_; }
   Settings& settings() { return settings_; }
 
@@ -90,6 +92,14 @@ class Server {
   bool prepare_shutdown();
   // Waits until everything is on the disk as configured, and answers who waits for that. Before the end.
   void finish();
+
+  // Scripts, and who serves the other clients while one of them runs. Before the first request; the pump outlives the
+  // server.
+  void set_scripting(std::unique_ptr<Scripting> scripting);
+  void set_request_pump(RequestPump* pump) { services_.pump = pump; }
+  // The tick that runs inside a tick, while a script makes the server busy. Its clients are others than those that have a
+  // turn in tick(): see Tick::release().
+  Tick& busy_tick() { return busy_tick_; }
 
   // A connection came in. Null when it is refused; `refusal` is then what to send before closing it, a complete reply.
   Client* connect(ClientLink& link, const ClientOrigin& origin, std::string& refusal);
@@ -159,6 +169,8 @@ class Server {
   SnapshotBase log_base_;
   Dispatcher dispatcher_;
   Tick tick_;
+  Tick busy_tick_;
+  std::unique_ptr<Scripting> scripting_;
   size_t idle_cursor_ = 0;
   bool resume_requested_ = false;
   bool load_failed_ = false;

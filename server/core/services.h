@@ -32,6 +32,8 @@ class PubSub;
 class Random;
 class Registry;
 class SaveControl;
+class RequestPump;
+class Scripting;
 class Slowlog;
 class Snapshots;
 class Store;
@@ -100,6 +102,9 @@ struct Services {
   Monitors& monitors;
   Tracking& tracking;
   ClientMemory& client_memory;
+  // Set once the server is wired; null in a server without scripts, or without anybody to serve meanwhile.
+  Scripting* scripting = nullptr;
+  RequestPump* pump = nullptr;
 };
 
 }  // namespace larder

@@ -298,7 +298,8 @@ OutputQueue& Tick::outbox(Client& client) {
   client.link->wake();
   OutputQueue& queue = client.queue();
   if (const uint64_t group = services_.append_log.reply_group(); group != 0) services_.held_replies.hold(client, group);
-  if (client.turn == Client::kNoTurn) return queue;
+  // Its turn may be one of the other tick.
+  if (client.turn >= turns_.size() || turns_[client.turn].client != &client) return queue;
   Turn& turn = turns_[client.turn];
   if (running_turn_ == client.turn) {
     turn.output_end = output_.size();
@@ -309,6 +310,17 @@ OutputQueue& Tick::outbox(Client& client) {
   turn.first_pin += turn.pin_count;
   turn.pin_count = 0;
   return queue;
+}
+
+void Tick::release(uint32_t turn_index) {
+  LARDER_ASSERT(turn_index != running_turn_);
+  Turn& turn = turns_[turn_index];
+  if (turn.client == nullptr) return;
+  // Requests of a client lie together, so a later turn has not begun. Its requests in the list are skipped from now on.
+  if (running_turn_ != Client::kNoTurn && turn_index > running_turn_) turn.held = true;
+  keep_rest(turn);
+  turn.client->turn = Client::kNoTurn;
+  turn.client = nullptr;
 }
 
 void Tick::finish() {
@@ -331,7 +343,8 @@ void Tick::finish() {
 }
 
 void Tick::forget(Client& client) {
-  if (client.turn == Client::kNoTurn) return;
+  // Its turn may be one of the other tick.
+  if (client.turn >= turns_.size() || turns_[client.turn].client != &client) return;
   turns_[client.turn].client = nullptr;
   client.turn = Client::kNoTurn;
 }

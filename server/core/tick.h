@@ -95,6 +95,12 @@ class Tick {
   static void give_back(Client& client, Bytes rest) { client.queue().append(rest); }
   void finish();
 
+  // While a request of this tick runs on and on: the turn it belongs to, and the way out for the others. release() makes
+  // the turn's client free for another tick; what it has sent and is not executed stays with it (resume() takes it up
+  // there). Its output is to be taken before. Requires: turn_index != running_turn().
+  uint32_t running_turn() const { return running_turn_; }
+  void release(uint32_t turn_index);
+
   // The client is gone: its turn is void. Must be called before a client in turns() is destroyed.
   void forget(Client& client);
   size_t memory_bytes() const { return input_.capacity() + output_.capacity(); }

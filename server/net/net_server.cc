@@ -1,5 +1,6 @@
 #include "server/net/net_server.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -88,10 +89,10 @@ void NetServer::count_sent(Client& client, size_t bytes) {
 }
 
 bool NetServer::turn() {
-  receive_all();
+  receive_all(server_.tick());
   if (!server_.tick().turns().empty()) {
     server_.tick().run(server_.services().clock.wall_ms());
-    send_all();
+    send_all(server_.tick());
     server_.tick().finish();
     keep_background_going();  // the requests may have given it work
   }
@@ -123,24 +124,76 @@ void NetServer::keep_background_going() {
 }
 
 // Those that do not fit into this tick stay in front for the next.
-void NetServer::receive_all() {
+void NetServer::receive_all(Tick& tick) {
   size_t i = 0;
-  for (; i < ready_.size() && !server_.tick().full(); ++i) {
+  for (; i < ready_.size() && !tick.full(); ++i) {
     Connection* connection = ready_[i];
     if (connection == nullptr) continue;
     connection->in_ready_list = false;
-    if (connection->client()->turn == Client::kNoTurn) connection->receive(server_.tick());
+    if (connection->client()->turn == Client::kNoTurn) connection->receive(tick);
   }
   ready_.erase(ready_.begin(), ready_.begin() + static_cast<ptrdiff_t>(i));
 }
 
-void NetServer::send_all() {
-  for (const Tick::Turn& turn : server_.tick().turns()) {
-    if (turn.client == nullptr) continue;
-    Connection* connection = connection_of(*turn.client);
-    const Bytes bytes = server_.tick().take_output(turn);
-    connection->send_reply(bytes);
-    if (turn.client->queued_bytes() > 0 || turn.client->wants_close() || turn.held) mark_woken(*connection);
+void NetServer::send_all(Tick& tick) {
+  for (const Tick::Turn& turn : tick.turns()) {
+    if (turn.client != nullptr) send_turn(tick, turn);
+  }
+}
+
+void NetServer::send_turn(Tick& tick, const Tick::Turn& turn) {
+  Connection* connection = connection_of(*turn.client);
+  connection->send_reply(tick.take_output(turn));
+  if (turn.client->queued_bytes() > 0 || turn.client->wants_close() || turn.held) mark_woken(*connection);
+}
+
+// The loop itself cannot turn inside a turn, so the sockets are looked at with poll().
+bool NetServer::serve_others() {
+  release_others();
+  look_at_sockets();
+  Tick& tick = server_.busy_tick();
+  receive_all(tick);
+  if (!tick.turns().empty()) {
+    tick.run(server_.services().clock.wall_ms());
+    send_all(tick);
+    tick.finish();
+  }
+  flush_woken();
+  return !shutting_down_;
+}
+
+// Clients that have a turn in the tick of the running script, before or behind it: they get the replies that are ready, and
+// what they still wait for is executed (or refused) in the other tick.
+void NetServer::release_others() {
+  Tick& tick = server_.tick();
+  for (uint32_t i = 0; i < tick.turns().size(); ++i) {
+    Client* client = tick.turns()[i].client;
+    if (client == nullptr || i == tick.running_turn()) continue;
+    send_turn(tick, tick.turns()[i]);
+    tick.release(i);
+    server_.busy_tick().resume(*client);
+  }
+}
+
+void NetServer::look_at_sockets() {
+  std::vector<pollfd> looked_at;
+  std::vector<Watcher*> watchers;
+  for (Listener* listener : listeners_) {
+    watchers.push_back(listener);
+    looked_at.push_back({listener->fd(), POLLIN, 0});
+  }
+  for (const auto& client : server_.services().clients.all()) {
+    const bool reads = client->turn == Client::kNoTurn && !(client->gate & (kGateClosing | kGateBlocked)) &&
+                       !(client->flags & kClientHeld);
+    const short events = static_cast<short>((reads ? POLLIN : 0) | (client->queued_bytes() > 0 ? POLLOUT : 0));
+    if (events == 0) continue;
+    watchers.push_back(connection_of(*client));
+    looked_at.push_back({connection_of(*client)->fd(), events, 0});
+  }
+  if (poll(looked_at.data(), looked_at.size(), 0) <= 0) return;
+  for (size_t i = 0; i < looked_at.size(); ++i) {
+    const short events = looked_at[i].revents;
+    if (events != 0) watchers[i]->on_ready((events & ~POLLOUT) != 0, (events & POLLOUT) != 0);
   }
 }
 
@@ -153,6 +206,10 @@ void NetServer::flush_woken() {
   for (size_t i = 0; i < woken.size(); ++i) {
     Connection* connection = woken[i];
     if (connection == nullptr || connection->client() == nullptr) continue;
+    if (connection->client()->turn != Client::kNoTurn) {
+      mark_woken(*connection);  // its script runs on: it is looked at when that has ended
+      continue;
+    }
     connection->flush_queue();
     connection->settle();
   }

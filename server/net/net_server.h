@@ -21,11 +21,11 @@
 
 namespace larder {
 
-class NetServer {
+class NetServer final : public RequestPump {
  public:
   // `loop` and `server` outlive this.
   NetServer(EventLoop& loop, Server& server);
-  ~NetServer();
+  ~NetServer() override;
 
   // Opens every configured address. An address with a leading '-' may fail.
   Status listen();
@@ -37,6 +37,9 @@ class NetServer {
   EventLoop& loop() { return loop_; }
   Server& server() { return server_; }
 
+  // Serves everybody but the client whose script runs: looks at all sockets once, without waiting.
+  [[nodiscard]] bool serve_others() override;
+
   // For connections.
   void mark_ready(Connection& connection);
   void mark_woken(Connection& connection);
@@ -47,8 +50,11 @@ class NetServer {
  private:
   void accept(int fd, const ClientOrigin& origin);
   bool turn();
-  void receive_all();
-  void send_all();
+  void receive_all(Tick& tick);
+  void send_all(Tick& tick);
+  void send_turn(Tick& tick, const Tick::Turn& turn);
+  void release_others();
+  void look_at_sockets();
   void flush_woken();
   // Returns whether there was any.
   bool resume_held();

@@ -7,6 +7,7 @@
 #include "server/command/all_families.h"
 #include "server/config/command_line.h"
 #include "server/core/server_stats.h"
+#include "server/script/script_engine.h"
 
 namespace larder::testing {
 namespace {
@@ -45,6 +46,8 @@ InProcessServer::InProcessServer(const InProcessOptions& options)
   std::vector<CommandFamily> families(all_families().begin(), all_families().end());
   families.insert(families.end(), options.families.begin(), options.families.end());
   server_ = std::make_unique<Server>(environment, command_line->settings, families, test_identity(clock_));
+  server_->set_scripting(make_script_engine(server_->services(), server_->dispatcher()));
+  server_->set_request_pump(this);
   cron_due_ms_ = clock_.mono_ms() + Server::kCronIntervalMs;
   server_->load_data();
 }
@@ -84,8 +87,8 @@ void InProcessServer::mark_woken(Connection& connection) {
 }
 
 bool InProcessServer::run_turn() {
-  receive_all();
-  run_tick();
+  receive_all(server_->tick());
+  run_tick(server_->tick());
   server_->look_at_log();
   flush_woken();
   bool more = server_->background();
@@ -113,27 +116,45 @@ void InProcessServer::advance_ms(int64_t duration_ms) {
   }
 }
 
-void InProcessServer::receive_all() {
+void InProcessServer::receive_all(Tick& tick) {
   std::vector<Connection*> still_ready;
   for (Connection* connection : ready_) {
-    if (connection->reads() && connection->client_->turn == Client::kNoTurn) connection->receive(server_->tick());
+    if (connection->reads() && connection->client_->turn == Client::kNoTurn) connection->receive(tick);
     connection->in_ready_list_ = !connection->closed() && !connection->sent_.empty();
     if (connection->in_ready_list_) still_ready.push_back(connection);
   }
   ready_ = std::move(still_ready);
 }
 
-void InProcessServer::run_tick() {
-  Tick& tick = server_->tick();
+void InProcessServer::send_turn(Tick& tick, const Tick::Turn& turn) {
+  auto& connection = static_cast<Connection&>(*turn.client->link);
+  connection.send_reply(tick.take_output(turn));
+  if (turn.client->queued_bytes() > 0 || turn.client->wants_close() || turn.held) mark_woken(connection);
+}
+
+void InProcessServer::run_tick(Tick& tick) {
   if (tick.turns().empty()) return;
   tick.run(clock_.wall_ms());
   for (const Tick::Turn& turn : tick.turns()) {
-    if (turn.client == nullptr) continue;
-    auto& connection = static_cast<Connection&>(*turn.client->link);
-    connection.send_reply(tick.take_output(turn));
-    if (turn.client->queued_bytes() > 0 || turn.client->wants_close() || turn.held) mark_woken(connection);
+    if (turn.client != nullptr) send_turn(tick, turn);
   }
   tick.finish();
+}
+
+// What server/net does in its place, step by step.
+bool InProcessServer::serve_others() {
+  Tick& outer = server_->tick();
+  for (uint32_t i = 0; i < outer.turns().size(); ++i) {
+    Client* client = outer.turns()[i].client;
+    if (client == nullptr || i == outer.running_turn()) continue;
+    send_turn(outer, outer.turns()[i]);
+    outer.release(i);
+    server_->busy_tick().resume(*client);
+  }
+  receive_all(server_->busy_tick());
+  run_tick(server_->busy_tick());
+  flush_woken();
+  return !process_.shutdown_requested;
 }
 
 void InProcessServer::flush_woken() {
@@ -142,6 +163,10 @@ void InProcessServer::flush_woken() {
   for (Connection* connection : woken) connection->in_woken_list_ = false;
   for (Connection* connection : woken) {
     if (connection->closed()) continue;
+    if (connection->client_->turn != Client::kNoTurn) {
+      mark_woken(*connection);  // its script runs on
+      continue;
+    }
     connection->flush_queue();
     connection->settle();
   }

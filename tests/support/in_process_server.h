@@ -40,12 +40,12 @@ struct InProcessOptions {
   std::vector<CommandFamily> families = {};
 };
 
-class InProcessServer {
+class InProcessServer final : private RequestPump {
  public:
   class Connection;
 
   explicit InProcessServer(const InProcessOptions& options = {});
-  ~InProcessServer();
+  ~InProcessServer() override;
   InProcessServer(const InProcessServer&) = delete;
   InProcessServer& operator=(const InProcessServer&) = delete;
 
@@ -81,8 +81,13 @@ class InProcessServer {
     bool shutdown_requested = false;
   };
 
-  void receive_all();
-  void run_tick();
+  // While a script runs, time passes by this much at every look, so that it becomes busy under a simulated clock.
+  static constexpr int64_t kScriptStepMs = 5;
+  void script_is_running() override { clock_.advance_ms(kScriptStepMs); }
+  [[nodiscard]] bool serve_others() override;
+  void receive_all(Tick& tick);
+  void run_tick(Tick& tick);
+  void send_turn(Tick& tick, const Tick::Turn& turn);
   void flush_woken();
   bool resume_held();
   void mark_ready(Connection& connection);

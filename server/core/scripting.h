@@ -1,0 +1,52 @@
+#pragma once
+
+// What the rest of the server knows of scripts: an interface, because server/script is the only home of Lua. The engine is
+// made by whoever wires the server (main.cc, tests) and handed to Server::set_scripting().
+//
+// A script runs inside the command that called it, on the loop's thread. While one runs for longer than
+// busy-reply-threshold, the engine asks the RequestPump again and again to let the other clients in: their requests are
+// answered with BUSY, but for those commands that end the script or the server (kAllowBusy).
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+namespace larder {
+
+// Implemented by the side that has the sockets (server/net, tests).
+class RequestPump {
+ public:
+  virtual ~RequestPump() = default;
+  // Called every few milliseconds while a script runs, before the server counts as busy.
+  virtual void script_is_running() {}
+  // Receives what other clients have sent, executes it through Server::busy_tick() and sends the replies; does not wait.
+  // False: the server is to stop, and the script with it.
+  [[nodiscard]] virtual bool serve_others() = 0;
+};
+
+class Scripting {
+ public:
+  virtual ~Scripting() = default;
+
+  struct Usage {
+    uint64_t script_vm_bytes = 0;
+    uint64_t function_vm_bytes = 0;
+    uint64_t cache_bytes = 0;  // sources of cached scripts and of libraries
+    size_t cached_scripts = 0;
+    size_t libraries = 0;
+    size_t functions = 0;
+    uint64_t evicted_scripts = 0;
+  };
+  virtual Usage usage() const = 0;
+
+  // ---- For snapshots and logs: the sources of the function libraries, as FUNCTION LOAD got them, sorted by name.
+  virtual std::vector<std::string> library_sources() const = 0;
+  // Loads a library from such a source and replaces one of its name. The error is FUNCTION LOAD's.
+  virtual Status load_library(Bytes source) = 0;
+  virtual void remove_all_libraries() = 0;
+};
+
+}  // namespace larder

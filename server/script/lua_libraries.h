@@ -1,0 +1,13 @@
+#pragma once
+
+// The libraries of our own that scripts find. Each function adds to the table at the top, or pushes a new table.
+
+#include <lua.hpp>
+
+namespace larder {
+
+void add_table_functions(lua_State* state);   // insert, remove, sort, setn: they respect protected tables
+void add_math_functions(lua_State* state);    // random, randomseed, mod
+void add_string_functions(lua_State* state);  // find, match, gmatch, gfind, gsub: they can be interrupted
+
+}  // namespace larder

@@ -1,0 +1,329 @@
+#include "server/script/lua_reply.h"
+
+#include <cmath>
+#include <cstdio>
+
+#include "base/assert.h"
+#include "base/number_text.h"
+
+namespace larder {
+namespace {
+
+// Nested replies and values: far more than any command nests, far less than the stack holds.
+constexpr int kNestingMax = 256;
+
+// Reads the reply from its front.
+class Cursor {
+ public:
+  explicit Cursor(Bytes text) : at_(text.data()), end_(text.data() + text.size()) {}
+
+  char type() { return *at_++; }
+  Bytes line() {
+    const char* begin = at_;
+    while (*at_ != '\r') ++at_;
+    const Bytes text(begin, static_cast<size_t>(at_ - begin));
+    at_ += 2;
+    LARDER_ASSERT(at_ <= end_);
+    return text;
+  }
+  int64_t number() {
+    const bool negative = *at_ == '-';
+    uint64_t value = 0;
+    for (at_ += negative; *at_ != '\r'; ++at_) value = value * 10 + static_cast<uint64_t>(*at_ - '0');
+    at_ += 2;
+    return static_cast<int64_t>(negative ? 0 - value : value);
+  }
+  Bytes text(size_t size) {
+    const Bytes bytes(at_, size);
+    at_ += size + 2;
+    LARDER_ASSERT(at_ <= end_);
+    return bytes;
+  }
+
+ private:
+  const char* at_;
+  const char* end_;
+};
+
+void push_bytes(lua_State* state, Bytes bytes) { lua_pushlstring(state, bytes.data(), bytes.size()); }
+
+void push_item(lua_State* state, Cursor& cursor);
+
+void set_text(lua_State* state, const char* name, Bytes text) {
+  lua_pushstring(state, name);
+  push_bytes(state, text);
+  lua_rawset(state, -3);
+}
+
+// {name=text}
+void push_named(lua_State* state, const char* name, Bytes text) {
+  lua_createtable(state, 0, 1);
+  set_text(state, name, text);
+}
+
+void push_array(lua_State* state, Cursor& cursor) {
+  const int64_t count = cursor.number();
+  if (count < 0) return lua_pushboolean(state, 0);
+  lua_createtable(state, static_cast<int>(count), 0);
+  for (int64_t i = 1; i <= count; ++i) {
+    push_item(state, cursor);
+    lua_rawseti(state, -2, static_cast<int>(i));
+  }
+}
+
+// {map={...}} or {set={member=true}}
+void push_keyed(lua_State* state, Cursor& cursor, const char* name, bool has_values) {
+  const int64_t count = cursor.number();
+  lua_createtable(state, 0, 1);
+  lua_pushstring(state, name);
+  lua_createtable(state, 0, static_cast<int>(count));
+  for (int64_t i = 0; i < count; ++i) {
+    push_item(state, cursor);
+    if (has_values) {
+      push_item(state, cursor);
+    } else {
+      lua_pushboolean(state, 1);
+    }
+    lua_rawset(state, -3);
+  }
+  lua_rawset(state, -3);
+}
+
+void push_verbatim(lua_State* state, Bytes text) {
+  lua_createtable(state, 0, 1);
+  lua_pushliteral(state, "verbatim_string");
+  lua_createtable(state, 0, 2);
+  set_text(state, "format", text.substr(0, 3));
+  set_text(state, "string", text.substr(4));
+  lua_rawset(state, -3);
+}
+
+void push_double(lua_State* state, Bytes text) {
+  lua_createtable(state, 0, 1);
+  lua_pushliteral(state, "double");
+  lua_pushnumber(state, parse_double(text, NanText::kAccept).value_or(0));
+  lua_rawset(state, -3);
+}
+
+// Depth is bounded by what commands nest.
+void push_item(lua_State* state, Cursor& cursor) {
+  luaL_checkstack(state, 6, "the reply nests too deeply");
+  switch (cursor.type()) {
+    case '+':
+      return push_named(state, "ok", cursor.line());
+    case '-':
+      return push_error_table(state, cursor.line());
+    case ':':
+      return lua_pushnumber(state, static_cast<double>(cursor.number()));
+    case '$': {
+      const int64_t size = cursor.number();
+      return size < 0 ? lua_pushboolean(state, 0) : push_bytes(state, cursor.text(static_cast<size_t>(size)));
+    }
+    case '*':
+    case '>':
+      return push_array(state, cursor);
+    case '%':
+      return push_keyed(state, cursor, "map", true);
+    case '~':
+      return push_keyed(state, cursor, "set", false);
+    case '_':
+      cursor.line();
+      return lua_pushnil(state);
+    case '#':
+      return lua_pushboolean(state, cursor.line() == "t");
+    case ',':
+      return push_double(state, cursor.line());
+    case '(':
+      return push_named(state, "big_number", cursor.line());
+    case '=': {
+      const int64_t size = cursor.number();
+      return push_verbatim(state, cursor.text(static_cast<size_t>(size)));
+    }
+    default:
+      LARDER_UNREACHABLE();
+  }
+}
+
+// ---- Lua to reply
+
+// Names that give a table a meaning, at fixed places of the stack while a value is written.
+enum FieldName : int { kErr, kOk, kDouble, kMap, kSet, kBigNumber, kVerbatim, kFieldNames };
+
+struct Output {
+  lua_State* state;
+  ReplyWriter& reply;
+  bool resp3_booleans;
+  int names;  // stack index of the first field name
+};
+
+void write_value(const Output& out, int depth);
+
+Bytes text_at_top(lua_State* state) {
+  size_t size = 0;
+  const char* text = lua_tolstring(state, -1, &size);
+  return {text, size};
+}
+
+// A status may not carry a line end.
+void write_status(ReplyWriter& reply, Bytes text) {
+  if (text.find_first_of("\r\n") == Bytes::npos) return reply.simple(text);
+  reply.raw("+");
+  for (const char c : text) reply.raw(c == '\r' || c == '\n' ? Bytes(" ") : Bytes(&c, 1));
+  reply.raw("\r\n");
+}
+
+// Pushes the field of the table at the top.
+int push_field(const Output& out, FieldName name) {
+  lua_pushvalue(out.state, out.names + name);
+  lua_rawget(out.state, -2);
+  return lua_type(out.state, -1);
+}
+
+void write_keyed(const Output& out, bool is_map, int depth) {
+  lua_State* state = out.state;
+  const ReplyWriter::Mark mark = out.reply.begin_deferred();
+  size_t count = 0;
+  lua_pushnil(state);
+  while (lua_next(state, -2)) {
+    lua_pushvalue(state, -2);
+    write_value(out, depth + 1);
+    if (is_map) {
+      write_value(out, depth + 1);
+    } else {
+      lua_pop(state, 1);
+    }
+    ++count;
+  }
+  is_map ? out.reply.end_deferred_map(mark, count) : out.reply.end_deferred_set(mark, count);
+}
+
+// A verbatim string's table {format=, string=} is at the top.
+bool write_verbatim(const Output& out) {
+  lua_State* state = out.state;
+  lua_getfield(state, -1, "string");
+  lua_getfield(state, -2, "format");
+  const bool is_text = lua_isstring(state, -1) && lua_isstring(state, -2) && lua_objlen(state, -1) >= 3;
+  if (is_text) {
+    const Bytes format = text_at_top(state).substr(0, 3);
+    size_t size = 0;
+    const char* text = lua_tolstring(state, -2, &size);
+    out.reply.verbatim(format, {text, size});
+  }
+  lua_pop(state, 2);
+  return is_text;
+}
+
+// Tables with one of the special fields. True when the value (the field, at the top of the table) was written.
+bool write_special(const Output& out, int depth) {
+  lua_State* state = out.state;
+  for (int i = 0; i < kFieldNames; ++i) {
+    const auto name = static_cast<FieldName>(i);
+    const int type = push_field(out, name);
+    bool written = false;
+    if (type == LUA_TSTRING) {
+      written = name == kErr || name == kOk || name == kBigNumber;
+      const Bytes text = text_at_top(state);
+      if (name == kErr) out.reply.error(text);
+      if (name == kOk) write_status(out.reply, text);
+      if (name == kBigNumber) out.reply.big_number(text);
+    } else if (name == kDouble && type == LUA_TNUMBER) {
+      out.reply.double_value(lua_tonumber(state, -1));
+      written = true;
+    } else if ((name == kMap || name == kSet) && type == LUA_TTABLE) {
+      write_keyed(out, name == kMap, depth);
+      written = true;
+    } else if (name == kVerbatim && type == LUA_TTABLE) {
+      written = write_verbatim(out);
+    }
+    lua_pop(state, 1);
+    if (written) return true;
+  }
+  return false;
+}
+
+void write_array(const Output& out, int depth) {
+  lua_State* state = out.state;
+  const ReplyWriter::Mark mark = out.reply.begin_deferred(lua_objlen(state, -1));
+  size_t count = 0;
+  for (int i = 1;; ++i) {
+    lua_rawgeti(state, -1, i);
+    if (lua_isnil(state, -1)) break;
+    write_value(out, depth + 1);
+    ++count;
+  }
+  lua_pop(state, 1);
+  out.reply.end_deferred_array(mark, count);
+}
+
+int64_t cut_to_integer(double number) {
+  if (std::isnan(number)) return INT64_MIN;
+  if (number >= 9223372036854775808.0) return INT64_MIN;  // as the processor's conversion gives it
+  if (number < -9223372036854775808.0) return INT64_MIN;
+  return static_cast<int64_t>(number);
+}
+
+// Writes and pops the value at the top.
+void write_value(const Output& out, int depth) {
+  lua_State* state = out.state;
+  if (depth > kNestingMax || !lua_checkstack(state, 6)) {
+    lua_pop(state, 1);
+    return out.reply.error("ERR reached lua stack limit");
+  }
+  switch (lua_type(state, -1)) {
+    case LUA_TSTRING:
+      out.reply.bulk(text_at_top(state));
+      break;
+    case LUA_TNUMBER:
+      out.reply.integer(cut_to_integer(lua_tonumber(state, -1)));
+      break;
+    case LUA_TBOOLEAN: {
+      const bool value = lua_toboolean(state, -1) != 0;
+      if (out.resp3_booleans) {
+        out.reply.boolean(value);
+      } else if (value) {
+        out.reply.integer(1);
+      } else {
+        out.reply.null();
+      }
+      break;
+    }
+    case LUA_TTABLE:
+      if (!write_special(out, depth)) write_array(out, depth);
+      break;
+    default:
+      out.reply.null();
+  }
+  lua_pop(state, 1);
+}
+
+}  // namespace
+
+void push_reply(lua_State* state, Bytes reply) {
+  Cursor cursor(reply);
+  push_item(state, cursor);
+}
+
+void push_error_table(lua_State* state, Bytes text) { push_named(state, "err", text); }
+
+void write_lua_value(lua_State* state, ReplyWriter& reply, bool resp3_booleans) {
+  if (!lua_istable(state, -1)) return write_value({state, reply, resp3_booleans, 0}, 0);
+  luaL_checkstack(state, kFieldNames + 8, "the script's stack is full");
+  constexpr const char* kNames[kFieldNames] = {"err", "ok", "double", "map", "set", "big_number", "verbatim_string"};
+  const int names = lua_gettop(state) + 1;
+  for (const char* name : kNames) lua_pushstring(state, name);
+  lua_pushvalue(state, names - 1);
+  write_value({state, reply, resp3_booleans, names}, 0);
+  lua_settop(state, names - 2);
+}
+
+size_t write_lua_number(char* out, double number) {
+  // Whole numbers below 10^17 have all their digits in %.17g.
+  constexpr double kPlainMax = 1e17;
+  if (number > -kPlainMax && number < kPlainMax && number == static_cast<double>(static_cast<int64_t>(number)) &&
+      !(number == 0 && std::signbit(number))) {
+    return write_int64(out, static_cast<int64_t>(number));
+  }
+  return static_cast<size_t>(std::snprintf(out, kLuaNumberBytesMax, "%.17g", number));
+}
+
+}  // namespace larder

@@ -1,0 +1,172 @@
+#include "server/script/lua_runtime.h"
+
+#include "base/assert.h"
+#include "server/script/lua_sandbox.h"
+
+namespace larder {
+namespace {
+
+int open_state(lua_State* state) {
+  open_sandbox(state);
+  return 0;
+}
+
+}  // namespace
+
+LuaRuntime::LuaRuntime(ScriptListener& listener, size_t bytes_max, uint64_t random_seed)
+    : listener_(listener),
+      heap_(bytes_max),
+      random_state_(random_seed & ((uint64_t{1} << 48) - 1)),
+      timer_(kTimerIntervalUs, on_timer, this) {
+  heap_.owner = this;
+  state_ = lua_newstate(LuaHeap::allocate, &heap_);
+  LARDER_ASSERT(state_ != nullptr);
+  lua_atpanic(state_, on_panic);
+  LARDER_ASSERT(lua_cpcall(state_, open_state, nullptr) == 0);
+  lua_settop(state_, 0);
+}
+
+// The heap gives the memory back as a whole; no object of ours in the state needs a finalizer.
+LuaRuntime::~LuaRuntime() { LARDER_ASSERT(depth_ == 0); }
+
+LuaRuntime& LuaRuntime::of(lua_State* state) {
+  void* heap = nullptr;
+  lua_getallocf(state, &heap);
+  return *static_cast<LuaRuntime*>(static_cast<LuaHeap*>(heap)->owner);
+}
+
+int LuaRuntime::on_panic(lua_State*) { LARDER_UNREACHABLE(); }
+
+LoadedChunk LuaRuntime::load(Bytes source, const char* chunk_name) {
+  LoadedChunk chunk;
+  const int status = luaL_loadbufferx(state_, source.data(), source.size(), chunk_name, "t");
+  if (status != 0) {
+    const char* text = lua_tostring(state_, -1);
+    chunk.error = text != nullptr ? text : "not enough memory";
+    lua_pop(state_, 1);
+    return chunk;
+  }
+  // Keeping the function may run out of memory too.
+  int reference = LUA_NOREF;
+  const auto keep = [](lua_State* state) {
+    *static_cast<int*>(lua_touserdata(state, 2)) = (lua_pushvalue(state, 1), luaL_ref(state, LUA_REGISTRYINDEX));
+    return 0;
+  };
+  lua_pushcfunction(state_, keep);
+  lua_insert(state_, -2);
+  lua_pushlightuserdata(state_, &reference);
+  if (lua_pcall(state_, 2, 0, 0) != 0) {
+    chunk.error = "not enough memory";
+    lua_pop(state_, 1);
+  }
+  chunk.reference = reference;
+  return chunk;
+}
+
+// Turns what was raised into a text and notes where it came from: the innermost Lua function. Runs before the stack is
+// unwound, inside Lua: no object of ours may be alive when it allocates in the state.
+int LuaRuntime::handle_error(lua_State* state) {
+  LuaRuntime& runtime = of(state);
+  lua_settop(state, 1);
+  bool has_code = false;
+  if (lua_istable(state, 1)) {
+    lua_pushliteral(state, "err");
+    lua_rawget(state, 1);
+    has_code = lua_isstring(state, -1) != 0;
+  }
+  lua_Debug activation;
+  for (int level = 1; level <= 2 && lua_getstack(state, level, &activation); ++level) {
+    lua_getinfo(state, "Sl", &activation);
+    if (activation.currentline <= 0) continue;
+    runtime.error_.source = activation.source;
+    runtime.error_.line = activation.currentline;
+    break;
+  }
+  if (has_code) {
+    size_t size = 0;
+    const char* text = lua_tolstring(state, -1, &size);
+    runtime.error_.text.assign(text, size);
+  } else if (lua_istable(state, 1)) {
+    runtime.error_.text = "ERR unknown error";
+  } else {
+    const char* text = lua_tostring(state, 1);
+    runtime.error_.text = "ERR ";
+    runtime.error_.text += text != nullptr ? text : luaL_typename(state, 1);
+  }
+  return 1;
+}
+
+bool LuaRuntime::call(int argument_count, int result_count) {
+  error_ = ScriptError();
+  const int base = lua_gettop(state_) - argument_count;
+  lua_pushcfunction(state_, handle_error);
+  lua_insert(state_, base);
+  running_ = true;
+  seen_running_ = false;
+  ++depth_;
+  const int status = lua_pcall(state_, argument_count, result_count, base);
+  --depth_;
+  running_ = false;
+  lua_remove(state_, base);
+  return finish(status);
+}
+
+bool LuaRuntime::run(lua_CFunction function, void* argument) {
+  error_ = ScriptError();
+  lua_pushcfunction(state_, handle_error);
+  const int base = lua_gettop(state_);
+  lua_pushcfunction(state_, function);
+  lua_pushlightuserdata(state_, argument);
+  running_ = true;
+  seen_running_ = false;
+  ++depth_;
+  const int status = lua_pcall(state_, 1, LUA_MULTRET, base);
+  --depth_;
+  running_ = false;
+  lua_remove(state_, base);
+  return finish(status);
+}
+
+bool LuaRuntime::finish(int status) {
+  if (armed_) {
+    lua_sethook(state_, nullptr, 0, 0);
+    armed_ = false;
+  }
+  if (status == 0) return true;
+  if (status == LUA_ERRMEM) {
+    error_ = {"ERR the script ran out of memory: script-memory-limit is " + std::to_string(heap_.bytes_max()) + " bytes", "",
+              0};
+  } else if (error_.text.empty()) {
+    error_.text = "ERR stack overflow";  // the handler had no room left
+  }
+  lua_pop(state_, 1);
+  return false;
+}
+
+// In a signal handler, on the thread that runs the script. lua_sethook() may be called there.
+void LuaRuntime::on_timer(void* runtime) {
+  auto& self = *static_cast<LuaRuntime*>(runtime);
+  if (!self.running_) return;
+  if (!self.seen_running_) {
+    self.seen_running_ = true;
+    return;
+  }
+  if (self.armed_) return;
+  self.armed_ = true;
+  lua_sethook(self.state_, on_hook, LUA_MASKCOUNT, kInstructionsPerLook);
+}
+
+void LuaRuntime::on_hook(lua_State* state, lua_Debug*) { of(state).look(state); }
+
+void LuaRuntime::look(lua_State* state) {
+  const char* why = nullptr;
+  if (!listener_.interrupts(&why)) return;
+  lua_sethook(state, on_hook, LUA_MASKLINE | LUA_MASKCOUNT, 1);
+  lua_newtable(state);
+  lua_pushliteral(state, "err");
+  lua_pushstring(state, why);
+  lua_rawset(state, -3);
+  lua_error(state);
+}
+
+}  // namespace larder

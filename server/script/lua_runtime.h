@@ -1,0 +1,109 @@
+#pragma once
+
+// One sandboxed Lua state with its memory, and the protected calls into it.
+//
+//   LuaRuntime runtime(settings, listener, seed);
+//   LoadedChunk chunk = runtime.load(source, "@user_script");       compiled once, kept in the registry
+//   runtime.push(chunk.reference); ... push arguments ...
+//   if (!runtime.call(argument_count, result_count)) report(runtime.error());
+//
+// A running script is interrupted without cost for those that end soon: a timer of processor time (CpuTimer) looks every
+// few milliseconds whether the same call is still running, and only then installs a count hook. From there the listener is
+// asked every thousand instructions; it may raise an error. Once it has, the hook fires at every line, so that a script
+// cannot catch its own end with pcall. Our own long loops (patterns, table.insert) ask through count_step().
+//
+// No object with a destructor lives in a function that Lua's errors can leave: they unwind without running it.
+
+#include <lua.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/bytes.h"
+#include "base/os_cpu_timer.h"
+#include "server/script/lua_heap.h"
+
+namespace larder {
+
+// Asked while a script runs for long.
+class ScriptListener {
+ public:
+  virtual ~ScriptListener() = default;
+  // True: the script is to end; `why` is then the text of its error.
+  virtual bool interrupts(const char** why) = 0;
+};
+
+struct LoadedChunk {
+  int reference = LUA_NOREF;
+  std::string error;  // not empty: the source does not compile
+};
+
+// What went wrong in the last call.
+struct ScriptError {
+  std::string text;    // with its code word: "ERR ..."
+  std::string source;  // "@user_script"; empty when it is not known where
+  int line = 0;
+};
+
+class LuaRuntime {
+ public:
+  // The listener outlives the runtime. Makes the state.
+  LuaRuntime(ScriptListener& listener, size_t bytes_max, uint64_t random_seed);
+  ~LuaRuntime();
+  LuaRuntime(const LuaRuntime&) = delete;
+  LuaRuntime& operator=(const LuaRuntime&) = delete;
+
+  static LuaRuntime& of(lua_State* state);
+
+  lua_State* state() { return state_; }
+  const LuaHeap& heap() const { return heap_; }
+  void set_bytes_max(size_t bytes_max) { heap_.set_bytes_max(bytes_max); }
+  // A runtime that refused memory to a script, or grew large, is replaced by a new one: cleaning it would take long.
+  bool is_spent() const { return heap_.exhausted() || heap_.used_bytes() > kKeptBytesMax; }
+
+  LoadedChunk load(Bytes source, const char* chunk_name);
+  void release(int reference) { luaL_unref(state_, LUA_REGISTRYINDEX, reference); }
+  void push(int reference) { lua_rawgeti(state_, LUA_REGISTRYINDEX, reference); }
+
+  // Calls the function below `argument_count` arguments. False: error() says why, and nothing is left of call and results.
+  [[nodiscard]] bool call(int argument_count, int result_count);
+  const ScriptError& error() const { return error_; }
+  // Runs `function` with `argument` as its only value: for preparing things that may run out of memory.
+  [[nodiscard]] bool run(lua_CFunction function, void* argument);
+
+  // For loops in C++ that a script can make long. May not return.
+  void count_step(lua_State* state) {
+    if (++steps_ % kStepsPerLook == 0 && armed_) look(state);
+  }
+  uint64_t& random_state() { return random_state_; }
+
+ private:
+  static constexpr size_t kKeptBytesMax = 64 * 1024 * 1024;
+  static constexpr int kInstructionsPerLook = 1000;
+  static constexpr uint32_t kStepsPerLook = 4096;
+  static constexpr int64_t kTimerIntervalUs = 5000;
+
+  static int handle_error(lua_State* state);
+  static void on_timer(void* runtime);
+  static void on_hook(lua_State* state, lua_Debug* activation);
+  static int on_panic(lua_State* state);
+  void look(lua_State* state);
+  bool finish(int status);
+
+  ScriptListener& listener_;
+  LuaHeap heap_;
+  lua_State* state_ = nullptr;
+  ScriptError error_;
+  uint64_t random_state_;
+  uint32_t steps_ = 0;
+  int depth_ = 0;
+  // Shared with the timer's signal handler, which runs on the same thread.
+  volatile bool running_ = false;
+  volatile bool seen_running_ = false;
+  volatile bool armed_ = false;
+  CpuTimer timer_;
+};
+
+}  // namespace larder

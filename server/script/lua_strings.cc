@@ -1,0 +1,173 @@
+// string.find, match, gmatch and gsub over our own matcher.
+
+#include <algorithm>
+
+#include "server/script/lua_libraries.h"
+#include "server/script/lua_pattern.h"
+
+namespace larder {
+namespace {
+
+Bytes string_argument(lua_State* state, int index) {
+  size_t size = 0;
+  const char* text = luaL_checklstring(state, index, &size);
+  return {text, size};
+}
+
+// The optional position of find and match as an offset; negative counts from the end.
+size_t offset_argument(lua_State* state, int index, size_t size) {
+  const auto length = static_cast<ptrdiff_t>(size);
+  ptrdiff_t position = luaL_optinteger(state, index, 1);
+  if (position < 0) position = position < -length ? 0 : position + length + 1;
+  return static_cast<size_t>(std::clamp<ptrdiff_t>(position - 1, 0, length));
+}
+
+bool is_plain(Bytes pattern) { return pattern.find_first_of("^$*+?.([%-") == Bytes::npos; }
+
+int push_range(lua_State* state, size_t begin, size_t end) {
+  lua_pushinteger(state, static_cast<lua_Integer>(begin + 1));
+  lua_pushinteger(state, static_cast<lua_Integer>(end));
+  return 2;
+}
+
+int find_or_match(lua_State* state, bool finds) {
+  const Bytes text = string_argument(state, 1);
+  const Bytes pattern = string_argument(state, 2);
+  const size_t first = offset_argument(state, 3, text.size());
+  if (finds && (lua_toboolean(state, 4) || is_plain(pattern))) {
+    const size_t at = text.find(pattern, first);
+    if (at != Bytes::npos) return push_range(state, at, at + pattern.size());
+    lua_pushnil(state);
+    return 1;
+  }
+  LuaPattern matcher(state, text, pattern);
+  for (size_t begin = first; begin <= text.size(); ++begin) {
+    const size_t end = matcher.match_at(begin);
+    if (end != LuaPattern::npos) {
+      if (!finds) return matcher.push_captures(begin, end);
+      push_range(state, begin, end);
+      return 2 + (matcher.capture_count() > 0 ? matcher.push_captures(begin, end) : 0);
+    }
+    if (matcher.is_anchored()) break;
+  }
+  lua_pushnil(state);
+  return 1;
+}
+
+int string_find(lua_State* state) { return find_or_match(state, true); }
+int string_match(lua_State* state) { return find_or_match(state, false); }
+
+// Upvalues: text, pattern, offset where the next search begins. A '^' means nothing special here; it would match once.
+int next_match(lua_State* state) {
+  size_t text_size = 0;
+  size_t pattern_size = 0;
+  const char* text = lua_tolstring(state, lua_upvalueindex(1), &text_size);
+  const char* pattern = lua_tolstring(state, lua_upvalueindex(2), &pattern_size);
+  LuaPattern matcher(state, {text, text_size}, {pattern, pattern_size});
+  for (auto begin = static_cast<size_t>(lua_tointeger(state, lua_upvalueindex(3))); begin <= text_size; ++begin) {
+    const size_t end = matcher.match_at(begin);
+    if (end == LuaPattern::npos) continue;
+    lua_pushinteger(state, static_cast<lua_Integer>(end == begin ? end + 1 : end));
+    lua_replace(state, lua_upvalueindex(3));
+    return matcher.push_captures(begin, end);
+  }
+  return 0;
+}
+
+int string_gmatch(lua_State* state) {
+  string_argument(state, 1);
+  string_argument(state, 2);
+  lua_settop(state, 2);
+  lua_pushinteger(state, 0);
+  lua_pushcclosure(state, next_match, 3);
+  return 1;
+}
+
+// The replacement text with its %0 to %9.
+void add_template(lua_State* state, luaL_Buffer* out, LuaPattern& matcher, size_t begin, size_t end) {
+  const Bytes text = string_argument(state, 3);
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      luaL_addchar(out, text[i]);
+      continue;
+    }
+    const char next = ++i < text.size() ? text[i] : '\0';
+    if (!is_digit(next)) {
+      luaL_addchar(out, next);
+      continue;
+    }
+    if (next == '0') {
+      lua_pushlstring(state, string_argument(state, 1).data() + begin, end - begin);
+    } else {
+      matcher.push_capture(next - '1', begin, end);
+    }
+    luaL_addvalue(out);
+  }
+}
+
+void add_replacement(lua_State* state, luaL_Buffer* out, LuaPattern& matcher, size_t begin, size_t end) {
+  const int type = lua_type(state, 3);
+  if (type == LUA_TFUNCTION) {
+    lua_pushvalue(state, 3);
+    lua_call(state, matcher.push_captures(begin, end), 1);
+  } else if (type == LUA_TTABLE) {
+    matcher.push_capture(0, begin, end);
+    lua_gettable(state, 3);
+  } else {
+    return add_template(state, out, matcher, begin, end);
+  }
+  if (!lua_toboolean(state, -1)) {
+    lua_pop(state, 1);
+    lua_pushlstring(state, string_argument(state, 1).data() + begin, end - begin);  // stays as it is
+  } else if (!lua_isstring(state, -1)) {
+    luaL_error(state, "invalid replacement value (a %s)", luaL_typename(state, -1));
+  }
+  luaL_addvalue(out);
+}
+
+int string_gsub(lua_State* state) {
+  const Bytes text = string_argument(state, 1);
+  const Bytes pattern = string_argument(state, 2);
+  const int type = lua_type(state, 3);
+  luaL_argcheck(state, type == LUA_TNUMBER || type == LUA_TSTRING || type == LUA_TFUNCTION || type == LUA_TTABLE, 3,
+                "string/function/table expected");
+  const lua_Integer count_max = luaL_optinteger(state, 4, static_cast<lua_Integer>(text.size() + 1));
+  LuaPattern matcher(state, text, pattern);
+  luaL_Buffer out;
+  luaL_buffinit(state, &out);
+  lua_Integer count = 0;
+  size_t at = 0;
+  while (count < count_max) {
+    const size_t end = matcher.match_at(at);
+    if (end != LuaPattern::npos) {
+      ++count;
+      add_replacement(state, &out, matcher, at, end);
+    }
+    if (end != LuaPattern::npos && end > at) {
+      at = end;
+    } else if (at < text.size()) {
+      luaL_addchar(&out, text[at]);
+      ++at;
+    } else {
+      break;
+    }
+    if (matcher.is_anchored()) break;
+  }
+  luaL_addlstring(&out, text.data() + at, text.size() - at);
+  luaL_pushresult(&out);
+  lua_pushinteger(state, count);
+  return 2;
+}
+
+}  // namespace
+
+void add_string_functions(lua_State* state) {
+  constexpr luaL_Reg kFunctions[] = {{"find", string_find},     {"match", string_match}, {"gmatch", string_gmatch},
+                                     {"gfind", string_gmatch}, {"gsub", string_gsub}};
+  for (const luaL_Reg& function : kFunctions) {
+    lua_pushcfunction(state, function.func);
+    lua_setfield(state, -2, function.name);
+  }
+}
+
+}  // namespace larder

@@ -1,0 +1,127 @@
+// table.insert and its kin, which go past metatables and so have to know protected tables; math.random.
+
+#include <algorithm>
+#include <cmath>
+
+#include "server/script/lua_libraries.h"
+#include "server/script/lua_runtime.h"
+#include "server/script/lua_sandbox.h"
+
+namespace larder {
+namespace {
+
+// Lua's own rule of a table's length, for a table that may be changed.
+int checked_length(lua_State* state) {
+  luaL_checktype(state, 1, LUA_TTABLE);
+  if (push_protected(state, 1)) return raise_readonly(state);
+  return static_cast<int>(lua_objlen(state, 1));
+}
+
+int table_insert(lua_State* state) {
+  const int end = checked_length(state) + 1;
+  const int count = lua_gettop(state);
+  if (count == 2) {
+    lua_rawseti(state, 1, end);
+    return 0;
+  }
+  if (count != 3) return luaL_error(state, "wrong number of arguments to 'insert'");
+  const int position = luaL_checkint(state, 2);
+  LuaRuntime& runtime = LuaRuntime::of(state);
+  for (int i = std::max(end, position); i > position; --i) {
+    runtime.count_step(state);
+    lua_rawgeti(state, 1, i - 1);
+    lua_rawseti(state, 1, i);
+  }
+  lua_rawseti(state, 1, position);
+  return 0;
+}
+
+int table_remove(lua_State* state) {
+  const int end = checked_length(state);
+  int position = luaL_optint(state, 2, end);
+  if (position < 1 || position > end) return 0;
+  lua_rawgeti(state, 1, position);
+  for (; position < end; ++position) {
+    lua_rawgeti(state, 1, position + 1);
+    lua_rawseti(state, 1, position);
+  }
+  lua_pushnil(state);
+  lua_rawseti(state, 1, end);
+  return 1;
+}
+
+// Lua's own sort, behind the check.
+int table_sort(lua_State* state) {
+  checked_length(state);
+  lua_pushvalue(state, lua_upvalueindex(1));
+  lua_insert(state, 1);
+  lua_call(state, lua_gettop(state) - 1, 0);
+  return 0;
+}
+
+int table_setn(lua_State* state) {
+  luaL_checktype(state, 1, LUA_TTABLE);
+  return luaL_error(state, "'setn' is obsolete");
+}
+
+// The 48-bit linear congruential generator of POSIX's lrand48(): the sequence behind a seed is the one scripts know.
+constexpr uint64_t kRandomFactor = 0x5deece66d;
+constexpr uint64_t kRandomAddend = 0xb;
+constexpr uint64_t kRandomMask = (uint64_t{1} << 48) - 1;
+constexpr double kRandomMax = 2147483647;
+
+int math_random(lua_State* state) {
+  uint64_t& random = LuaRuntime::of(state).random_state();
+  random = (random * kRandomFactor + kRandomAddend) & kRandomMask;
+  const double fraction = std::fmod(static_cast<double>(random >> 17), kRandomMax) / kRandomMax;
+  switch (lua_gettop(state)) {
+    case 0:
+      lua_pushnumber(state, fraction);
+      return 1;
+    case 1: {
+      const int high = luaL_checkint(state, 1);
+      luaL_argcheck(state, 1 <= high, 1, "interval is empty");
+      lua_pushnumber(state, std::floor(fraction * high) + 1);
+      return 1;
+    }
+    case 2: {
+      const int low = luaL_checkint(state, 1);
+      const int high = luaL_checkint(state, 2);
+      luaL_argcheck(state, low <= high, 2, "interval is empty");
+      lua_pushnumber(state, std::floor(fraction * (static_cast<double>(high) - low + 1)) + low);
+      return 1;
+    }
+    default:
+      return luaL_error(state, "wrong number of arguments");
+  }
+}
+
+int math_randomseed(lua_State* state) {
+  const auto seed = static_cast<uint32_t>(luaL_checkint(state, 1));
+  LuaRuntime::of(state).random_state() = (uint64_t{seed} << 16) + 0x330e;
+  return 0;
+}
+
+}  // namespace
+
+void add_table_functions(lua_State* state) {
+  lua_getfield(state, -1, "sort");
+  lua_pushcclosure(state, table_sort, 1);
+  lua_setfield(state, -2, "sort");
+  constexpr luaL_Reg kFunctions[] = {{"insert", table_insert}, {"remove", table_remove}, {"setn", table_setn}};
+  for (const luaL_Reg& function : kFunctions) {
+    lua_pushcfunction(state, function.func);
+    lua_setfield(state, -2, function.name);
+  }
+}
+
+void add_math_functions(lua_State* state) {
+  lua_getfield(state, -1, "fmod");
+  lua_setfield(state, -2, "mod");
+  lua_pushcfunction(state, math_random);
+  lua_setfield(state, -2, "random");
+  lua_pushcfunction(state, math_randomseed);
+  lua_setfield(state, -2, "randomseed");
+}
+
+}  // namespace larder

@@ -1,0 +1,190 @@
+#include "server/script/redis_library.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/log.h"
+#include "base/sha1.h"
+#include "server/core/compatibility.h"
+#include "server/script/lua_libraries.h"
+#include "server/script/lua_reply.h"
+#include "server/script/lua_sandbox.h"
+#include "server/script/script_engine.h"
+
+namespace larder {
+namespace {
+
+constexpr int kReplicateAof = 1;
+constexpr int kReplicateReplicas = 2;
+
+ScriptEngine& engine_of(lua_State* state) {
+  return *static_cast<ScriptEngine*>(lua_touserdata(state, lua_upvalueindex(1)));
+}
+
+// Raises {err=text}.
+int raise(lua_State* state, Bytes text) {
+  push_error_table(state, text);
+  return lua_error(state);
+}
+
+int redis_call(lua_State* state) { return engine_of(state).call_command(state, true); }
+int redis_pcall(lua_State* state) { return engine_of(state).call_command(state, false); }
+
+// One string argument, or the error value that these functions return instead of raising it.
+bool single_string(lua_State* state) {
+  if (lua_gettop(state) == 1 && lua_type(state, 1) == LUA_TSTRING) return true;
+  push_error_table(state, "ERR wrong number or type of arguments");
+  return false;
+}
+
+int redis_error_reply(lua_State* state) {
+  if (!single_string(state)) return 1;
+  size_t size = 0;
+  const char* text = lua_tolstring(state, 1, &size);
+  const bool is_coded = size > 0 && text[0] == '-';
+  if (is_coded && Bytes(text, size).find(' ') != Bytes::npos) {
+    push_error_table(state, {text + 1, size - 1});
+    return 1;
+  }
+  lua_pushliteral(state, "ERR ");
+  lua_pushstring(state, text + (is_coded ? 1 : 0));
+  lua_concat(state, 2);
+  lua_createtable(state, 0, 1);
+  lua_insert(state, -2);
+  lua_setfield(state, -2, "err");
+  return 1;
+}
+
+int redis_status_reply(lua_State* state) {
+  if (!single_string(state)) return 1;
+  lua_createtable(state, 0, 1);
+  lua_pushvalue(state, 1);
+  lua_setfield(state, -2, "ok");
+  return 1;
+}
+
+int redis_sha1hex(lua_State* state) {
+  if (lua_gettop(state) != 1) return raise(state, "ERR wrong number of arguments");
+  size_t size = 0;
+  const char* text = lua_tolstring(state, 1, &size);
+  const auto digest = sha1({text, text != nullptr ? size : 0});
+  char digits[40];
+  for (size_t i = 0; i < digest.size(); ++i) {
+    digits[2 * i] = kHexDigits[digest[i] >> 4];
+    digits[2 * i + 1] = kHexDigits[digest[i] & 15];
+  }
+  lua_pushlstring(state, digits, sizeof(digits));
+  return 1;
+}
+
+int redis_log(lua_State* state) {
+  const int count = lua_gettop(state);
+  if (count < 2) return raise(state, "ERR redis.log() requires two arguments or more.");
+  if (!lua_isnumber(state, -count)) return raise(state, "ERR First argument must be a number (log level).");
+  const auto level = static_cast<int>(lua_tonumber(state, 1));
+  if (level < 0 || level > 3) return raise(state, "ERR Invalid debug level.");
+  luaL_Buffer line;
+  luaL_buffinit(state, &line);
+  for (int i = 2; i <= count; ++i) {
+    if (i > 2) luaL_addchar(&line, ' ');
+    size_t part_size = 0;
+    const char* part = lua_tolstring(state, i, &part_size);
+    if (part != nullptr) luaL_addlstring(&line, part, part_size);
+  }
+  luaL_pushresult(&line);
+  size_t size = 0;
+  const char* text = lua_tolstring(state, -1, &size);
+  engine_of(state).log(level, {text, size});
+  return 0;
+}
+
+int redis_setresp(lua_State* state) {
+  if (lua_gettop(state) != 1) return raise(state, "ERR redis.setresp() requires one argument.");
+  const double version = lua_tonumber(state, 1);
+  if (version != 2 && version != 3) return raise(state, "ERR RESP version must be 2 or 3.");
+  engine_of(state).set_protocol(version == 3 ? 3 : 2);
+  return 0;
+}
+
+int redis_set_repl(lua_State* state) {
+  if (lua_gettop(state) != 1) return raise(state, "ERR redis.set_repl() requires two arguments.");
+  const double flags = lua_tonumber(state, 1);
+  if (flags < 0 || flags > (kReplicateAof | kReplicateReplicas) || flags != std::floor(flags)) {
+    return raise(state, "ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.");
+  }
+  engine_of(state).set_propagates(flags != 0);
+  return 0;
+}
+
+int redis_acl_check_cmd(lua_State* state) { return engine_of(state).check_command(state); }
+
+int return_true(lua_State* state) {
+  lua_pushboolean(state, 1);
+  return 1;
+}
+
+int return_false(lua_State* state) {
+  lua_pushboolean(state, 0);
+  return 1;
+}
+
+int return_nothing(lua_State*) { return 0; }
+
+struct Constant {
+  const char* name;
+  double value;
+};
+
+constexpr luaL_Reg kFunctions[] = {
+    {"call", redis_call},
+    {"pcall", redis_pcall},
+    {"error_reply", redis_error_reply},
+    {"status_reply", redis_status_reply},
+    {"sha1hex", redis_sha1hex},
+    {"log", redis_log},
+    {"setresp", redis_setresp},
+    {"set_repl", redis_set_repl},
+    {"acl_check_cmd", redis_acl_check_cmd},
+    {"replicate_commands", return_true},  // effects are what is always replicated
+    {"breakpoint", return_false},         // no debugger is attached
+    {"debug", return_nothing},
+};
+
+constexpr Constant kConstants[] = {
+    {"LOG_DEBUG", 0},
+    {"LOG_VERBOSE", 1},
+    {"LOG_NOTICE", 2},
+    {"LOG_WARNING", 3},
+    {"REPL_NONE", 0},
+    {"REPL_AOF", kReplicateAof},
+    {"REPL_SLAVE", kReplicateReplicas},
+    {"REPL_REPLICA", kReplicateReplicas},
+    {"REPL_ALL", kReplicateAof | kReplicateReplicas},
+    {"REDIS_VERSION_NUM", kRedisVersionNumber},
+};
+
+}  // namespace
+
+void open_redis_library(lua_State* state, ScriptEngine& engine) {
+  push_globals(state);
+  lua_newtable(state);
+  for (const luaL_Reg& function : kFunctions) {
+    lua_pushlightuserdata(state, &engine);
+    lua_pushcclosure(state, function.func, 1);
+    lua_setfield(state, -2, function.name);
+  }
+  for (const Constant& constant : kConstants) {
+    lua_pushnumber(state, constant.value);
+    lua_setfield(state, -2, constant.name);
+  }
+  lua_pushlstring(state, kRedisVersion.data(), kRedisVersion.size());
+  lua_setfield(state, -2, "REDIS_VERSION");
+  engine.add_registration(state);
+  protect_table(state);
+  lua_pushvalue(state, -1);
+  lua_setfield(state, -3, "redis");
+  lua_setfield(state, -2, "server");
+  lua_pop(state, 1);
+}
+
+}  // namespace larder

@@ -1,0 +1,61 @@
+#include "server/script/script_cache.h"
+
+#include <algorithm>
+
+namespace larder {
+
+void ScriptCache::use(CachedScript& script) {
+  if (!script.is_kept) used_.splice(used_.end(), used_, script.use);
+}
+
+CachedScript* ScriptCache::find(Bytes sha) {
+  const bool has_capitals = std::any_of(sha.begin(), sha.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+  const auto found = has_capitals ? scripts_.find(to_lower(sha)) : scripts_.find(sha);
+  if (found == scripts_.end()) return nullptr;
+  use(*found->second);
+  return found->second.get();
+}
+
+CachedScript* ScriptCache::find_source(Bytes source) {
+  const auto found = by_source_.find(source);
+  if (found == by_source_.end()) return nullptr;
+  use(*found->second);
+  return found->second;
+}
+
+CachedScript& ScriptCache::add(Bytes source, std::string sha, bool is_kept) {
+  auto script = std::make_unique<CachedScript>();
+  script->sha = sha;
+  script->source = source;
+  script->is_kept = is_kept;
+  CachedScript& added = *script;
+  if (!is_kept) added.use = used_.insert(used_.end(), &added);
+  source_bytes_ += source.size();
+  by_source_[added.source] = &added;
+  scripts_[std::move(sha)] = std::move(script);
+  return added;
+}
+
+void ScriptCache::keep(CachedScript& script) {
+  if (script.is_kept) return;
+  used_.erase(script.use);
+  script.is_kept = true;
+}
+
+CachedScript* ScriptCache::surplus() { return used_.size() > kEvalScriptsMax ? used_.front() : nullptr; }
+
+void ScriptCache::remove(CachedScript& script) {
+  if (!script.is_kept) used_.erase(script.use);
+  source_bytes_ -= script.source.size();
+  by_source_.erase(script.source);
+  scripts_.erase(scripts_.find(script.sha));
+}
+
+void ScriptCache::clear() {
+  used_.clear();
+  by_source_.clear();
+  scripts_.clear();
+  source_bytes_ = 0;
+}
+
+}  // namespace larder

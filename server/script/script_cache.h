@@ -1,0 +1,59 @@
+#pragma once
+
+// Scripts by the SHA-1 of their source. Those that SCRIPT LOAD brought stay until SCRIPT FLUSH; of those that only EVAL
+// brought, the kEvalScriptsMax used last: an application that writes values into its scripts' texts would fill the memory.
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/bytes.h"
+
+namespace larder {
+
+struct CachedScript {
+  std::string sha;  // 40 lower-case digits
+  std::string source;
+  uint32_t flags = 0;      // ScriptFlag
+  int reference = 0;       // of the compiled function, in the runtime of that generation
+  uint64_t generation = 0;
+  bool is_kept = false;    // by SCRIPT LOAD
+  std::list<CachedScript*>::iterator use;  // in the order of use, when it is not kept
+};
+
+class ScriptCache {
+ public:
+  static constexpr size_t kEvalScriptsMax = 500;
+
+  // By name, digits in any case; null when there is none. Counts as a use.
+  CachedScript* find(Bytes sha);
+  // By source: spares the hashing that the name takes.
+  CachedScript* find_source(Bytes source);
+  // A script that is not there yet.
+  CachedScript& add(Bytes source, std::string sha, bool is_kept);
+  void keep(CachedScript& script);
+  // The script to remove, as there are more than kEvalScriptsMax of its kind; null when there are not.
+  CachedScript* surplus();
+  void remove(CachedScript& script);
+  void clear();
+
+  size_t size() const { return scripts_.size(); }
+  uint64_t source_bytes() const { return source_bytes_; }
+
+ private:
+  struct Hash {
+    using is_transparent = void;
+    size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+  };
+  void use(CachedScript& script);
+
+  std::unordered_map<std::string, std::unique_ptr<CachedScript>, Hash, std::equal_to<>> scripts_;
+  std::unordered_map<std::string_view, CachedScript*> by_source_;
+  std::list<CachedScript*> used_;  // the oldest first
+  uint64_t source_bytes_ = 0;
+};
+
+}  // namespace larder

@@ -1,0 +1,383 @@
+#include "server/script/script_engine.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "base/sha1.h"
+#include "server/config/settings.h"
+#include "server/core/propagation.h"
+#include "server/script/lua_reply.h"
+#include "server/script/lua_sandbox.h"
+#include "server/script/redis_library.h"
+#include "storage/keyspace.h"
+
+namespace larder {
+namespace {
+
+constexpr char kChunkName[] = "@user_script";
+
+constexpr ErrorText kNoCommand{"ERR Please specify at least one argument for this redis lib call"};
+constexpr ErrorText kBadArgument{"ERR Lua redis lib command arguments must be strings or integers"};
+constexpr ErrorText kUnknownCommand{"ERR Unknown Redis command called from script"};
+constexpr ErrorText kWrongArity{"ERR Wrong number of args calling Redis command from script"};
+constexpr ErrorText kNotFromScripts{"ERR This Redis command is not allowed from script"};
+constexpr ErrorText kReadOnlyScript{"ERR Write commands are not allowed from read-only scripts."};
+constexpr ErrorText kWriteFlagged{"ERR Can not execute a script with write flag using *_ro command."};
+constexpr ErrorText kOomNotAllowed{
+    "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'"};
+constexpr ErrorText kUnknownAclCommand{"ERR Invalid command passed to redis.acl_check_cmd()"};
+constexpr char kKilledScript[] = "ERR Script killed by user with SCRIPT KILL...";
+constexpr char kKilledFunction[] = "ERR Script killed by user with FUNCTION KILL...";
+constexpr char kShuttingDown[] = "ERR the server is shutting down";
+
+// The others are looked at as often while a script makes the server busy.
+constexpr int64_t kServeIntervalMs = 2;
+// What the buffer of replies may keep between calls.
+constexpr size_t kKeptReplyBytes = 64 * 1024;
+
+void push_list(lua_State* state, std::span<const Bytes> values) {
+  lua_createtable(state, static_cast<int>(values.size()), 0);
+  for (size_t i = 0; i < values.size(); ++i) {
+    lua_pushlstring(state, values[i].data(), values[i].size());
+    lua_rawseti(state, -2, static_cast<int>(i + 1));
+  }
+}
+
+// The line of the last `return` of a source.
+int last_return_line(Bytes source) {
+  const Bytes before = source.substr(0, std::min(source.rfind("return"), source.size()));
+  return 1 + static_cast<int>(std::count(before.begin(), before.end(), '\n'));
+}
+
+// "... script: <name>, on @user_script:1."  A tail call leaves no trace of its line: what failed behind one is said to have
+// been called by the last `return`.
+std::string describe(const ScriptError& error, Bytes name, Bytes source, Bytes chunk_name) {
+  std::string text = error.text + " script: " + std::string(name) + ", on ";
+  if (error.line > 0) return text + error.source + ":" + std::to_string(error.line) + ".";
+  return text + std::string(chunk_name) + ":" + std::to_string(last_return_line(source)) + ".";
+}
+
+}  // namespace
+
+ScriptEngine::ScriptEngine(Services& services, Dispatcher& dispatcher) : services_(services), dispatcher_(dispatcher) {
+  client_.flags |= kClientScript | kClientDenyBlocking;
+}
+
+ScriptEngine::~ScriptEngine() { LARDER_ASSERT(run_ == nullptr); }
+
+LuaRuntime& ScriptEngine::script_runtime() {
+  const auto bytes_max = static_cast<size_t>(services_.settings.script_memory_limit_bytes);
+  if (scripts_ && !scripts_->is_spent()) {
+    scripts_->set_bytes_max(bytes_max);
+    return *scripts_;
+  }
+  ++generation_;
+  scripts_ = std::make_unique<LuaRuntime>(*this, bytes_max, services_.random.next());
+  const bool opened = scripts_->run(
+      [](lua_State* state) {
+        open_redis_library(state, *static_cast<ScriptEngine*>(lua_touserdata(state, 1)));
+        return 0;
+      },
+      this);
+  LARDER_ASSERT(opened);
+  return *scripts_;
+}
+
+// ---- Scripts
+
+bool ScriptEngine::prepare(CachedScript& script, std::string& error) {
+  LuaRuntime& runtime = script_runtime();
+  if (script.generation == generation_) return true;
+  const Result<ScriptHeader> header = read_script_header(script.source);
+  if (!header) {
+    error = header.error().message;
+    return false;
+  }
+  LoadedChunk chunk = runtime.load(header->code, kChunkName);
+  if (!chunk.error.empty()) {
+    error = "ERR Error compiling script (new function): " + chunk.error;
+    return false;
+  }
+  script.flags = header->flags;
+  script.reference = chunk.reference;
+  script.generation = generation_;
+  return true;
+}
+
+void ScriptEngine::eval(CommandContext& ctx, Bytes source, const ScriptCall& call) {
+  CachedScript* script = cache_.find_source(source);
+  if (script == nullptr) {
+    script = &cache_.add(source, sha1_hex(source), false);
+    if (std::string error; !prepare(*script, error)) {
+      cache_.remove(*script);
+      return ctx.reply().error(error);
+    }
+    if (CachedScript* surplus = cache_.surplus()) {
+      if (surplus->generation == generation_) scripts_->release(surplus->reference);
+      cache_.remove(*surplus);
+      ++evicted_scripts_;
+    }
+  }
+  run_script(ctx, *script, call);
+}
+
+void ScriptEngine::evalsha(CommandContext& ctx, Bytes sha, const ScriptCall& call) {
+  CachedScript* script = cache_.find(sha);
+  if (script == nullptr) return ctx.reply().error(kNoScript);
+  run_script(ctx, *script, call);
+}
+
+Result<std::string> ScriptEngine::load_script(Bytes source) {
+  CachedScript* script = cache_.find_source(source);
+  if (script == nullptr) {
+    script = &cache_.add(source, sha1_hex(source), true);
+    if (std::string error; !prepare(*script, error)) {
+      cache_.remove(*script);
+      return Error{ErrorCode::kInvalidArgument, error};
+    }
+  }
+  cache_.keep(*script);
+  return script->sha;
+}
+
+Bytes ScriptEngine::script_source(Bytes sha) {
+  const CachedScript* script = cache_.find(sha);
+  return script != nullptr ? Bytes(script->source) : Bytes();
+}
+
+void ScriptEngine::flush_scripts() {
+  cache_.clear();
+  scripts_.reset();
+}
+
+void ScriptEngine::run_script(CommandContext& ctx, CachedScript& script, const ScriptCall& call) {
+  if (std::string error; !prepare(script, error)) return ctx.reply().error(error);
+  if (!may_run(ctx, script.flags, call.read_only)) return;
+  Run run{.engine = this, .call = &call, .runtime = scripts_.get(), .reply = &ctx.reply()};
+  run.reference = script.reference;
+  run.source = script.source;
+  execute(ctx, run, script.flags, script.sha);
+}
+
+bool ScriptEngine::may_run(CommandContext& ctx, uint32_t flags, bool read_only) {
+  if (flags & kScriptCompatible) return true;
+  if (read_only && !(flags & kScriptNoWrites)) {
+    ctx.reply().error(kWriteFlagged);
+    return false;
+  }
+  if (!(flags & (kScriptAllowOom | kScriptNoWrites)) && dispatcher_.out_of_memory()) {
+    ctx.reply().error(kOomNotAllowed);
+    return false;
+  }
+  return true;
+}
+
+// ---- Running
+
+void ScriptEngine::begin(CommandContext& ctx, Run& run, uint32_t flags) {
+  LARDER_ASSERT(run_ == nullptr);
+  run_ = &run;
+  run.read_only = run.call->read_only || (flags & kScriptNoWrites);
+  run.out_of_memory = !(flags & kScriptAllowOom) && dispatcher_.out_of_memory();
+  run.started_ms = services_.clock.mono_ms();
+  client_.caller = &ctx.client();
+  client_.db = ctx.client().db;
+  client_.protocol = 2;
+  if (client_.user != ctx.client().user) client_.user = ctx.client().user;
+  services_.propagation.begin_unit();
+}
+
+void ScriptEngine::end(Run& run) {
+  services_.propagation.set_muted(false);
+  services_.propagation.end_unit();
+  client_.caller = nullptr;
+  run_ = nullptr;
+  if (run.is_busy) dispatcher_.set_gate(kServerBusy, false);
+  reply_.clear();
+  reply_.shrink(kKeptReplyBytes);
+}
+
+// Everything of a call that Lua may refuse memory for: arguments, the function itself, the reply.
+int ScriptEngine::run_protected(lua_State* state) {
+  const Run& run = *static_cast<Run*>(lua_touserdata(state, 1));
+  run.runtime->push(run.reference);
+  if (run.is_function) {
+    push_list(state, run.call->keys);
+    push_list(state, run.call->arguments);
+    lua_call(state, 2, 1);
+  } else {
+    push_globals(state);
+    lua_pushliteral(state, "KEYS");
+    push_list(state, run.call->keys);
+    lua_rawset(state, -3);
+    lua_pushliteral(state, "ARGV");
+    push_list(state, run.call->arguments);
+    lua_rawset(state, -3);
+    lua_pop(state, 1);
+    lua_call(state, 0, 1);
+  }
+  write_lua_value(state, *run.reply, run.engine->client_.protocol == 3);
+  return 0;
+}
+
+void ScriptEngine::execute(CommandContext& ctx, Run& run, uint32_t flags, Bytes name) {
+  begin(ctx, run, flags);
+  const size_t reply_begin = ctx.reply().position();
+  const bool succeeded = run.runtime->run(run_protected, &run);
+  if (!succeeded) {
+    ctx.reply().truncate_to(reply_begin);
+    ctx.reply().error(describe(run.runtime->error(), name, run.source, kChunkName));
+  }
+  end(run);
+}
+
+ErrorText ScriptEngine::kill(bool is_function) {
+  if (run_ == nullptr) return kNotBusy;
+  if (run_->has_written) return kUnkillable;
+  if (run_->is_function != is_function) return run_->is_function ? kBusyFunction : kBusyScript;
+  run_->killed = true;
+  return {};
+}
+
+void ScriptEngine::become_busy() {
+  run_->is_busy = true;
+  services_.log.warning("A script has been running for {} ms. SCRIPT KILL or FUNCTION KILL ends it",
+                        services_.clock.mono_ms() - run_->started_ms);
+  dispatcher_.set_busy_text(run_->is_function ? kBusyFunction : kBusyScript);
+  dispatcher_.set_gate(kServerBusy, true);
+}
+
+bool ScriptEngine::interrupts(const char** why) {
+  if (services_.pump == nullptr || run_ == nullptr) return false;
+  services_.pump->script_is_running();
+  const int64_t threshold_ms = services_.settings.busy_reply_threshold_ms;
+  const int64_t now_ms = services_.clock.mono_ms();
+  if (threshold_ms == 0 || now_ms - run_->started_ms < threshold_ms) return false;
+  if (!run_->killed) {
+    if (!run_->is_busy) become_busy();
+    if (now_ms - run_->served_ms < kServeIntervalMs) return false;
+    run_->served_ms = now_ms;
+    const Dispatcher::Running running = dispatcher_.running();
+    const bool goes_on = services_.pump->serve_others();
+    dispatcher_.resume(running);
+    services_.store.set_now(running.now_ms);
+    if (!goes_on) {
+      *why = kShuttingDown;
+      return true;
+    }
+  }
+  *why = run_->is_function ? kKilledFunction : kKilledScript;
+  return run_->killed;
+}
+
+// ---- redis.call
+
+bool ScriptEngine::read_arguments(lua_State* state) {
+  const int count = lua_gettop(state);
+  arguments_.clear();
+  number_texts_.resize(static_cast<size_t>(count) * kLuaNumberBytesMax);
+  char* number_text = number_texts_.data();
+  for (int i = 1; i <= count; ++i) {
+    const int type = lua_type(state, i);
+    if (type == LUA_TNUMBER) {
+      arguments_.emplace_back(number_text, write_lua_number(number_text, lua_tonumber(state, i)));
+      number_text += kLuaNumberBytesMax;
+    } else if (type == LUA_TSTRING) {
+      size_t size = 0;
+      const char* text = lua_tolstring(state, i, &size);
+      arguments_.emplace_back(text, size);
+    } else {
+      return false;
+    }
+  }
+  return true;
+}
+
+int ScriptEngine::fail_call(lua_State* state, Bytes text, bool raises) {
+  push_error_table(state, text);
+  return raises ? lua_error(state) : 1;
+}
+
+ErrorText ScriptEngine::refusal(const Command* command) const {
+  if (command == nullptr || command->spec->run == nullptr) return kUnknownCommand;
+  const uint32_t flags = command->spec->flags;
+  if (!arity_matches(*command->spec, arguments_.size())) return kWrongArity;
+  if (flags & kNotInScripts) return kNotFromScripts;
+  if ((flags & kWrite) && run_->read_only) return kReadOnlyScript;
+  if ((flags & kDenyOom) && run_->out_of_memory) return kOom;
+  return {};
+}
+
+int ScriptEngine::call_command(lua_State* state, bool raises) {
+  if (run_ == nullptr) return fail_call(state, "ERR redis.call can only be called inside a script invocation", raises);
+  if (lua_gettop(state) == 0) return fail_call(state, kNoCommand.text(), raises);
+  if (!read_arguments(state)) return fail_call(state, kBadArgument.text(), raises);
+  const Command* command = services_.registry.resolve(arguments_);
+  if (const ErrorText refused = refusal(command)) return fail_call(state, refused.text(), raises);
+  if (command->spec->flags & kWrite) run_->has_written = true;
+  reply_.clear();
+  {
+    ReplyWriter writer(reply_, client_.protocol);
+    dispatcher_.call_nested(client_, *command, arguments_, writer);
+  }
+  const Bytes reply = reply_.bytes();
+  if (reply.starts_with('-') && raises) {
+    return fail_call(state, reply.substr(1, reply.size() - 3), true);
+  }
+  push_reply(state, reply);
+  return 1;
+}
+
+int ScriptEngine::check_command(lua_State* state) {
+  if (lua_gettop(state) == 0) return fail_call(state, "ERR Please specify at least one argument for this redis.acl_check_cmd() call", true);
+  if (!read_arguments(state)) {
+    return fail_call(state, "ERR redis.acl_check_cmd() require strings or integers arguments", true);
+  }
+  const Command* command = services_.registry.resolve(arguments_);
+  if (command == nullptr) return fail_call(state, kUnknownAclCommand.text(), true);
+  lua_pushboolean(state, 1);  // the only user of this version may do everything
+  return 1;
+}
+
+void ScriptEngine::log(int level, Bytes text) {
+  switch (level) {
+    case 0:
+      return services_.log.debug("{}", text);
+    case 1:
+      return services_.log.verbose("{}", text);
+    case 2:
+      return services_.log.notice("{}", text);
+    default:
+      return services_.log.warning("{}", text);
+  }
+}
+
+void ScriptEngine::set_protocol(uint8_t version) { client_.protocol = version; }
+
+void ScriptEngine::set_propagates(bool propagates) { services_.propagation.set_muted(!propagates); }
+
+void ScriptEngine::add_registration(lua_State*) {}
+
+// ---- Scripting
+
+Scripting::Usage ScriptEngine::usage() const {
+  Usage usage;
+  if (scripts_) usage.script_vm_bytes = scripts_->heap().used_bytes();
+  usage.cache_bytes = cache_.source_bytes();
+  usage.cached_scripts = cache_.size();
+  usage.evicted_scripts = evicted_scripts_;
+  return usage;
+}
+
+std::vector<std::string> ScriptEngine::library_sources() const { return {}; }
+Status ScriptEngine::load_library(Bytes) { return {}; }
+void ScriptEngine::remove_all_libraries() {}
+
+std::unique_ptr<Scripting> make_script_engine(Services& services, Dispatcher& dispatcher) {
+  return std::make_unique<ScriptEngine>(services, dispatcher);
+}
+
+}  // namespace larder
