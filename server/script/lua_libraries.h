@@ -10,4 +10,10 @@ void add_table_functions(lua_State* state);   // insert, remove, sort, setn: the
 void add_math_functions(lua_State* state);    // random, randomseed, mod
 void add_string_functions(lua_State* state);  // find, match, gmatch, gfind, gsub: they can be interrupted
 
+void push_cjson(lua_State* state);
+// Sets cjson's configuration back to what a script expects at its beginning.
+void reset_cjson(lua_State* state);
+void push_cmsgpack(lua_State* state);
+void push_struct(lua_State* state);
+
 }  // namespace larder

@@ -82,6 +82,7 @@ int LuaRuntime::handle_error(lua_State* state) {
     runtime.error_.line = activation.currentline;
     break;
   }
+  runtime.error_.has_code = has_code;
   if (has_code) {
     size_t size = 0;
     const char* text = lua_tolstring(state, -1, &size);
@@ -135,7 +136,7 @@ bool LuaRuntime::finish(int status) {
   if (status == 0) return true;
   if (status == LUA_ERRMEM) {
     error_ = {"ERR the script ran out of memory: script-memory-limit is " + std::to_string(heap_.bytes_max()) + " bytes", "",
-              0};
+              0, true};
   } else if (error_.text.empty()) {
     error_.text = "ERR stack overflow";  // the handler had no room left
   }

@@ -45,6 +45,7 @@ struct ScriptError {
   std::string text;    // with its code word: "ERR ..."
   std::string source;  // "@user_script"; empty when it is not known where
   int line = 0;
+  bool has_code = false;  // it was raised as {err=...}: the text is complete as it is
 };
 
 class LuaRuntime {

@@ -239,7 +239,9 @@ void add_libraries(lua_State* state, int standard, int globals) {
 }  // namespace
 
 int raise_readonly(lua_State* state) {
-  lua_pushstring(state, kReadonlyText);
+  lua_createtable(state, 0, 1);
+  lua_pushfstring(state, "ERR %s", kReadonlyText);
+  lua_setfield(state, -2, "err");
   return lua_error(state);
 }
 

@@ -184,6 +184,15 @@ void open_redis_library(lua_State* state, ScriptEngine& engine) {
   lua_pushvalue(state, -1);
   lua_setfield(state, -3, "redis");
   lua_setfield(state, -2, "server");
+  constexpr struct {
+    const char* name;
+    void (*push)(lua_State*);
+  } kLibraries[] = {{"cjson", push_cjson}, {"cmsgpack", push_cmsgpack}, {"struct", push_struct}};
+  for (const auto& library : kLibraries) {
+    library.push(state);
+    protect_table(state);
+    lua_setfield(state, -2, library.name);
+  }
   lua_pop(state, 1);
 }
 

@@ -9,6 +9,7 @@
 #include "base/sha1.h"
 #include "server/config/settings.h"
 #include "server/core/propagation.h"
+#include "server/script/lua_libraries.h"
 #include "server/script/lua_reply.h"
 #include "server/script/lua_sandbox.h"
 #include "server/script/redis_library.h"
@@ -52,12 +53,16 @@ int last_return_line(Bytes source) {
   return 1 + static_cast<int>(std::count(before.begin(), before.end(), '\n'));
 }
 
-// "... script: <name>, on @user_script:1."  A tail call leaves no trace of its line: what failed behind one is said to have
-// been called by the last `return`.
+// "ERR user_script:1: ... script: <name>, on @user_script:1."  A tail call leaves no trace of its line: what failed behind
+// one is said to have been called by the last `return`.
 std::string describe(const ScriptError& error, Bytes name, Bytes source, Bytes chunk_name) {
-  std::string text = error.text + " script: " + std::string(name) + ", on ";
-  if (error.line > 0) return text + error.source + ":" + std::to_string(error.line) + ".";
-  return text + std::string(chunk_name) + ":" + std::to_string(last_return_line(source)) + ".";
+  std::string text = error.text;
+  std::string place = error.source + ":" + std::to_string(error.line);
+  if (error.line == 0) {
+    place = std::string(chunk_name) + ":" + std::to_string(last_return_line(source));
+    if (!error.has_code && text.starts_with("ERR ")) text.insert(4, place.substr(1) + ": ");
+  }
+  return text + " script: " + std::string(name) + ", on " + place + ".";
 }
 
 }  // namespace
@@ -203,6 +208,7 @@ void ScriptEngine::end(Run& run) {
 // Everything of a call that Lua may refuse memory for: arguments, the function itself, the reply.
 int ScriptEngine::run_protected(lua_State* state) {
   const Run& run = *static_cast<Run*>(lua_touserdata(state, 1));
+  reset_cjson(state);
   run.runtime->push(run.reference);
   if (run.is_function) {
     push_list(state, run.call->keys);

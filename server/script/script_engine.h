@@ -89,7 +89,7 @@ class ScriptEngine final : public Scripting, public ScriptListener {
     LuaRuntime* runtime;
     ReplyWriter* reply;
     int reference = 0;  // of the function
-    Bytes source;       // it was compiled from
+    Bytes source = {};  // it was compiled from
     bool is_function = false;
     bool read_only = false;
     bool out_of_memory = false;  // maxmemory was exceeded when it began
