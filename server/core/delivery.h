@@ -77,12 +77,14 @@ class Delivery {
   // request's own reply must be complete in when this ends.
   class Request {
    public:
-    Request(Delivery& delivery, Client& client, ReplyWriter& reply) : delivery_(delivery), reply_(reply) {
+    Request(Delivery& delivery, Client& client, ReplyWriter& reply)
+        : delivery_(delivery), reply_(reply), outer_(delivery.running_) {
       delivery.running_ = &client;
     }
+    // A request that another client's script has let in leaves what waits to that client.
     ~Request() {
-      delivery_.running_ = nullptr;
-      if (!delivery_.deferred_.empty()) [[unlikely]]
+      delivery_.running_ = outer_;
+      if (outer_ == nullptr && !delivery_.deferred_.empty()) [[unlikely]]
         delivery_.flush_deferred(reply_);
     }
     Request(const Request&) = delete;
@@ -91,6 +93,7 @@ class Delivery {
    private:
     Delivery& delivery_;
     ReplyWriter& reply_;
+    Client* outer_;
   };
 
  private:
