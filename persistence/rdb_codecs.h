@@ -1,8 +1,8 @@
-// The codecs, one per type, each in a file of its own: rdb_string.cc, rdb_list.cc ...
 //
-// Writers get an entry of their type and write its value. Readers get the input behind the type byte and build a value of
-// the memory form that the limits ask for; whatever the input holds, they build a value that keeps every invariant of its type, or
-// latch an error in the input and leave nothing behind.
+// Writers get an entry of their type and write its value. Readers get the input behind the type byte and build the value
+// under a key that does not exist yet, through the handle of its type, so that it takes the form that the limits ask
+// for. Whatever the input holds, the value keeps every invariant of its type, or an error is latched in the input; what was
+// built until then is the caller's to remove. A collection without elements leaves no key behind.
 #pragma once
 
 #include <cstdint>
@@ -12,52 +12,63 @@
 #include "persistence/rdb_encoder.h"
 #include "persistence/rdb_format.h"
 #include "persistence/rdb_input.h"
+#include "persistence/rdb_legacy.h"
 #include "storage/keyspace.h"
-#include "storage/structure.h"
+#include "storage/set_value.h"
+#include "storage/zset_value.h"
 
 namespace larder {
 
-// When a collection is kept packed: what the configuration says (list-max-listpack-size and its kin).
+// When a collection is kept packed: what the configuration says.
 struct RdbLimits {
-  int64_t list_node = -2;  // > 0: elements of a node; -1 .. -5: 4 to 64 KB
-  size_t set_integers = 512;
-  size_t set_entries = 128;
-  size_t set_value_bytes = 64;
-  size_t hash_entries = 512;
-  size_t hash_value_bytes = 64;
-  size_t zset_entries = 128;
-  size_t zset_value_bytes = 64;
-  size_t stream_node_bytes = 4096;
-  size_t stream_node_entries = 100;
+  SetLimits set;
+  ZsetLimits zset;
 };
 
-// A value that was read, ready to be put into a keyspace. Owns the structure, if there is one, until it is released.
-class RdbValue {
- public:
-  explicit RdbValue(Store& store) : store_(store) {}
-  ~RdbValue() { clear(); }
-  RdbValue(const RdbValue&) = delete;
-  RdbValue& operator=(const RdbValue&) = delete;
-
-  void clear();
-  Store& store() { return store_; }
-
-  ValueType type = ValueType::kString;
-  Encoding encoding = Encoding::kEmbedded;
-  // The text of a string, or packed bytes. A view of `text` or `packed`.
-  Bytes bytes;
-  Structure* structure = nullptr;
-
+// Where a value is built.
+struct RdbPlace {
+  Keyspace& keyspace;
+  HashedKey key;
+  int64_t now_ms;
+  const RdbLimits& limits;
   // Memory that readers work with; kept from value to value.
-  RdbText text;
-  RdbText second;
-  Buffer packed;
+  RdbText& text;
+  RdbText& second;
+  Buffer& packed;
+
+  template <class Value>
+  Value handle() {
+    return *keyspace.edit_or_create<Value>(key, now_ms, Touch::kNo);
+  }
+};
+
+// A handle for reading an entry as it lies there, whatever the time. Of a hash every field is seen.
+template <class Value>
+class RdbEntryHandle {
+ public:
+  RdbEntryHandle(Store& store, const Entry& entry) {
+    slot_.word = HashSlot::make(0, reinterpret_cast<uintptr_t>(&entry));
+    value_ = Value(store.database(0), HashedKey{entry.key(), 0}, &slot_, INT64_MIN);
+  }
+  RdbEntryHandle(const RdbEntryHandle&) = delete;
+  RdbEntryHandle& operator=(const RdbEntryHandle&) = delete;
+  const Value* operator->() const { return &value_; }
 
  private:
-  Store& store_;
+  EntrySlot slot_;
+  Value value_;
 };
 
-bool read_rdb_string(RdbInput& in, RdbValue* value);
+// `deadline_ms` and `access_state` of a string are put in with it, in one go.
+bool read_rdb_string(RdbInput& in, RdbPlace& place, int64_t deadline_ms);
 void write_rdb_string(RdbEncoder& out, Store& store, const Entry& entry);
+
+bool read_rdb_set(RdbInput& in, RdbType type, RdbPlace& place);
+RdbType rdb_set_type(Store& store, const Entry& entry, int version);
+void write_rdb_set(RdbEncoder& out, RdbType type, Store& store, const Entry& entry);
+
+bool read_rdb_zset(RdbInput& in, RdbType type, RdbPlace& place);
+RdbType rdb_zset_type(const Entry& entry);
+void write_rdb_zset(RdbEncoder& out, RdbType type, Store& store, const Entry& entry);
 
 }  // namespace larder

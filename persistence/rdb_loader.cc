@@ -52,33 +52,40 @@ bool skip_module_parts(RdbInput& in) {
   return false;
 }
 
-}  // namespace
-
-void RdbValue::clear() {
-  if (structure != nullptr) store_.dispose(std::exchange(structure, nullptr));
-  bytes = {};
-}
-
-bool is_known_rdb_type(uint8_t type) {
-  switch (static_cast<RdbType>(type)) {
-    case RdbType::kString:
-      return true;
-    default:
-      return false;
-  }
-}
-
-bool read_rdb_value(RdbInput& in, RdbType type, [[maybe_unused]] const RdbLimits& limits, RdbValue* value) {
-  value->clear();
+bool read_collection(RdbInput& in, RdbType type, RdbPlace& place) {
   switch (type) {
-    case RdbType::kString:
-      return read_rdb_string(in, value);
+    case RdbType::kSet:
+    case RdbType::kSetIntset:
+    case RdbType::kSetListpack:
+      return read_rdb_set(in, type, place);
+    case RdbType::kZset:
+    case RdbType::kZset2:
+    case RdbType::kZsetZiplist:
+    case RdbType::kZsetListpack:
+      return read_rdb_zset(in, type, place);
     case RdbType::kModulePreGa:
     case RdbType::kModule2:
       return in.fail(ErrorCode::kUnsupported, "a value of a module");
     default:
       return in.fail(ErrorCode::kUnsupported, "a value of an unknown type");
   }
+}
+
+}  // namespace
+
+bool is_rdb_type(uint8_t type) { return type <= static_cast<uint8_t>(RdbType::kHashListpackEx) && type != 8; }
+
+bool RdbValueReader::read(RdbInput& in, RdbType type, Keyspace& keyspace, const HashedKey& key, int64_t deadline_ms,
+                          int64_t now_ms) {
+  RdbPlace place{keyspace, key, now_ms, limits_, text_, second_, packed_};
+  if (type == RdbType::kString) return read_rdb_string(in, place, deadline_ms);
+  if (keyspace.table().find(key.hash, key.bytes) != nullptr) return in.corrupt("a key that was there already");
+  if (read_collection(in, type, place)) {
+    if (deadline_ms != kNoDeadline) keyspace.set_deadline(key, deadline_ms, now_ms);
+    return true;
+  }
+  keyspace.erase(key, now_ms);
+  return false;
 }
 
 bool check_dump_payload(Bytes payload) {
@@ -88,22 +95,23 @@ bool check_dump_payload(Bytes payload) {
   return little_endian(payload.substr(version_at + 2)) == crc64(0, payload.substr(0, version_at + 2));
 }
 
-Status read_dump_payload(Bytes payload, const RdbLimits& limits, RdbValue* value) {
+Status read_dump_payload(Bytes payload, const RdbLimits& limits, Keyspace& keyspace, const HashedKey& key,
+                         int64_t now_ms) {
   RdbInput in(payload.substr(0, payload.size() - kPayloadFooterBytes));
+  RdbValueReader values(limits);
   uint8_t type;
-  if (!in.byte(&type) || !read_rdb_value(in, static_cast<RdbType>(type), limits, value)) return in.error();
-  if (in.bytes_left() > 0) {
-    value->clear();
-    return Status(ErrorCode::kCorruption, "bytes behind the value");
-  }
-  return Status();
+  if (!in.byte(&type)) return in.error();
+  if (!values.read(in, static_cast<RdbType>(type), keyspace, key, kNoDeadline, now_ms)) return in.error();
+  if (in.bytes_left() == 0) return Status();
+  keyspace.erase(key, now_ms);
+  return Status(ErrorCode::kCorruption, "bytes behind the value");
 }
 
 RdbLoader::RdbLoader(Store& store, File& file, uint64_t offset, uint64_t end_offset, const RdbLoadOptions& options)
-    : store_(store), options_(options), in_(file, offset, end_offset), value_(store) {}
+    : store_(store), options_(options), in_(file, offset, end_offset), values_(options.limits), scratch_(store, 0) {}
 
 RdbLoader::RdbLoader(Store& store, Bytes bytes, const RdbLoadOptions& options)
-    : store_(store), options_(options), in_(bytes), value_(store) {}
+    : store_(store), options_(options), in_(bytes), values_(options.limits), scratch_(store, 0) {}
 
 Result<bool> RdbLoader::step(size_t keys_max) {
   if (!header_read_) {
@@ -164,7 +172,7 @@ bool RdbLoader::read_opcode(RdbOpcode code, bool* ended) {
       return true;
     case RdbOpcode::kSelectDb:
       if (!in_.length(&value)) return false;
-      if (value >= static_cast<uint64_t>(store_.database_count())) {
+      if (value >= static_cast<uint64_t>(options_.databases > 0 ? options_.databases : store_.database_count())) {
         return in_.fail(ErrorCode::kResourceLimit, "database " + std::to_string(value) + ", more than are configured,");
       }
       db_ = static_cast<int>(value);
@@ -221,43 +229,37 @@ bool RdbLoader::check_end() {
 }
 
 bool RdbLoader::read_key(RdbType type) {
-  if (!is_known_rdb_type(static_cast<uint8_t>(type)) && type != RdbType::kModule2 && type != RdbType::kModulePreGa) {
+  if (!is_rdb_type(static_cast<uint8_t>(type))) {
     return in_.corrupt("a value type that does not exist (" + std::to_string(static_cast<int>(type)) + ")");
   }
   if (!in_.text(&key_)) return false;
   if (key_.size() > kKeyBytesMax) return in_.fail(ErrorCode::kResourceLimit, "a key that is too long");
   key_.keep();
-  if (!read_rdb_value(in_, type, options_.limits, &value_)) return false;
-  const bool kept = keep_value();
+  const HashedKey key = store_.hashed(key_.bytes());
+  const bool expired = deadline_ms_ <= options_.now_ms && options_.drop_expired;
+  const bool only_look = expired || options_.only_check;
+  Keyspace& keyspace = only_look ? scratch_ : store_.database(db_);
+  if (options_.replaces) keyspace.erase(key, options_.now_ms);
+  if (!values_.read(in_, type, keyspace, key, expired ? kNoDeadline : deadline_ms_, options_.now_ms)) return false;
+  settle_key(keyspace, key);
+  if (expired) {
+    counts_.keys_expired++;
+  } else {
+    counts_.keys_loaded++;
+    counts_.volatile_keys += deadline_ms_ != kNoDeadline;
+  }
   forget_key_facts();
-  return kept;
+  return true;
 }
 
-bool RdbLoader::keep_value() {
-  if (deadline_ms_ != kNoDeadline && deadline_ms_ <= options_.now_ms && options_.drop_expired) {
-    counts_.keys_expired++;
-    value_.clear();
-    return true;
+// The value is built: what is left is its access state, or to take it away again.
+void RdbLoader::settle_key(Keyspace& keyspace, const HashedKey& key) {
+  if (keyspace.table().find(key.hash, key.bytes) == nullptr) counts_.keys_empty++;
+  if (&keyspace == &scratch_) {
+    (void)scratch_.flush();
+  } else if (has_access_) {
+    keyspace.set_access_state(key, access_state_);
   }
-  counts_.keys_loaded++;
-  counts_.volatile_keys += deadline_ms_ != kNoDeadline;
-  if (options_.only_check) {
-    value_.clear();
-    return true;
-  }
-  Keyspace::NewValue added;
-  added.type = value_.type;
-  added.encoding = value_.encoding;
-  added.bytes = value_.bytes;
-  added.structure = value_.structure;
-  added.deadline_ms = deadline_ms_;
-  if (has_access_) added.access_state = &access_state_;
-  if (!store_.database(db_).add_value(store_.hashed(key_.bytes()), added, options_.now_ms)) {
-    value_.clear();
-    return in_.corrupt("a key that was there already");
-  }
-  value_.structure = nullptr;
-  return true;
 }
 
 void RdbLoader::forget_key_facts() {

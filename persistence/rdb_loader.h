@@ -15,27 +15,44 @@
 
 namespace larder {
 
-// Reads the value of a key behind its type byte. False: the input has the error.
-bool read_rdb_value(RdbInput& in, RdbType type, const RdbLimits& limits, RdbValue* value);
-// Whether read_rdb_value() knows the type.
-bool is_known_rdb_type(uint8_t type);
+// Reads values into keyspaces. Keeps the memory that it works with.
+class RdbValueReader {
+ public:
+  explicit RdbValueReader(const RdbLimits& limits) : limits_(limits) {}
+  // Builds the value behind its type byte under a key that must not exist yet. False: the input has the error, and the
+  // key does not exist. A collection without elements (or whose fields are all over) makes no key either.
+  bool read(RdbInput& in, RdbType type, Keyspace& keyspace, const HashedKey& key, int64_t deadline_ms, int64_t now_ms);
+
+ private:
+  RdbLimits limits_;
+  RdbText text_;
+  RdbText second_;
+  Buffer packed_;
+};
+
+// Whether a value of this type can be in a file at all.
+bool is_rdb_type(uint8_t type);
 
 // Whether the payload ends with a version that is known here and with its right checksum.
 bool check_dump_payload(Bytes payload);
-// The value of a payload that passed check_dump_payload().
-Status read_dump_payload(Bytes payload, const RdbLimits& limits, RdbValue* value);
+// Builds the value of a payload that passed check_dump_payload(); see RdbValueReader::read.
+Status read_dump_payload(Bytes payload, const RdbLimits& limits, Keyspace& keyspace, const HashedKey& key,
+                         int64_t now_ms);
 
 struct RdbLoadOptions {
   int64_t now_ms = 0;
   bool drop_expired = true;  // keys past their deadline are not loaded
   bool check_checksum = true;
   bool only_check = false;  // reads everything, keeps nothing
+  bool replaces = false;    // a key that is there already gives way; else it is an error
+  int databases = 0;        // how many there may be; 0: as many as the store has
   RdbLimits limits;
 };
 
 struct RdbLoadCounts {
   uint64_t keys_loaded = 0;
   uint64_t keys_expired = 0;
+  uint64_t keys_empty = 0;     // collections without elements, which old versions could write
   uint64_t volatile_keys = 0;  // of the loaded ones
   uint64_t functions = 0;      // libraries of functions that were in the file
   uint64_t module_parts = 0;   // auxiliary data of modules, which is skipped
@@ -68,13 +85,14 @@ class RdbLoader {
   bool read_function();
   bool skip_module_aux();
   bool check_end();
-  bool keep_value();
+  void settle_key(Keyspace& keyspace, const HashedKey& key);
   void forget_key_facts();
 
   Store& store_;
   RdbLoadOptions options_;
   RdbInput in_;
-  RdbValue value_;
+  RdbValueReader values_;
+  Keyspace scratch_;  // for values that are only looked at
   RdbText key_;
   RdbText second_;
   RdbLoadCounts counts_;

@@ -4,12 +4,10 @@
 
 namespace larder {
 
-bool read_rdb_string(RdbInput& in, RdbValue* value) {
-  if (!in.text(&value->text)) return false;
-  value->type = ValueType::kString;
-  value->encoding = Encoding::kEmbedded;
-  value->bytes = value->text.bytes();
-  return true;
+bool read_rdb_string(RdbInput& in, RdbPlace& place, int64_t deadline_ms) {
+  if (!in.text(&place.text)) return false;
+  return place.keyspace.add_string(place.key, place.text.bytes(), deadline_ms, place.now_ms) ||
+         in.corrupt("a key that was there already");
 }
 
 void write_rdb_string(RdbEncoder& out, Store& store, const Entry& entry) {

@@ -65,15 +65,24 @@ RdbType RdbWriter::type_of(const Entry& entry) const {
   switch (entry.type()) {
     case ValueType::kString:
       return RdbType::kString;
+    case ValueType::kSet:
+      return rdb_set_type(store_, entry, options_.version);
+    case ValueType::kZset:
+      return rdb_zset_type(entry);
     default:
       LARDER_UNREACHABLE();
   }
+  LARDER_UNREACHABLE();
 }
 
 void RdbWriter::value(RdbEncoder& out, const Entry& entry) const {
   switch (entry.type()) {
     case ValueType::kString:
       return write_rdb_string(out, store_, entry);
+    case ValueType::kSet:
+      return write_rdb_set(out, type_of(entry), store_, entry);
+    case ValueType::kZset:
+      return write_rdb_zset(out, type_of(entry), store_, entry);
     default:
       LARDER_UNREACHABLE();
   }

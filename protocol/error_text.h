@@ -146,6 +146,7 @@ inline constexpr ErrorText kOtherSnapshotInProgress{
     "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a "
     "BGSAVE "
     "whenever possible."};
+inline constexpr ErrorText kReloadFailed{"ERR Error trying to load the RDB dump, check server logs."};
 inline constexpr ErrorText kNoSaveInProgress{"ERR Background saving is currently not in progress or scheduled"};
 inline constexpr ErrorText kRewriteInProgress{"ERR Background append only file rewriting already in progress"};
 inline constexpr ErrorText kShutdownFailed{"ERR Errors trying to SHUTDOWN. Check logs."};

@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "base/version.h"
 #include "base/worker.h"
+#include "persistence/rdb_check.h"
 #include "server/command/all_families.h"
 #include "server/config/command_line.h"
 #include "server/config/option_table.h"
@@ -183,9 +184,26 @@ int serve(const CommandLine& command_line, FileSystem& files, Clock& clock) {
   return server.load_failed() ? kExitFailure : 0;
 }
 
+// `larder-check-rdb FILE` (a link to the server of that name) or `larder-server --check-rdb FILE`. Null: neither.
+const char* file_to_check(int argc, char** argv) {
+  const Bytes program(argv[0]);
+  const Bytes name = program.substr(program.rfind('/') + 1);
+  if ((name == "larder-check-rdb" || name == "redis-check-rdb") && argc == 2) return argv[1];
+  return argc == 3 && Bytes(argv[1]) == "--check-rdb" ? argv[2] : nullptr;
+}
+
+int check_rdb(FileSystem& files, const Clock& clock, const char* path) {
+  std::string report;
+  const Status checked = check_rdb_file(files, path, clock.wall_ms(), &report);
+  if (!checked.ok()) report += checked.to_string() + "\n";
+  std::fputs(report.c_str(), stdout);
+  return checked.ok() ? 0 : kExitFailure;
+}
+
 int run(int argc, char** argv) {
   SystemClock clock;
   const std::unique_ptr<FileSystem> files = make_os_file_system();
+  if (const char* path = file_to_check(argc, argv)) return check_rdb(*files, clock, path);
   Result<CommandLine> command_line = parse_command_line(argc, argv, *files);
   if (!command_line) return fail(command_line.error().message);
   if (command_line->action == CommandLine::Action::kPrint) {

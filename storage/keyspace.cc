@@ -270,27 +270,14 @@ void Keyspace::replace_value(EntrySlot* slot, Encoding encoding, size_t value_by
   store_.free_block(old);
 }
 
-bool Keyspace::add_value(const HashedKey& key, const NewValue& value, int64_t now_ms) {
+bool Keyspace::add_string(const HashedKey& key, Bytes value, int64_t deadline_ms, int64_t now_ms) {
   if (table_.find(key.hash, key.bytes) != nullptr) return false;
-  if (value.type == ValueType::kString) {
-    Entry* entry =
-        create_string(key, plan_string(value.bytes, StringForm::kAny), value.bytes, value.deadline_ms, now_ms)->item();
-    if (value.access_state != nullptr) entry->set_access_state(*value.access_state);
-    return true;
-  }
-  const bool large = value.encoding == Encoding::kStructure;
-  const EntryShape shape{value.type, value.encoding, value.deadline_ms != kNoDeadline, key.bytes.size(),
-                         large ? sizeof(Structure*) : value.bytes.size()};
-  Entry* entry = Entry::format(store_.blocks_.allocate(shape.content_bytes()), shape, key.bytes);
-  entry->set_access_state(value.access_state != nullptr ? *value.access_state : store_.access_.fresh());
-  if (shape.has_deadline) entry->set_deadline_ms(value.deadline_ms);
-  if (large) {
-    entry->set_pointer(value.structure);
-  } else {
-    std::memcpy(entry->mutable_value(), value.bytes.data(), value.bytes.size());
-  }
-  insert_entry(key.hash, entry, now_ms);
+  create_string(key, plan_string(value, StringForm::kAny), value, deadline_ms, now_ms);
   return true;
+}
+
+void Keyspace::set_access_state(const HashedKey& key, uint32_t state) {
+  if (EntrySlot* slot = table_.find(key.hash, key.bytes)) slot->item()->set_access_state(state);
 }
 
 // ---- Deadlines

@@ -159,17 +159,10 @@ class Keyspace {
   // Returns whether the key existed.
   bool erase(const HashedKey& key, int64_t now_ms);
 
-  // Loading and RESTORE: a new key with a value that is ready. Takes the structure over, if there is one. False, and
-  // nothing is taken, if the key is there already.
-  struct NewValue {
-    ValueType type = ValueType::kString;
-    Encoding encoding = Encoding::kEmbedded;  // of a collection; a string is kept as it is best
-    Bytes bytes;                              // the text, or the packed bytes
-    Structure* structure = nullptr;           // with Encoding::kStructure
-    int64_t deadline_ms = kNoDeadline;
-    const uint32_t* access_state = nullptr;  // null: as a key that was just created
-  };
-  bool add_value(const HashedKey& key, const NewValue& value, int64_t now_ms);
+  // Loading: a new key with a string and its deadline, in one go. False, and nothing is done, if the key is there already.
+  bool add_string(const HashedKey& key, Bytes value, int64_t deadline_ms, int64_t now_ms);
+  // Loading and RESTORE: when or how often the key was used. Requires: the key exists.
+  void set_access_state(const HashedKey& key, uint32_t state);
 
   // ---- Deadlines
   // Return whether the key exists (and, for clear_deadline, had a deadline). A deadline that has passed already is

@@ -10,6 +10,10 @@
 #include "server/command/help_reply.h"
 #include "server/config/settings.h"
 #include "server/core/context.h"
+#include "server/core/flush_queue.h"
+#include "server/core/loading.h"
+#include "server/core/save_control.h"
+#include "server/core/snapshot.h"
 #include "storage/encoding_name.h"
 #include "storage/eviction.h"
 
@@ -102,7 +106,46 @@ void debug_protocol(CommandContext& ctx, ArgReader& args) {
             "string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false"));
 }
 
+// Saves, forgets everything and loads it again.
+void debug_reload(CommandContext& ctx, ArgReader& args) {
+  bool saves = true;
+  bool flushes = true;
+  bool merges = false;
+  while (args.ok() && !args.at_end()) {
+    if (args.take_word("NOSAVE")) {
+      saves = false;
+    } else if (args.take_word("NOFLUSH")) {
+      flushes = false;
+    } else if (args.take_word("MERGE")) {
+      merges = true;
+    } else {
+      return ctx.reply().error(Bytes("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."));
+    }
+  }
+  Services& services = ctx.services();
+  if (services.saves.cancel()) services.snapshots.finish();
+  if (saves && (services.snapshots.active() || !services.saves.save_now().ok())) return ctx.reply().error(Bytes("ERR"));
+  RdbLoadOptions load;
+  load.now_ms = ctx.now_ms();
+  load.limits = rdb_limits(services.settings);
+  load.replaces = merges;
+  auto task = RdbLoadTask::open(services.files, services.saves.path(), services.store, load);
+  if (!task) return ctx.reply().error(kReloadFailed);
+  for (int db = 0; flushes && db < services.store.database_count(); ++db) {
+    ctx.database_changing(static_cast<uint16_t>(db));
+    services.flushed.add(ctx.keys().keyspace(db).flush());
+  }
+  Status loaded;
+  services.loading.begin(std::move(*task), [&loaded](const Status& status) { loaded = status; });
+  services.loading.finish();
+  if (!loaded.ok()) return ctx.reply().error(kReloadFailed);
+  services.saves.note_loaded();
+  ctx.reply().ok();
+}
+
 void debug_help(CommandContext& ctx, ArgReader& args);
+
+constexpr size_t kAnyNumber = SIZE_MAX;
 
 // DEBUG's subcommands are no commands of their own: COMMAND INFO does not know them.
 struct DebugSubcommand {
@@ -116,6 +159,8 @@ constexpr DebugSubcommand kSubcommands[] = {
     {"ERROR", 1, "ERROR <text>: reply with this error.", debug_error},
     {"OBJECT", 1, "OBJECT <key>: how the value of a key is kept.", debug_object},
     {"PROTOCOL", 1, "PROTOCOL <kind>: a reply of this kind.", debug_protocol},
+    {"RELOAD", kAnyNumber, "RELOAD [NOSAVE] [NOFLUSH] [MERGE]: save, forget everything and load it again.",
+     debug_reload},
     {"SET-ACTIVE-EXPIRE", 1, "SET-ACTIVE-EXPIRE <0|1>: whether keys expire that nobody looks at.",
      debug_set_active_expire},
     {"SLEEP", 1, "SLEEP <seconds>: stop the whole server for a while.", debug_sleep},
@@ -131,7 +176,8 @@ void debug_help(CommandContext& ctx, ArgReader&) {
 void debug(CommandContext& ctx, ArgReader& args) {
   const Bytes name = args.take<Bytes>();
   for (const DebugSubcommand& sub : kSubcommands) {
-    if (equals_ignore_case(sub.name, name) && args.remaining() == sub.arguments) return sub.run(ctx, args);
+    if (!equals_ignore_case(sub.name, name)) continue;
+    if (sub.arguments == kAnyNumber || args.remaining() == sub.arguments) return sub.run(ctx, args);
   }
   ctx.reply().error(Bytes(subcommand_syntax_error("debug", name)));
 }

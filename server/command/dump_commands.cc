@@ -78,7 +78,8 @@ struct Restored {
   int64_t deadline_ms = kNoDeadline;
 };
 
-void put_restored(CommandContext& ctx, const Restored& restored, RdbValue& value, const RestoreOptions& options) {
+// Puts the value that was built in `built` into its place.
+void put_restored(CommandContext& ctx, const Restored& restored, Keyspace& built, const RestoreOptions& options) {
   KeyAccess& keys = ctx.keys();
   const bool replaced = options.has(kReplace) && keys.erase(restored.key);
   if (restored.deadline_ms <= ctx.now_ms()) {
@@ -89,16 +90,11 @@ void put_restored(CommandContext& ctx, const Restored& restored, RdbValue& value
     }
     return ctx.reply().ok();
   }
+  const HashedKey key = keys.hashed(restored.key);
+  built.move_entry(key, keys.keyspace(), key, ctx.now_ms());
+  if (restored.deadline_ms != kNoDeadline) keys.keyspace().set_deadline(key, restored.deadline_ms, ctx.now_ms());
   uint32_t access_state = 0;
-  Keyspace::NewValue added;
-  added.type = value.type;
-  added.encoding = value.encoding;
-  added.bytes = value.bytes;
-  added.structure = std::exchange(value.structure, nullptr);
-  added.deadline_ms = restored.deadline_ms;
-  if (wanted_access_state(ctx, options, &access_state)) added.access_state = &access_state;
-  const bool is_new = keys.keyspace().add_value(keys.hashed(restored.key), added, ctx.now_ms());
-  LARDER_ASSERT(is_new);
+  if (wanted_access_state(ctx, options, &access_state)) keys.keyspace().set_access_state(key, access_state);
   ctx.changed(restored.key.bytes, Event::kRestore);
   propagate_restore(ctx, restored.deadline_ms, options);
   ctx.reply().ok();
@@ -120,11 +116,13 @@ void restore(CommandContext& ctx, ArgReader& args) {
     restored.deadline_ms = *deadline;
   }
   if (!check_dump_payload(payload)) return ctx.reply().error(kBadDump);
-  RdbValue value(ctx.services().store);
-  if (!read_dump_payload(payload, rdb_limits(ctx.services().settings), &value).ok()) {
-    return ctx.reply().error(kBadDataFormat);
-  }
-  put_restored(ctx, restored, value, options);
+  // In a keyspace of its own first, so that damage leaves what is there alone.
+  Keyspace built(ctx.services().store, ctx.client().db);
+  const HashedKey hashed = ctx.keys().hashed(key);
+  const RdbLimits limits = rdb_limits(ctx.services().settings);
+  const bool good = read_dump_payload(payload, limits, built, hashed, ctx.now_ms()).ok();
+  if (!good || !built.contains(hashed, ctx.now_ms())) return ctx.reply().error(kBadDataFormat);
+  put_restored(ctx, restored, built, options);
 }
 
 constexpr CommandSpec kRows[] = {

@@ -1,0 +1,89 @@
+// Sets: an intset, a listpack of members, or the members one by one.
+
+#include "persistence/rdb_codecs.h"
+#include "storage/set_value.h"
+
+namespace larder {
+namespace {
+
+constexpr size_t kIntsetHeaderBytes = 8;  // width (4), count (4)
+
+bool add(RdbInput& in, RdbPlace& place, Bytes member) {
+  if (place.handle<SetValue>().add(member, place.limits.set)) return true;
+  return in.corrupt("a set has a member twice");
+}
+
+uint32_t little_endian32(Bytes bytes) {
+  uint32_t value = 0;
+  for (size_t i = 4; i-- > 0;) value = (value << 8) | static_cast<uint8_t>(bytes[i]);
+  return value;
+}
+
+bool read_intset(RdbInput& in, RdbPlace& place) {
+  if (!in.text(&place.text)) return false;
+  const Bytes intset = place.text.bytes();
+  if (intset.size() < kIntsetHeaderBytes) return in.corrupt("a set of integers is too short");
+  const uint32_t width = little_endian32(intset);
+  const uint64_t count = little_endian32(intset.substr(4));
+  if ((width != 2 && width != 4 && width != 8) || intset.size() != kIntsetHeaderBytes + count * width) {
+    return in.corrupt("a set of integers is damaged");
+  }
+  const SetIntegers numbers(width, intset.substr(kIntsetHeaderBytes));
+  if (!numbers.is_sorted()) return in.corrupt("a set of integers is not in order");
+  char digits[kInt64TextBytesMax];
+  for (size_t i = 0; i < count; i++) {
+    if (!add(in, place, Bytes(digits, write_int64(digits, numbers.at(i))))) return false;
+  }
+  return true;
+}
+
+bool read_listpack(RdbInput& in, RdbPlace& place) {
+  if (!in.text(&place.text)) return false;
+  Bytes sequence;
+  size_t count;
+  if (!read_listpack_frame(place.text.bytes(), &sequence, &count)) return in.corrupt("a set (listpack) is damaged");
+  char digits[kInt64TextBytesMax];
+  for (const PackedElement& element : PackedRange(sequence)) {
+    if (!add(in, place, element.text(digits))) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+bool read_rdb_set(RdbInput& in, RdbType type, RdbPlace& place) {
+  if (type == RdbType::kSetIntset) return read_intset(in, place);
+  if (type == RdbType::kSetListpack) return read_listpack(in, place);
+  uint64_t count;
+  if (!in.count(&count)) return false;
+  for (uint64_t i = 0; i < count; i++) {
+    if (!in.text(&place.text) || !add(in, place, place.text.bytes())) return false;
+  }
+  return true;
+}
+
+RdbType rdb_set_type(Store& store, const Entry& entry, int version) {
+  if (entry.encoding() == Encoding::kPackedIntegers) return RdbType::kSetIntset;
+  const bool listpack = RdbEntryHandle<SetValue>(store, entry)->form() == SetForm::kListpack;
+  return entry.encoding() == Encoding::kPacked && listpack && version >= rdb_version_of(RdbType::kSetListpack)
+             ? RdbType::kSetListpack
+             : RdbType::kSet;
+}
+
+void write_rdb_set(RdbEncoder& out, RdbType type, Store& store, const Entry& entry) {
+  const RdbEntryHandle<SetValue> set(store, entry);
+  if (type == RdbType::kSetIntset) {
+    const SetIntegers numbers(entry.value());
+    char* at = out.text_room(kIntsetHeaderBytes + numbers.numbers().size());
+    for (const uint64_t value : {uint64_t{numbers.width()}, uint64_t{numbers.size()}}) {
+      for (size_t i = 0; i < 4; i++) *at++ = static_cast<char>(value >> (8 * i));
+    }
+    std::memcpy(at, numbers.numbers().data(), numbers.numbers().size());
+    return;
+  }
+  if (type == RdbType::kSetListpack) return out.listpack(entry.value().substr(kPackedHeadBytes), set->size());
+  out.length(set->size());
+  set->for_each([&](Bytes member) { out.text(member); });
+}
+
+}  // namespace larder
