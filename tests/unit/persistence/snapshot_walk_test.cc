@@ -156,7 +156,9 @@ TEST_P(SnapshotWalkTest, HandsOnTheStateOfItsBeginning) {
     }
     if (more) walk.abandon();
     for (FlushedKeyspace& flushed : walk.take_released()) changer.queue().add(std::move(flushed));
-    if (!more) EXPECT_EQ(sink.collected, expected) << "seed " << GetParam() << " round " << round;
+    if (!more) {
+      EXPECT_EQ(sink.collected, expected) << "seed " << GetParam() << " round " << round;
+    }
     for (int i = 0; i < 500; i++) changer.change();
     while (changer.queue().free_some(100)) {
     }
