@@ -1,0 +1,310 @@
+#!/usr/bin/env python3
+"""The differential tester: the same random commands to Larder and to redis-server, every reply compared.
+
+    tests/differential/differ.py                          two minutes with a fresh seed (printed)
+    tests/differential/differ.py --seed 7 --commands 1000000
+    tests/differential/differ.py --families list zset     only these families
+
+Commands go out in pipelined batches of random size, in RESP2 or RESP3 by turns. After each round of commands the whole keyspace of both is
+read and compared, and both are emptied. Replies whose order is not defined are compared without it. What is allowed to
+differ, and why, is in explained(). The last line is "N passed, N failed"; a failure prints the seed and the commands before it
+on the same keys.
+"""
+
+import argparse
+import pathlib
+import random
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path.insert(0, str(HERE))
+from generator import FAMILIES, Generator  # noqa: E402
+
+ROUND_COMMANDS = 2000
+FAILURES_MAX = 20
+UNORDERED = {"SMEMBERS", "SINTER", "SUNION", "SDIFF", "KEYS", "HKEYS", "HVALS", "SPOP"}
+
+
+class ErrorReply(str):
+    pass
+
+
+class Simple(str):
+    pass
+
+
+class Connection:
+    """Pipelined requests over one socket; replies as Python values that keep their protocol type."""
+
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
+        self.file = self.socket.makefile("rb", buffering=1 << 16)
+
+    def send(self, commands):
+        parts = []
+        for words in commands:
+            parts.append(b"*%d\r\n" % len(words))
+            for word in words:
+                encoded = word if isinstance(word, bytes) else word.encode()
+                parts.append(b"$%d\r\n%s\r\n" % (len(encoded), encoded))
+        self.socket.sendall(b"".join(parts))
+
+    def read(self):
+        line = self.file.readline()
+        if not line:
+            raise ConnectionError("the server closed the connection")
+        kind, rest = line[:1], line[1:-2]
+        if kind == b"$":
+            size = int(rest)
+            return None if size < 0 else self.file.read(size + 2)[:-2]
+        if kind == b":":
+            return int(rest)
+        if kind == b"+":
+            return Simple(rest.decode("latin1"))
+        if kind == b"-":
+            return ErrorReply(rest.decode("latin1"))
+        if kind == b"*":
+            return None if rest == b"-1" else [self.read() for _ in range(int(rest))]
+        if kind == b"_":
+            return None
+        if kind == b"%":
+            return ("map", [(self.read(), self.read()) for _ in range(int(rest))])
+        if kind == b"~":
+            return ("set", [self.read() for _ in range(int(rest))])
+        if kind in (b",", b"#", b"("):
+            return (kind.decode(), rest)
+        if kind == b"=":
+            return ("verbatim", self.file.read(int(rest) + 2)[:-2])
+        if kind == b">":
+            return ("push", [self.read() for _ in range(int(rest))])
+        raise ValueError(f"a reply starts with {line!r}")
+
+    def call(self, *words):
+        self.send([words])
+        return self.read()
+
+
+class Server:
+    def __init__(self, path, *arguments):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.folder = tempfile.TemporaryDirectory(prefix="larder-differ-")
+        self.process = subprocess.Popen([path, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+                                         "--dir", self.folder.name, *arguments],
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                self.connection = Connection(self.port)
+                break
+            except OSError:
+                if time.monotonic() > deadline or self.process.poll() is not None:
+                    raise
+                time.sleep(0.05)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(20)
+        self.folder.cleanup()
+
+
+def sort_key(value):
+    return repr(value)
+
+
+def canonical(command, reply):
+    """The reply without what may differ from one right answer to another."""
+    name = str(command[0]).upper()
+    if isinstance(reply, tuple) and reply[0] in ("map", "set"):
+        return (reply[0], sorted(reply[1], key=sort_key))
+    if isinstance(reply, list):
+        if name in UNORDERED:
+            return sorted(reply, key=sort_key)
+        if name == "HGETALL":
+            return sorted(zip(reply[::2], reply[1::2]), key=sort_key)
+        if name == "SCAN" and len(reply) == 2:
+            return [reply[0], sorted(reply[1], key=sort_key)]
+        if name == "XINFO":
+            return without_internals(reply)
+        if name == "XAUTOCLAIM" or name == "XPENDING":
+            return reply
+    return reply
+
+
+def without_internals(reply):
+    """XINFO without what depends on how a stream is kept."""
+    if not isinstance(reply, list):
+        return reply
+    kept, skip = [], False
+    for item in reply:
+        if skip:
+            skip = False
+        elif item in (b"radix-tree-keys", b"radix-tree-nodes"):
+            skip = True
+        else:
+            kept.append(without_internals(item))
+    return kept
+
+
+def close_in_time(a, b):
+    return isinstance(a, int) and isinstance(b, int) and abs(a - b) <= 2
+
+
+def explained(command, ours, theirs):
+    """Why two different replies are both right, or None."""
+    name = str(command[0]).upper()
+    if name in ("TTL", "EXPIRETIME") and close_in_time(ours, theirs):
+        return "time passes between the two servers"
+    if name == "XINFO" and isinstance(ours, tuple) and isinstance(theirs, tuple):
+        drop = (b"radix-tree-keys", b"radix-tree-nodes")
+        strip = lambda reply: sorted([p for p in reply[1] if p[0] not in drop], key=sort_key)
+        if strip(ours) == strip(theirs):
+            return "how a stream is kept differs"
+    return None
+
+
+def keyspace_of(connection):
+    """Everything in databases 0 and 1, as a dictionary."""
+    found = {}
+    for db in ("0", "1"):
+        connection.call("SELECT", db)
+        for key in sorted(connection.call("KEYS", "*")):
+            kind = connection.call("TYPE", key)
+            if kind == "string":
+                value = connection.call("GET", key)
+            elif kind == "list":
+                value = connection.call("LRANGE", key, "0", "-1")
+            elif kind == "set":
+                value = canonical(["SMEMBERS"], connection.call("SMEMBERS", key))
+            elif kind == "hash":
+                value = canonical(["HGETALL"], connection.call("HGETALL", key))
+            elif kind == "zset":
+                value = connection.call("ZRANGE", key, "0", "-1", "WITHSCORES")
+            elif kind == "stream":
+                value = [connection.call("XRANGE", key, "-", "+"), connection.call("XLEN", key)]
+            else:
+                value = kind
+            found[(db, key)] = (kind, value, connection.call("TTL", key) >= 0)
+    connection.call("SELECT", "0")
+    return found
+
+
+def shown(command):
+    return " ".join(repr(w) if isinstance(w, bytes) else (w if w and " " not in w and len(w) < 80 else repr(w[:80])) for w in command)
+
+
+class Tester:
+    def __init__(self, larder, reference, seed, families):
+        self.servers = [Server(larder), Server(reference)]
+        self.connections = [server.connection for server in self.servers]
+        self.rng = random.Random(seed)
+        self.seed = seed
+        self.families = families
+        self.compared = 0
+        self.failures = 0
+
+    def stop(self):
+        for server in self.servers:
+            server.stop()
+
+    def fail(self, history, command, ours, theirs):
+        self.failures += 1
+        keys = {w for w in command[1:] if isinstance(w, str) and w.rstrip("0123456789") in FAMILIES}
+        related = [c for c in history if keys & set(w for w in c if isinstance(w, str))][-12:]
+        print(f"DIFFERENT (seed {self.seed}) {shown(command)}\n  larder        {ours!r:.400}\n  redis-server  {theirs!r:.400}")
+        for earlier in related:
+            print(f"    before: {shown(earlier)}")
+        sys.stdout.flush()
+
+    def both(self, commands):
+        for connection in self.connections:
+            connection.send(commands)
+        return zip(commands, [self.connections[0].read() for _ in commands], [self.connections[1].read() for _ in commands])
+
+    def round(self):
+        for connection in self.connections:
+            connection.call("FLUSHALL")
+        version = self.rng.choice(["2", "3"])
+        for connection in self.connections:
+            connection.call("HELLO", version)
+        families = self.rng.sample(self.families, min(len(self.families), self.rng.randrange(1, 4)))
+        if self.rng.random() < 0.7 and "generic" in self.families and "generic" not in families:
+            families.append("generic")
+        generator = Generator(self.rng, families)
+        history = []
+        while len(history) < ROUND_COMMANDS:
+            batch = [generator.command() for _ in range(self.rng.randrange(1, 120))]
+            if self.rng.random() < 0.1:
+                batch = [["MULTI"], *batch[:20], [self.rng.choice(["EXEC", "EXEC", "DISCARD"])]]
+            for command, ours, theirs in self.both(batch):
+                same = canonical(command, ours) == canonical(command, theirs) or self.same_exec(history, command, ours, theirs)
+                if not same and not explained(command, ours, theirs):
+                    self.fail(history, command, ours, theirs)
+                    return
+                history.append(command)
+                self.compared += 1
+        self.compare_keyspaces(history)
+
+    def same_exec(self, history, command, ours, theirs):
+        """The replies inside a transaction, each compared as that of its own command."""
+        if command != ["EXEC"] or not isinstance(ours, list) or not isinstance(theirs, list) or len(ours) != len(theirs):
+            return False
+        start = max(i for i, earlier in enumerate(history) if earlier == ["MULTI"])
+        queued = history[start + 1:]
+        # Those that were refused when they came are not among the replies; without them the count tells.
+        if len(queued) != len(ours):
+            return sorted(map(repr, ours)) == sorted(map(repr, theirs))
+        return all(canonical(c, a) == canonical(c, b) or explained(c, a, b) for c, a, b in zip(queued, ours, theirs))
+
+    def compare_keyspaces(self, history):
+        ours, theirs = (keyspace_of(connection) for connection in self.connections)
+        for key in sorted(set(ours) | set(theirs)):
+            if ours.get(key) != theirs.get(key):
+                self.fail(history, ["(keyspace at the end)", key[1].decode()], ours.get(key), theirs.get(key))
+                return
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--larder", default=str(ROOT / "build/release/bin/larder-server"))
+    parser.add_argument("--reference", default="redis-server")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--seconds", type=float, default=120)
+    parser.add_argument("--commands", type=int, help="stop after so many, whatever the time")
+    parser.add_argument("--families", nargs="+", default=list(FAMILIES), choices=list(FAMILIES))
+    options = parser.parse_args()
+    seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1 << 32)
+    print(f"seed {seed}, families {' '.join(options.families)}", flush=True)
+    tester = Tester(options.larder, options.reference, seed, options.families)
+    rounds = 0
+    started = reported = time.monotonic()
+    try:
+        while tester.failures < FAILURES_MAX:
+            if options.commands is not None and tester.compared >= options.commands:
+                break
+            if options.commands is None and time.monotonic() - started > options.seconds:
+                break
+            before = tester.failures
+            tester.round()
+            rounds += tester.failures == before
+            if time.monotonic() - reported > 10:
+                reported = time.monotonic()
+                print(f"  {tester.compared} replies compared in {reported - started:.0f} s, {tester.failures} different", flush=True)
+    except ConnectionError as error:
+        print(f"a connection was lost: {error}; larder's exit code: {tester.servers[0].process.poll()}")
+        tester.failures += 1
+    finally:
+        tester.stop()
+    print(f"{tester.compared} replies compared, seed {seed}")
+    print(f"{rounds} passed, {tester.failures} failed")
+    return 1 if tester.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
