@@ -340,7 +340,7 @@ constexpr OptionRow kRows[] = {
     // Values
     number("hash-max-listpack-entries", &Settings::hash_max_listpack_entries, 0, kLong, 0, "hash-max-ziplist-entries"),
     memory("hash-max-listpack-value", &Settings::hash_max_listpack_value_bytes, 0, kLong, 0, "hash-max-ziplist-value"),
-    kept_number("list-max-listpack-size", "-2", INT_MIN, INT_MAX, 0, "list-max-ziplist-size"),
+    number("list-max-listpack-size", &Settings::list_max_listpack_size, INT_MIN, INT_MAX, 0, "list-max-ziplist-size"),
     kept_number("list-compress-depth", "0", 0, INT_MAX),
     number("set-max-intset-entries", &Settings::set_max_intset_entries, 0, kLong),
     number("set-max-listpack-entries", &Settings::set_max_listpack_entries, 0, kLong),

@@ -113,6 +113,7 @@ struct Settings {
   bool active_expiry = true;  // DEBUG SET-ACTIVE-EXPIRE
 
   // Up to which size sets and hashes are shown as packed (OBJECT ENCODING).
+  int64_t list_max_listpack_size = -2;
   int64_t set_max_intset_entries = 512;
   int64_t set_max_listpack_entries = 128;
   int64_t set_max_listpack_value_bytes = 64;
