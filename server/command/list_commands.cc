@@ -71,8 +71,7 @@ void pop(CommandContext& ctx, ArgReader& args, ListEnd end) {
   const size_t count = std::min(static_cast<size_t>(wanted), list->size());
   if (many) ctx.reply().array(count);
   if (count == 0) return;
-  list->take(end, count, list_limits(ctx),
-             [&](const PackedElement& element) { reply_element(ctx.reply(), element); });
+  list->take(end, count, list_limits(ctx), [&](const PackedElement& element) { reply_element(ctx.reply(), element); });
   told_taken(ctx, key, *list, end);
 }
 

@@ -107,7 +107,8 @@ bool pop_several(CommandContext& ctx, const PopRequest& request) {
   reply.array(2);
   reply.bulk(key.bytes);
   reply.array(count);
-  list->take(request.end, count, list_limits(ctx), [&](const PackedElement& element) { reply_element(reply, element); });
+  list->take(request.end, count, list_limits(ctx),
+             [&](const PackedElement& element) { reply_element(reply, element); });
   told_taken(ctx, key, *list, request.end);
   char digits[kInt64TextBytesMax];
   ctx.propagate_as({pop_name(request.end), key.bytes, Bytes(digits, write_int64(digits, static_cast<int64_t>(count)))});
@@ -138,7 +139,7 @@ void wait_for_source(CommandContext& ctx, const MoveRequest& request, int64_t de
   ctx.block({.keys = {&request.source.bytes, 1},
              .deadline_ms = deadline_ms,
              .type = ValueType::kList,
-             .timeout_reply = TimeoutReply::kNull});
+             .denied_reply = DeniedReply::kNull});
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 // nothing calls block() again and keeps its place and its deadline. So a blocking command's logic is written once.
 // The table of those who wait is in blocking_table.h, what wakes them in wake_up.h.
 //
-// Inside a transaction or a script nothing waits: block() answers as if the time were over.
+// Inside a transaction or a script nothing waits: block() answers at once that there is nothing.
 //
 //     void blpop(CommandContext& ctx, ArgReader& args) {
 //       ... for each key: take from it, reply, return ...
@@ -32,7 +32,8 @@ enum class WaitSharing : uint8_t {
   kGroup,     // nothing is left for those of the same BlockRequest::group: XREADGROUP
 };
 
-enum class TimeoutReply : uint8_t {
+// What the client gets where nothing may wait. When its time is over, it is the null array for all.
+enum class DeniedReply : uint8_t {
   kNullArray,  // BLPOP, BLMPOP, BZPOPMIN, XREAD
   kNull,       // BLMOVE, BRPOPLPUSH
 };
@@ -41,7 +42,7 @@ struct BlockRequest {
   std::span<const Bytes> keys;
   int64_t deadline_ms = 0;  // wall clock; 0: waits for ever
   ValueType type = ValueType::kList;
-  TimeoutReply timeout_reply = TimeoutReply::kNullArray;
+  DeniedReply denied_reply = DeniedReply::kNullArray;
   // Also woken when a key goes or becomes one of another type (XREADGROUP, which answers with an error then).
   bool wakes_on_removal = false;
   WaitSharing sharing = WaitSharing::kCompete;

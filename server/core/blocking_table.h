@@ -69,7 +69,6 @@ struct BlockedState {
   std::vector<Waiter> waiters;  // never moves: the queues refer to them
   int64_t deadline_ms = 0;      // wall clock; 0: none
   Deadlines::iterator deadline_at;
-  TimeoutReply timeout_reply = TimeoutReply::kNullArray;
   bool is_unanswered = false;  // CLIENT REPLY OFF or SKIP held for the request
   bool found_nothing = false;  // its latest try ended in block() again
 };

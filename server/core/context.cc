@@ -38,7 +38,7 @@ bool CommandContext::may_block() const { return !(client_.flags & kClientDenyBlo
 
 void CommandContext::block(const BlockRequest& request) {
   if (may_block()) return services_.blocking.wait(client_, *command_, argv_, request);
-  if (request.timeout_reply == TimeoutReply::kNull) return reply_.null();
+  if (request.denied_reply == DeniedReply::kNull) return reply_.null();
   reply_.null_array();
 }
 

@@ -101,8 +101,6 @@ void unblock(Services& services, Client& client, UnblockReply how) {
     reply.error(kUnblocked);
     services.stats.count_error(bytes.bytes());
     ++stats.failed_calls;
-  } else if (client.blocked->timeout_reply == TimeoutReply::kNull) {
-    reply.null();
   } else {
     reply.null_array();
   }

@@ -50,7 +50,7 @@ void bpass(CommandContext& ctx, ArgReader& args) {
     return ctx.block({.keys = {&source.bytes, 1},
                       .deadline_ms = deadline_ms,
                       .type = ValueType::kString,
-                      .timeout_reply = TimeoutReply::kNull});
+                      .denied_reply = DeniedReply::kNull});
   }
   ctx.keys().erase(source);
   ctx.changed(source.bytes, Event::kDel);
@@ -212,7 +212,7 @@ TEST_F(Blocking, TimeoutsEndOnTime) {
   server_.advance_ms(990);
   EXPECT_EQ(b.take(), "");
   server_.advance_ms(10);
-  EXPECT_EQ(b.take(), "$-1\r\n");
+  EXPECT_EQ(b.take(), "*-1\r\n");
   EXPECT_EQ(waiting_keys(), 0u);
   EXPECT_EQ(other_.call("SET", "k", "v"), "+OK\r\n");
   EXPECT_EQ(a.take() + b.take() + c.take(), "");
