@@ -60,6 +60,10 @@ class CollectionHandle {
   char* become_packed(Encoding encoding, size_t value_bytes);
   // The same bytes under another encoding. Requires: packed before and after.
   void set_packed_encoding(Encoding encoding);
+  // The earliest deadline of the fields of a hash has changed (kNoDeadline: none has one): its key is looked at in time.
+  void note_field_deadlines(int64_t old_due_ms, int64_t new_due_ms) {
+    if (old_due_ms != new_due_ms) keyspace_->note_field_deadlines(key_.hash, old_due_ms, new_due_ms, now_ms_);
+  }
   // The last element is gone: so is the key. The handle then is that of a key that does not exist.
   void remove_key();
 

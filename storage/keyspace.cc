@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/number_text.h"
+#include "storage/hash_value.h"
 #include "storage/string_value.h"
 
 namespace larder {
@@ -33,6 +34,11 @@ EntrySlot* Keyspace::find_slot(const HashedKey& key, int64_t now_ms, Touch touch
     if (store_.expiry_mode_ == ExpiryMode::kRemove) remove_expired(key.hash, slot);
     return nullptr;
   }
+  if (entry->type() == ValueType::kHash && hash_due_ms(*entry) <= now_ms) [[unlikely]] {
+    slot = settle_fields(key.hash, slot, now_ms);
+    if (slot == nullptr) return nullptr;
+    entry = slot->item();
+  }
   if (touch == Touch::kYes) {
     // Mostly the same second as before: then the line stays clean.
     const uint32_t before = entry->access_state();
@@ -58,11 +64,17 @@ void Keyspace::remove_expired(uint64_t hash, EntrySlot* slot) {
 
 void Keyspace::erase_slot(uint64_t hash, EntrySlot* slot) {
   announce_change(slot);
+  note_field_deadlines(hash, field_due_ms(*slot->item()), kNoDeadline, 0);
   store_.release_value(*slot->item());
-  detach_slot(hash, slot);
+  unlink_slot(hash, slot);
 }
 
 void Keyspace::detach_slot(uint64_t hash, EntrySlot* slot) {
+  note_field_deadlines(hash, field_due_ms(*slot->item()), kNoDeadline, 0);
+  unlink_slot(hash, slot);
+}
+
+void Keyspace::unlink_slot(uint64_t hash, EntrySlot* slot) {
   Entry* entry = slot->item();
   note_deadline(hash, entry->deadline_ms(), kNoDeadline, 0);
   table_.erase(hash, slot);
@@ -193,6 +205,7 @@ void Keyspace::overwrite_string(uint64_t hash, EntrySlot* slot, const StringPlan
                                 int64_t deadline_ms, int64_t now_ms) {
   announce_change(slot);
   Entry* old = slot->item();
+  if (old->type() == ValueType::kHash) note_field_deadlines(hash, hash_due_ms(*old), kNoDeadline, now_ms);
   const int64_t old_deadline_ms = old->deadline_ms();
   const EntryShape shape{ValueType::kString, plan.encoding, deadline_ms != kNoDeadline, old->key_bytes(),
                          plan.value_bytes};
@@ -335,6 +348,7 @@ bool Keyspace::move_entry(const HashedKey& from, Keyspace& to_keyspace, const Ha
   detach_slot(from.hash, slot);
   if (EntrySlot* replaced = to_keyspace.table_.find(to.hash, to.bytes)) to_keyspace.erase_slot(to.hash, replaced);
   to_keyspace.insert_entry(to.hash, moved, now_ms);
+  to_keyspace.note_field_deadlines(to.hash, kNoDeadline, field_due_ms(*moved), now_ms);
   return true;
 }
 
@@ -354,6 +368,7 @@ bool Keyspace::copy_entry(const HashedKey& from, Keyspace& to_keyspace, const Ha
   if (copy->encoding() == Encoding::kBlob) copy->blob()->retain();  // until one of the two is written to
   if (EntrySlot* replaced = to_keyspace.table_.find(to.hash, to.bytes)) to_keyspace.erase_slot(to.hash, replaced);
   to_keyspace.insert_entry(to.hash, copy, now_ms);
+  to_keyspace.note_field_deadlines(to.hash, kNoDeadline, field_due_ms(*copy), now_ms);
   return true;
 }
 
@@ -376,6 +391,7 @@ FlushedKeyspace Keyspace::flush() {
   FlushedKeyspace flushed(store_, std::move(table_), std::move(expiry_), std::move(old_expiry_));
   if (store_.guard_ != nullptr) store_.guard_->flushed(*this, flushed);
   volatile_count_ = 0;
+  field_volatile_count_ = 0;
   deadline_sum_ms_ = 0;
   rebuild_position_ = 0;
   rebuild_walked_ = false;
@@ -393,6 +409,7 @@ void Keyspace::swap_contents(Keyspace& other) {
   std::swap(adopting_, other.adopting_);
   std::swap(adopt_position_, other.adopt_position_);
   std::swap(volatile_count_, other.volatile_count_);
+  std::swap(field_volatile_count_, other.field_volatile_count_);
   std::swap(deadline_sum_ms_, other.deadline_sum_ms_);
 }
 
@@ -401,14 +418,17 @@ void Keyspace::check_integrity() const {
   expiry_.check_integrity();
   if (old_expiry_) old_expiry_->check_integrity();
   size_t volatile_count = 0;
+  size_t field_volatile_count = 0;
   DeadlineSum deadline_sum_ms = 0;
   for_each([&](const Entry& entry) {
+    field_volatile_count += field_due_ms(entry) != kNoDeadline;
     if (!entry.has_deadline()) return;
     volatile_count++;
     deadline_sum_ms += entry.deadline_ms();
   });
   LARDER_ASSERT(volatile_count == volatile_count_ && deadline_sum_ms == deadline_sum_ms_);
-  if (!old_expiry_) LARDER_ASSERT(expiry_.items() >= volatile_count_);
+  LARDER_ASSERT(field_volatile_count == field_volatile_count_);
+  if (!old_expiry_) LARDER_ASSERT(expiry_.items() >= std::max(volatile_count_, field_volatile_count_));
 }
 
 }  // namespace larder

@@ -284,6 +284,7 @@ class Keyspace {
   void erase_slot(uint64_t hash, EntrySlot* slot);
   // The same, but what the value refers to lives on.
   void detach_slot(uint64_t hash, EntrySlot* slot);
+  void unlink_slot(uint64_t hash, EntrySlot* slot);
   EntrySlot* insert_entry(uint64_t hash, Entry* entry, int64_t now_ms);
   // A new block for `shape` with the given key and the state bits of `old`.
   Entry* new_entry_like(const Entry& old, const EntryShape& shape, Bytes key);
@@ -292,6 +293,15 @@ class Keyspace {
   Entry* reshape(EntrySlot* slot, const EntryShape& shape);
   // A deadline has changed: counts, and the index if it is earlier than before.
   void note_deadline(uint64_t hash, int64_t old_deadline_ms, int64_t new_deadline_ms, int64_t now_ms);
+  // keyspace_fields.cc: fields of hashes that have deadlines of their own.
+  // The earliest of them, or kNoDeadline; and when something of the entry runs out, the key itself or a field.
+  static int64_t field_due_ms(const Entry& entry);
+  static int64_t due_ms(const Entry& entry);
+  // The earliest deadline among the fields of a hash has changed.
+  void note_field_deadlines(uint64_t hash, int64_t old_due_ms, int64_t new_due_ms, int64_t now_ms);
+  // Takes fields whose time is over out of the hash, a bounded number, and reports it. The slot, or null if the hash is
+  // gone or, with ExpiryMode::kHide, has no living field. Of `hash` it needs the front.
+  EntrySlot* settle_fields(uint64_t hash, EntrySlot* slot, int64_t now_ms);
   void swap_contents(Keyspace& other);
   size_t settle_expiry(const ExpiryIndex::Batch& batch, int64_t now_ms);
   size_t settle_expiry_item(uint32_t hash_prefix, int64_t now_ms);
@@ -314,6 +324,7 @@ class Keyspace {
   bool adopting_ = false;  // keys from before the policy are being filed, up to adopt_position_
   uint64_t adopt_position_ = 0;
   size_t volatile_count_ = 0;
+  size_t field_volatile_count_ = 0;  // hashes that have fields with a deadline
   DeadlineSum deadline_sum_ms_ = 0;
 };
 

@@ -38,8 +38,10 @@ bool Keyspace::evict_soonest(int64_t now_ms) {
       soonest_hash = hash;
     });
     visit_items(batch, [&](uint64_t hash, const Entry& entry) {
-      if (hash == soonest_hash || !entry.has_deadline()) return;
-      expiry_.add(static_cast<uint32_t>(hash >> 32), entry.deadline_ms(), now_ms);
+      // The item of a hash whose fields have deadlines may come out here too. That of the key which goes is not needed.
+      const bool goes = hash == soonest_hash && soonest_ms != kNoDeadline;
+      if (goes || due_ms(entry) == kNoDeadline) return;
+      expiry_.add(static_cast<uint32_t>(hash >> 32), due_ms(entry), now_ms);
     });
     if (soonest_ms != kNoDeadline) return evict_if(soonest_hash, now_ms, [](const Entry&) { return true; });
   }

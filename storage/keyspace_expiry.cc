@@ -12,6 +12,8 @@ namespace {
 constexpr uint64_t kStaleItemsMin = 16384;
 // A wall clock that jumps back by more than this would leave the index waiting for the time it has seen.
 constexpr int64_t kClockBackMsMax = 1000;
+// Keys with the same 32 bits of hash that are settled at once. A second one is rare, but a hash may stay due.
+constexpr size_t kSettlePassesMax = 8;
 
 }  // namespace
 
@@ -20,7 +22,8 @@ Keyspace::ExpiryProgress Keyspace::advance_expiry(int64_t now_ms, size_t steps_m
   if (store_.expiry_mode_ == ExpiryMode::kHide) return progress;
   if (!old_expiry_ && expiry_.items() > 0) {
     const bool clock_went_back = expiry_.now_ms() > now_ms + kClockBackMsMax;
-    if (clock_went_back || expiry_.items() > 2 * volatile_count_ + kStaleItemsMin) begin_expiry_rebuild();
+    const size_t needed = volatile_count_ + field_volatile_count_;
+    if (clock_went_back || expiry_.items() > 2 * needed + kStaleItemsMin) begin_expiry_rebuild();
   }
   ExpiryIndex::Batch batch;
   while (progress.steps < steps_max) {
@@ -57,29 +60,38 @@ size_t Keyspace::settle_expiry(const ExpiryIndex::Batch& batch, int64_t now_ms) 
   return expired;
 }
 
-// Removes the keys of this prefix that are due, and gives those that are not a new item. An item whose keys are gone is
-// simply dropped. Returns the number of keys removed.
+// Removes the keys of this prefix that are due and the fields of hashes that are, and gives those that are not a new item.
+// An item whose keys are gone is simply dropped. Returns the number of keys removed.
 size_t Keyspace::settle_expiry_item(uint32_t hash_prefix, int64_t now_ms) {
   // The leading bits name the segment, which is all of the hash that removing a slot needs.
   const uint64_t hash = static_cast<uint64_t>(hash_prefix) << 32;
   size_t expired = 0;
-  for (;;) {
+  for (size_t pass = 0; pass < kSettlePassesMax; pass++) {
     EntrySlot* due = nullptr;
     size_t due_count = 0;
     table_.for_each_hash_prefix(hash_prefix, [&](EntrySlot& slot) {
       const Entry& entry = *slot.item();
-      if (entry.is_expired(now_ms)) {
+      const int64_t entry_due_ms = due_ms(entry);
+      if (entry_due_ms <= now_ms) {
         due = &slot;
         due_count++;
-      } else if (entry.has_deadline() && expired == 0 && (table_.policy().hash(entry) >> 32) == hash_prefix) {
-        expiry_.add(hash_prefix, entry.deadline_ms(), now_ms);
+      } else if (entry_due_ms != kNoDeadline && pass == 0 && (table_.policy().hash(entry) >> 32) == hash_prefix) {
+        expiry_.add(hash_prefix, entry_due_ms, now_ms);
       }
     });
     if (due == nullptr) return expired;
-    remove_expired(hash, due);
-    expired++;
+    if (due->item()->is_expired(now_ms)) {
+      remove_expired(hash, due);
+      expired++;
+    } else if (const EntrySlot* left = settle_fields(hash, due, now_ms)) {
+      // More fields may be due than were taken out: then the item fires again in its next slot.
+      const int64_t left_due_ms = due_ms(*left->item());
+      if (left_due_ms != kNoDeadline) expiry_.add(hash_prefix, left_due_ms, now_ms);
+    }
     if (due_count == 1) return expired;  // removing one ends the life of all slots: any other is looked up again
   }
+  expiry_.add(hash_prefix, now_ms, now_ms);
+  return expired;
 }
 
 void Keyspace::begin_expiry_rebuild() {
@@ -94,8 +106,9 @@ size_t Keyspace::continue_expiry_rebuild(int64_t now_ms, size_t steps_max) {
   while (!rebuild_walked_ && steps < steps_max) {
     rebuild_position_ = table_.scan(rebuild_position_, [&](const Entry& entry) {
       steps++;
-      if (!entry.has_deadline()) return;
-      expiry_.add(static_cast<uint32_t>(table_.policy().hash(entry) >> 32), entry.deadline_ms(), now_ms);
+      const int64_t entry_due_ms = due_ms(entry);
+      if (entry_due_ms == kNoDeadline) return;
+      expiry_.add(static_cast<uint32_t>(table_.policy().hash(entry) >> 32), entry_due_ms, now_ms);
     });
     steps++;
     rebuild_walked_ = rebuild_position_ == 0;

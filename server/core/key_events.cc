@@ -1,5 +1,7 @@
 #include "server/core/key_events.h"
 
+#include <vector>
+
 #include "storage/keyspace.h"
 
 namespace larder {
@@ -8,6 +10,17 @@ void KeyEvents::expired(Keyspace& keyspace, Bytes key) {
   ++parts_.stats.expired_keys;
   tell(static_cast<uint16_t>(keyspace.index()), key, Event::kExpired, nullptr);
   propagate_removal(static_cast<uint16_t>(keyspace.index()), key);
+}
+
+void KeyEvents::fields_expired(Keyspace& keyspace, Bytes key, std::span<const Bytes> fields, bool key_removed) {
+  const auto db = static_cast<uint16_t>(keyspace.index());
+  stats_.expired_fields += fields.size();
+  changed(db, key, Event::kHExpired);
+  if (key_removed) changed(db, key, Event::kDel);
+  if (!propagation_.active()) return;
+  std::vector<Bytes> argv = {"HDEL", key};
+  argv.insert(argv.end(), fields.begin(), fields.end());
+  propagation_.command(db, argv);
 }
 
 void KeyEvents::evicted(Keyspace& keyspace, Bytes key) {

@@ -37,6 +37,7 @@ class KeyEvents final : public KeyspaceObserver {
   void changed(uint16_t db, Bytes key, Event event) { tell(db, key, event, parts_.delivery.running()); }
 
   void expired(Keyspace& keyspace, Bytes key) override;
+  void fields_expired(Keyspace& keyspace, Bytes key, std::span<const Bytes> fields, bool key_removed) override;
   void evicted(Keyspace& keyspace, Bytes key) override;
   // Told only while notifications of the class `n` are wanted.
   void created(Keyspace& keyspace, Bytes key) override;

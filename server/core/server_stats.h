@@ -35,6 +35,7 @@ struct ServerStats {
   uint64_t net_input_bytes = 0;
   uint64_t net_output_bytes = 0;
   uint64_t expired_keys = 0;
+  uint64_t expired_fields = 0;  // of hashes
   uint64_t evicted_keys = 0;
   uint64_t evicted_clients = 0;
   uint64_t keyspace_hits = 0;

@@ -235,6 +235,7 @@ void stats_section(const Services& services, InfoFields& fields) {
   traffic_fields(stats, fields);
   fields.zeros({"sync_full", "sync_partial_ok", "sync_partial_err"});
   fields.number("expired_keys", stats.expired_keys);
+  fields.number("expired_subkeys", stats.expired_fields);
   fields.decimal("expired_stale_perc", 0, 2);
   fields.zeros({"expired_time_cap_reached_count", "expire_cycle_cpu_milliseconds"});
   fields.number("evicted_keys", stats.evicted_keys);

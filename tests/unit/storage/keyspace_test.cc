@@ -21,11 +21,17 @@ class RecordingObserver final : public KeyspaceObserver {
   void expired(Keyspace& keyspace, Bytes key) override {
     expired_keys.emplace_back(keyspace.index(), std::string(key));
   }
+  void fields_expired(Keyspace&, Bytes key, std::span<const Bytes> fields, bool key_removed) override {
+    for (const Bytes field : fields) expired_fields.emplace_back(std::string(key) + "." + std::string(field));
+    if (key_removed) emptied_keys.emplace_back(key);
+  }
   void evicted(Keyspace& keyspace, Bytes key) override {
     evicted_keys.emplace_back(keyspace.index(), std::string(key));
   }
   std::vector<std::pair<int, std::string>> expired_keys;
   std::vector<std::pair<int, std::string>> evicted_keys;
+  std::vector<std::string> expired_fields;
+  std::vector<std::string> emptied_keys;
 };
 
 class CountingDisposal final : public Disposal {
