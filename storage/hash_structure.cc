@@ -8,8 +8,8 @@ namespace larder {
 
 HashField* HashField::create(BlockAllocator& blocks, const HashFieldView& field) {
   const bool has_deadline = field.deadline_ms != kNoDeadline;
-  auto* block = static_cast<char*>(
-      blocks.allocate(content_bytes_of(field.name.size(), field.value.size(), has_deadline)));
+  auto* block =
+      static_cast<char*>(blocks.allocate(content_bytes_of(field.name.size(), field.value.size(), has_deadline)));
   char* out = write_length_prefix(block, (field.name.size() << 1) | (has_deadline ? 1 : 0));
   out = write_length_prefix(out, field.value.size());
   if (has_deadline) {

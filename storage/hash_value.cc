@@ -25,7 +25,9 @@ DeadlineRule rule_of(int64_t deadline_ms) {
 class PackedFieldText {
  public:
   PackedFieldText(const HashFieldView& field, bool with_deadline)
-      : name_(field.name), value_(field.value), deadline_(packed_deadline(field.deadline_ms)),
+      : name_(field.name),
+        value_(field.value),
+        deadline_(packed_deadline(field.deadline_ms)),
         with_deadline_(with_deadline) {}
   size_t total_bytes() const {
     return name_.total_bytes() + value_.total_bytes() + (with_deadline_ ? deadline_.total_bytes() : 0);

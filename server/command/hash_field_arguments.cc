@@ -43,7 +43,10 @@ void tell_field_deadlines(CommandContext& ctx, Key key, const HashValue& hash, c
     if (ctx.propagates()) {
       char moment[kInt64TextBytesMax];
       char count[kInt64TextBytesMax];
-      std::vector<Bytes> argv = {"HPEXPIREAT", key.bytes, {moment, write_int64(moment, change.deadline_ms)}, "FIELDS",
+      std::vector<Bytes> argv = {"HPEXPIREAT",
+                                 key.bytes,
+                                 {moment, write_int64(moment, change.deadline_ms)},
+                                 "FIELDS",
                                  {count, write_uint64(count, change.changed.size())}};
       argv.insert(argv.end(), change.changed.begin(), change.changed.end());
       ctx.propagate_as(argv);

@@ -179,8 +179,7 @@ void hgetex(CommandContext& ctx, ArgReader& args) {
     }
   }
   if (deadline_ms) {
-    return tell_field_deadlines(ctx, key, *hash,
-                                {.deadline_ms = *deadline_ms, .changed = changed, .deleted = deleted});
+    return tell_field_deadlines(ctx, key, *hash, {.deadline_ms = *deadline_ms, .changed = changed, .deleted = deleted});
   }
   if (!changed.empty()) ctx.changed(key.bytes, Event::kHPersist);
 }

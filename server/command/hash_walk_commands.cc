@@ -146,8 +146,7 @@ void hrandfield(CommandContext& ctx, ArgReader& args) {
   const bool empty = hash.missing() || !hash->has_live();
   if (!has_count) {
     if (empty) return ctx.reply().null();
-    return hash->visit_random(ctx.services().random,
-                              [&](const HashFieldView& field) { ctx.reply().bulk(field.name); });
+    return hash->visit_random(ctx.services().random, [&](const HashFieldView& field) { ctx.reply().bulk(field.name); });
   }
   if (empty || count == 0) return ctx.reply().empty_array();
   if (count < 0) return reply_repeated(ctx, *hash, static_cast<size_t>(-count), with_values);

@@ -21,6 +21,7 @@ constexpr int64_t kStartMs = 1'700'000'000'000;
 class EvictedKeys final : public KeyspaceObserver {
  public:
   void expired(Keyspace&, Bytes key) override { expired_.emplace_back(key); }
+  void fields_expired(Keyspace&, Bytes, std::span<const Bytes>, bool) override {}
   void evicted(Keyspace&, Bytes key) override { evicted_.emplace_back(key); }
   std::vector<std::string> expired_;
   std::vector<std::string> evicted_;
