@@ -94,6 +94,56 @@ inline constexpr ErrorText kIdleTimeNotTracked{
     "at "
     "runtime LRU and LFU data will take some time to adjust."};
 
+// Streams
+inline constexpr ErrorText kXAddIdZero{"ERR The ID specified in XADD must be greater than 0-0"};
+inline constexpr ErrorText kXAddIdTooSmall{
+    "ERR The ID specified in XADD is equal or smaller than the target stream top item"};
+inline constexpr ErrorText kStreamExhausted{
+    "ERR The stream has exhausted the last possible ID, unable to add more items"};
+inline constexpr ErrorText kStreamEntryTooLarge{"ERR Elements are too large to be stored"};
+inline constexpr ErrorText kInvalidStartId{"ERR invalid start ID for the interval"};
+inline constexpr ErrorText kInvalidEndId{"ERR invalid end ID for the interval"};
+inline constexpr ErrorText kTrimConflict{
+    "ERR syntax error, MAXLEN and MINID options at the same time are not compatible"};
+inline constexpr ErrorText kTrimLengthNegative{"ERR The MAXLEN argument must be >= 0."};
+inline constexpr ErrorText kTrimLimitNegative{"ERR The LIMIT argument must be >= 0."};
+inline constexpr ErrorText kTrimLimitAlone{
+    "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy"};
+inline constexpr ErrorText kTrimLimitExact{"ERR syntax error, LIMIT cannot be used without the special ~ option"};
+inline constexpr ErrorText kTrimWithoutStrategy{"ERR syntax error, XTRIM must be called with a trimming strategy"};
+inline constexpr ErrorText kEntriesAddedNegative{"ERR entries_added must be positive"};
+inline constexpr ErrorText kSetIdBelowGivenDeleted{
+    "ERR The ID specified in XSETID is smaller than the provided max_deleted_entry_id"};
+inline constexpr ErrorText kSetIdBelowDeleted{
+    "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id"};
+inline constexpr ErrorText kSetIdBelowTop{"ERR The ID specified in XSETID is smaller than the target stream top item"};
+inline constexpr ErrorText kEntriesAddedBelowLength{
+    "ERR The entries_added specified in XSETID is smaller than the target stream length"};
+inline constexpr ErrorText kGroupOnlyInXReadGroup{
+    "ERR The GROUP option is only supported by XREADGROUP. You called XREAD instead."};
+inline constexpr ErrorText kNoAckOnlyInXReadGroup{
+    "ERR The NOACK option is only supported by XREADGROUP. You called XREAD instead."};
+inline constexpr ErrorText kNewOnlyInXReadGroup{
+    "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option."};
+inline constexpr ErrorText kXReadGroupWithoutGroup{"ERR Missing GROUP option for XREADGROUP"};
+inline constexpr ErrorText kEndInXReadGroup{
+    "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by "
+    "specifying a proper ID, or use the > ID to get new messages. The $ ID would just return an empty result set."};
+inline constexpr ErrorText kLastInXReadGroup{
+    "ERR The + ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by "
+    "specifying a proper ID, or use the > ID to get new messages. The + ID would just return an empty result set."};
+inline constexpr ErrorText kGroupNeedsKey{
+    "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option "
+    "to create an empty stream automatically."};
+inline constexpr ErrorText kGroupExists{"BUSYGROUP Consumer Group name already exists"};
+inline constexpr ErrorText kEntriesReadNegative{"ERR value for ENTRIESREAD must be positive or -1"};
+inline constexpr ErrorText kClaimMinIdle{"ERR Invalid min-idle-time argument for XCLAIM"};
+inline constexpr ErrorText kClaimIdle{"ERR Invalid IDLE option argument for XCLAIM"};
+inline constexpr ErrorText kClaimTime{"ERR Invalid TIME option argument for XCLAIM"};
+inline constexpr ErrorText kClaimRetryCount{"ERR Invalid RETRYCOUNT option argument for XCLAIM"};
+inline constexpr ErrorText kAutoClaimMinIdle{"ERR Invalid min-idle-time argument for XAUTOCLAIM"};
+inline constexpr ErrorText kAutoClaimCount{"ERR COUNT must be > 0"};
+
 // Connection and permission
 inline constexpr ErrorText kNoAuth{"NOAUTH Authentication required."};
 inline constexpr ErrorText kNoAuthHello{

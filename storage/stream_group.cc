@@ -40,9 +40,9 @@ StreamNameIndex<T>::~StreamNameIndex() {
 template <class T>
 size_t StreamNameIndex<T>::position_of(Bytes name) const {
   const auto all = this->all();
-  return static_cast<size_t>(
-      std::lower_bound(all.begin(), all.end(), name, [](const T* item, Bytes other) { return name_of(*item) < other; }) -
-      all.begin());
+  return static_cast<size_t>(std::lower_bound(all.begin(), all.end(), name,
+                                              [](const T* item, Bytes other) { return name_of(*item) < other; }) -
+                             all.begin());
 }
 
 template <class T>

@@ -16,8 +16,8 @@
 #include <span>
 
 #include "base/bytes.h"
-#include "storage/stream_memory.h"
 #include "storage/stream_id_tree.h"
+#include "storage/stream_memory.h"
 
 namespace larder {
 
@@ -118,15 +118,14 @@ class StreamGroup {
   void check_integrity() const;
 
  private:
-  StreamGroup(StreamMemory& memory, Bytes name)
-      : memory_(memory), pending_(memory), consumers_(memory), name_(name) {}
+  StreamGroup(StreamMemory& memory, Bytes name) : memory_(memory), pending_(memory), consumers_(memory), name_(name) {}
   ~StreamGroup() = default;
   void free_consumer(StreamConsumer* consumer);
 
   StreamMemory& memory_;
   StreamPendingTree pending_;
   StreamNameIndex<StreamConsumer> consumers_;
-  Bytes name_;                 // behind this object
+  Bytes name_;  // behind this object
 };
 
 }  // namespace larder

@@ -27,8 +27,8 @@
 #include <type_traits>
 
 #include "base/assert.h"
-#include "storage/stream_memory.h"
 #include "storage/stream_id.h"
+#include "storage/stream_memory.h"
 
 namespace larder {
 
@@ -60,7 +60,8 @@ class StreamIdTree {
       if (++at_ == leaf_->count) *this = Cursor(leaf_->next, 0);
     }
     void previous() {
-      if (at_-- == 0) *this = leaf_->previous != nullptr ? Cursor(leaf_->previous, leaf_->previous->count - 1) : Cursor();
+      if (at_-- == 0)
+        *this = leaf_->previous != nullptr ? Cursor(leaf_->previous, leaf_->previous->count - 1) : Cursor();
     }
 
    private:

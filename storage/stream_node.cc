@@ -229,6 +229,20 @@ const char* delete_in_stream_node(StreamMemory& memory, StreamNode& node, const 
   return node.content + node.bytes - rest;
 }
 
+void drop_deleted_tail(StreamMemory& memory, StreamNode& node) {
+  for (;;) {
+    const StreamNodeReader reader(node);
+    const char* const at = StreamNodeReader::start_before(reader.end());
+    StreamEntry entry;
+    bool is_deleted;
+    reader.read(at, &entry, &is_deleted);
+    if (!is_deleted) return;
+    node.elements -= static_cast<uint32_t>(read_packed_before(reader.end()).number + 1);
+    node.bytes = static_cast<uint32_t>(at - node.content);
+    add_to_count(memory, node, 1, -1);
+  }
+}
+
 // ---- From outside
 
 namespace {

@@ -17,9 +17,9 @@
 #include <span>
 
 #include "base/bytes.h"
-#include "storage/stream_memory.h"
 #include "storage/listpack.h"
 #include "storage/stream_id.h"
+#include "storage/stream_memory.h"
 
 namespace larder {
 
@@ -27,8 +27,8 @@ namespace larder {
 inline constexpr size_t kStreamNodeBytesMax = size_t{1} << 30;
 
 struct StreamNodeLimits {
-  size_t bytes_max = 4096;    // stream-node-max-bytes; 0: no limit
-  size_t entries_max = 100;   // stream-node-max-entries; 0: no limit
+  size_t bytes_max = 4096;   // stream-node-max-bytes; 0: no limit
+  size_t entries_max = 100;  // stream-node-max-entries; 0: no limit
 };
 
 struct StreamNode {
@@ -111,6 +111,9 @@ void close_stream_node(StreamMemory& memory, StreamNode& node);
 // Marks the entry that starts at `at` as deleted, with the counts of the node. Returns where the next one starts; other
 // positions in the node are invalid then. Requires: it is not marked yet.
 const char* delete_in_stream_node(StreamMemory& memory, StreamNode& node, const char* at);
+
+// Takes out the deleted entries behind the last live one, whose IDs may be used again.
+void drop_deleted_tail(StreamMemory& memory, StreamNode& node);
 
 // What a node from outside holds.
 struct StreamNodeFacts {

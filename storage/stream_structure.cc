@@ -130,8 +130,7 @@ uint64_t StreamStructure::trim_inside(StreamNode* node, const StreamTrim& trim) 
     StreamEntry entry;
     bool is_deleted;
     const char* const next = reader.read(at, &entry, &is_deleted);
-    const bool stop =
-        trim.by == StreamTrim::By::kLength ? length_ <= trim.length_max : entry.id >= trim.id_min;
+    const bool stop = trim.by == StreamTrim::By::kLength ? length_ <= trim.length_max : entry.id >= trim.id_min;
     if (stop) break;
     if (is_deleted) {
       at = next;
@@ -146,6 +145,12 @@ uint64_t StreamStructure::trim_inside(StreamNode* node, const StreamTrim& trim) 
     at = delete_in_stream_node(memory_, *node, at);
   }
   return removed;
+}
+
+void StreamStructure::set_last_id(StreamId last_id) {
+  // Entries to come may get IDs that deleted ones had.
+  if (last_id < last_id_ && tail_ != nullptr) drop_deleted_tail(memory_, *tail_);
+  last_id_ = last_id;
 }
 
 // ---- Counting

@@ -61,10 +61,10 @@ class StreamStructure final : public Structure {
   bool contains(StreamId id) const;
   // Returns how many entries went.
   uint64_t trim(const StreamTrim& trim);
-  // IDs of the first and the last live entry. Requires: length() > 0.
+  // Requires: length() > 0.
   StreamId last_entry_id() const;
   // XSETID. Requires: last_id is at least last_entry_id(), and max_deleted_id at most last_id.
-  void set_last_id(StreamId last_id) { last_id_ = last_id; }
+  void set_last_id(StreamId last_id);
   void set_entries_added(uint64_t count) { entries_added_ = count; }
   void set_max_deleted_id(StreamId id) { max_deleted_id_ = id; }
 

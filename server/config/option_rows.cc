@@ -348,8 +348,8 @@ constexpr OptionRow kRows[] = {
     number("zset-max-listpack-entries", &Settings::zset_max_listpack_entries, 0, kLong, 0, "zset-max-ziplist-entries"),
     memory("zset-max-listpack-value", &Settings::zset_max_listpack_value_bytes, 0, kLong, 0, "zset-max-ziplist-value"),
     memory("hll-sparse-max-bytes", &Settings::hll_sparse_bytes_max, 0, kLong),
-    kept_memory("stream-node-max-bytes", "4096", 0, kLong),
-    kept_number("stream-node-max-entries", "100", 0, kLong),
+    memory("stream-node-max-bytes", &Settings::stream_node_bytes_max, 0, kLong),
+    number("stream-node-max-entries", &Settings::stream_node_entries_max, 0, kLong),
 
     // Snapshots
     special("save", kSaveOption, kMultiArgument),

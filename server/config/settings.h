@@ -134,6 +134,10 @@ struct Settings {
   int64_t aof_load_corrupt_tail_bytes_max = 0;
   bool aof_timestamp_enabled = false;
 
+  // Streams
+  int64_t stream_node_bytes_max = 4096;   // 0: no limit
+  int64_t stream_node_entries_max = 100;  // 0: no limit
+
   // Observation
   int64_t slowlog_slower_than_us = 10000;  // negative: off; 0: every command
   int64_t slowlog_max_len = 128;
