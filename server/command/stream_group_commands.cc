@@ -190,7 +190,10 @@ void xgroup_setid(CommandContext& ctx, ArgReader& args) {
   StreamGroup* group = edit_group(ctx, key, name, &stream);
   if (group == nullptr) return;
   StreamId id;
-  if (!read_group_id(id_text, stream, &id)) return ctx.reply().error(kInvalidStreamId);
+  // Here, unlike in CREATE, `-` and `+` are welcome; a "(" is not.
+  const bool is_edge = id_text == "-" || id_text == "+";
+  if (is_edge) id = id_text == "-" ? kStreamIdMin : kStreamIdMax;
+  if (!is_edge && !read_group_id(id_text, stream, &id)) return ctx.reply().error(kInvalidStreamId);
   group->last_id = id;
   group->entries_read = options.entries_read;
   ctx.changed(key.bytes, Event::kXGroupSetId);

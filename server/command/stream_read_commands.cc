@@ -109,7 +109,10 @@ ErrorText read_source_id(const ReadRequest& request, Bytes text, Source* source)
     source->only_new = true;
     return {};
   }
-  return parse_stream_id(text, &source->after) ? ErrorText() : kInvalidStreamId;
+  if (!parse_stream_id(text, &source->after)) return kInvalidStreamId;
+  // Behind the largest ID there is no history: as in Redis, a group takes it for `>`.
+  source->only_new = request.by_group && source->after == kStreamIdMax;
+  return {};
 }
 
 std::string no_group_to_read_error(Bytes key, Bytes group) {
