@@ -14,6 +14,10 @@ uint64_t take_scan_cursor(ArgReader& args) {
 }
 
 MemberScanOptions take_scan_options(ArgReader& args, bool novalues) {
+  return take_scan_options(args, novalues ? Bytes("NOVALUES") : Bytes());
+}
+
+MemberScanOptions take_scan_options(ArgReader& args, Bytes no_values_word) {
   MemberScanOptions options;
   while (args.ok() && !args.at_end()) {
     if (args.take_word("MATCH")) {
@@ -21,7 +25,7 @@ MemberScanOptions take_scan_options(ArgReader& args, bool novalues) {
     } else if (args.take_word("COUNT")) {
       options.count = args.take<int64_t>();
       if (options.count < 1) args.fail(kSyntax);
-    } else if (novalues && args.take_word("NOVALUES")) {
+    } else if (!no_values_word.empty() && args.take_word(no_values_word)) {
       options.no_values = true;
     } else {
       args.fail(kSyntax);

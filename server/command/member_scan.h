@@ -4,6 +4,7 @@
 //
 //     SSCAN key cursor [MATCH pattern] [COUNT count]
 //     HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES]
+//     ZSCAN key cursor [MATCH pattern] [COUNT count] [NOSCORES]
 //
 // As in Redis the cursor is judged first, then the key, and only then the options: those of a missing key are not read.
 
@@ -28,6 +29,8 @@ struct MemberScanOptions {
 uint64_t take_scan_cursor(ArgReader& args);
 // The options, all that is left. Errors are latched. `novalues`: whether the command knows that word.
 MemberScanOptions take_scan_options(ArgReader& args, bool novalues = false);
+// The same with another word for NOVALUES; empty: the command knows none.
+MemberScanOptions take_scan_options(ArgReader& args, Bytes no_values_word);
 // The reply for a missing key.
 void reply_empty_scan(ReplyWriter& reply);
 // The outer array and the cursor; the array of elements is the caller's to write.

@@ -46,5 +46,18 @@ void bzpopmin(CommandContext& ctx, ArgReader& args);
 void bzpopmax(CommandContext& ctx, ArgReader& args);
 void bzmpop(CommandContext& ctx, ArgReader& args);
 
+// zset_walk_commands.cc: members in no order
+void zscan(CommandContext& ctx, ArgReader& args);
+void zrandmember(CommandContext& ctx, ArgReader& args);
+
+// zset_algebra_commands.cc: several sets at once
+void zunion(CommandContext& ctx, ArgReader& args);
+void zunionstore(CommandContext& ctx, ArgReader& args);
+void zinter(CommandContext& ctx, ArgReader& args);
+void zinterstore(CommandContext& ctx, ArgReader& args);
+void zdiff(CommandContext& ctx, ArgReader& args);
+void zdiffstore(CommandContext& ctx, ArgReader& args);
+void zintercard(CommandContext& ctx, ArgReader& args);
+
 }  // namespace zset_commands
 }  // namespace larder
