@@ -104,6 +104,7 @@ class ZsetValue : public CollectionHandle {
   // downwards; `visit` must not change the keyspace. The bytes end with the call. Requires: the ranks exist.
   template <class Visit>
   void visit(RankRange range, bool downwards, Visit visit) const {
+    if (range.count == 0) return;
     const size_t rank = downwards ? range.first + range.count - 1 : range.first;
     if (!is_structure()) return PackedZset(packed()).visit(rank, range.count, downwards, visit);
     large().tree().visit(rank, range.count, downwards,
@@ -112,6 +113,17 @@ class ZsetValue : public CollectionHandle {
   template <class Visit>
   void visit_all(Visit visit_member) const {
     visit({0, size()}, false, visit_member);
+  }
+  // The same upwards until visit(Bytes, double) returns false: a bounded number of members later it is not called again.
+  template <class Visit>
+  void visit_until(RankRange range, Visit visit_member) const {
+    constexpr size_t kPiece = 128;
+    bool goes_on = true;
+    while (goes_on && range.count > 0) {
+      const RankRange piece{range.first, range.count < kPiece ? range.count : kPiece};
+      visit(piece, false, [&](Bytes member, double score) { goes_on = goes_on && visit_member(member, score); });
+      range = {range.first + piece.count, range.count - piece.count};
+    }
   }
   // One step of ZSCAN: calls visit(Bytes, double) for a few members; returns the next cursor, 0 at the end.
   template <class Visit>

@@ -39,8 +39,7 @@ class Source {
   void for_each_until(Visit visit) const {
     if (kind_ == Kind::kSet) set_.for_each_until([&](Bytes member) { return visit(member, weighted(1)); });
     if (kind_ != Kind::kZset) return;
-    bool goes_on = true;
-    zset_.visit_all([&](Bytes member, double score) { goes_on = goes_on && visit(member, weighted(score)); });
+    zset_.visit_until({0, size_}, [&](Bytes member, double score) { return visit(member, weighted(score)); });
   }
   std::optional<double> weighted_score(Bytes member) const {
     if (kind_ == Kind::kSet) return set_.contains(member) ? std::optional(weighted(1)) : std::nullopt;
@@ -91,8 +90,7 @@ bool open_sources(CommandContext& ctx, std::span<const Bytes> keys, std::vector<
       sources.emplace_back(*zset);
     } else {
       // The first look-up has counted as a use of the key.
-      const auto set =
-          ctx.keys().keyspace().read<SetValue>(ctx.keys().hashed(Key{key}), ctx.now_ms(), Touch::kNo);
+      const auto set = ctx.keys().keyspace().read<SetValue>(ctx.keys().hashed(Key{key}), ctx.now_ms(), Touch::kNo);
       if (!set) return false;
       sources.emplace_back(*set);
     }

@@ -72,6 +72,22 @@ ZsetStructure* new_result(CommandContext& ctx) {
   return create_structure<ZsetStructure>(ctx.services().store.structure_resources());
 }
 
+void put_and_reply_count(CommandContext& ctx, Key key, std::span<const ScoredBytes> members, const ZsetRule& rule,
+                         bool counts_updates) {
+  auto value = ctx.keys().edit_or_create<ZsetValue>(key);
+  if (value.wrong_type()) return ctx.reply().error(kWrongType);
+  const ZsetLimits limits = zset_limits(ctx);
+  int64_t added = 0;
+  int64_t updated = 0;
+  for (const auto& [score, member] : members) {
+    const ZsetPut put = value->put(member, score, rule, limits);
+    added += put.outcome == ZsetOutcome::kAdded;
+    updated += put.outcome == ZsetOutcome::kUpdated;
+  }
+  if (added + updated > 0) ctx.changed(key.bytes, Event::kZAdd);
+  ctx.reply().integer(counts_updates ? added + updated : added);
+}
+
 void store_and_reply(CommandContext& ctx, Key destination, ZsetStructure* built, Event event) {
   const size_t members = built->size();
   const bool replaced = ctx.keys().erase(destination);

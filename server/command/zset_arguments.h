@@ -4,6 +4,9 @@
 // arguments, members with scores as replies, and storing a result.
 
 #include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
 
 #include "base/bytes.h"
 #include "protocol/arg_reader.h"
@@ -38,6 +41,29 @@ class MemberReply {
  private:
   ReplyWriter& reply_;
   bool with_scores_;
+};
+
+struct ScoredBytes {
+  double score;
+  Bytes member;
+};
+// ZADD: puts the members into the set, tells it, and replies how many are new, or with `counts_updates` how many are
+// new or have another score.
+void put_and_reply_count(CommandContext& ctx, Key key, std::span<const ScoredBytes> members, const ZsetRule& rule,
+                         bool counts_updates);
+
+// Members found in a set, to be replied after the walk: those of a large set stay where they are, others are copied.
+class KeptMembers {
+ public:
+  explicit KeptMembers(const ZsetValue& value) : copies_(value.is_packed()) {
+    if (copies_) texts_.reserve(value.size());
+  }
+  // Valid until the set changes or this ends. Call it once a member at most.
+  Bytes keep(Bytes member) { return copies_ ? Bytes(texts_.emplace_back(member)) : member; }
+
+ private:
+  bool copies_;
+  std::vector<std::string> texts_;
 };
 
 // Makes `built` the value of `destination` in place of whatever is there, or removes that if it is empty; tells the

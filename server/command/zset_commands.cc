@@ -4,7 +4,7 @@
 //
 // Options are words until the first argument that is none of them. Every score is read before anything changes.
 
-#include <cmath>
+#include <vector>
 
 #include "protocol/option_grammar.h"
 #include "server/command/families.h"
@@ -96,39 +96,19 @@ void put_and_reply_score(CommandContext& ctx, Key key, double score, Bytes membe
   ctx.reply().double_value(put.score);
 }
 
-// Checks the scores of the pairs; false when one is no number, and answered.
-bool check_scores(CommandContext& ctx, std::span<const Bytes> pairs) {
-  for (size_t i = 0; i < pairs.size(); i += 2) {
-    if (!parse_double(pairs[i])) {
-      ctx.reply().error(kNotFloat);
-      return false;
-    }
-  }
-  return true;
-}
-
+// ZADD without INCR: every score is read before anything changes.
 void put_pairs(CommandContext& ctx, Key key, std::span<const Bytes> pairs, const ZsetRule& rule, bool counts_updates) {
-  double score = 0;
-  if (pairs.size() == 2) {
-    const auto parsed = parse_double(pairs[0]);
-    if (!parsed) return ctx.reply().error(kNotFloat);
-    score = *parsed;
-  } else if (!check_scores(ctx, pairs)) {
-    return;
-  }
-  auto value = ctx.keys().edit_or_create<ZsetValue>(key);
-  if (value.wrong_type()) return ctx.reply().error(kWrongType);
-  const ZsetLimits limits = zset_limits(ctx);
-  int64_t added = 0;
-  int64_t updated = 0;
+  ScoredBytes single{};
+  std::vector<ScoredBytes> several;
+  if (pairs.size() > 2) several.reserve(pairs.size() / 2);
   for (size_t i = 0; i < pairs.size(); i += 2) {
-    if (pairs.size() > 2) score = *parse_double(pairs[i]);
-    const ZsetPut put = value->put(pairs[i + 1], score, rule, limits);
-    added += put.outcome == ZsetOutcome::kAdded;
-    updated += put.outcome == ZsetOutcome::kUpdated;
+    const auto score = parse_double(pairs[i]);
+    if (!score) return ctx.reply().error(kNotFloat);
+    single = {*score, pairs[i + 1]};
+    if (pairs.size() > 2) several.push_back(single);
   }
-  if (added + updated > 0) ctx.changed(key.bytes, Event::kZAdd);
-  ctx.reply().integer(counts_updates ? added + updated : added);
+  put_and_reply_count(ctx, key, pairs.size() > 2 ? std::span<const ScoredBytes>(several) : std::span(&single, 1), rule,
+                      counts_updates);
 }
 
 void reply_rank(CommandContext& ctx, ArgReader& args, bool reversed) {

@@ -66,22 +66,18 @@ void zscan(CommandContext& ctx, ArgReader& args) {
   if (value.missing()) return reply_empty_scan(ctx.reply());
   const MemberScanOptions options = take_scan_options(args, Bytes("NOSCORES"));
   if (!args.done(ctx.reply())) return;
-  // The cursor stands in front of the members but is known behind them: members first, in place of which it is set then.
-  std::vector<std::pair<Bytes, double>> found;
-  std::vector<std::string> texts;  // of packed members, whose bytes end with the visit
-  const bool copies = value->is_packed();
-  if (copies) texts.reserve(value->size());
+  // The cursor goes out before the members and is known after them.
+  std::vector<ScoredBytes> found;
+  KeptMembers kept(*value);
   const uint64_t next_cursor = scan_steps(cursor, options.count, [&](uint64_t from, int64_t* visited) {
     return value->scan(from, [&](Bytes member, double score) {
       ++*visited;
-      if (!options.passes(member)) return;
-      if (copies) member = texts.emplace_back(member);
-      found.emplace_back(member, score);
+      if (options.passes(member)) found.push_back({score, kept.keep(member)});
     });
   });
   reply_scan_cursor(ctx.reply(), next_cursor);
   ctx.reply().array(options.no_values ? found.size() : 2 * found.size());
-  for (const auto& [member, score] : found) {
+  for (const auto& [score, member] : found) {
     ctx.reply().bulk(member);
     if (!options.no_values) ctx.reply().bulk_double(score);
   }
