@@ -294,9 +294,9 @@ GeoShape::Cover GeoShape::cover() const {
   for (const auto& [searched, where] : candidates) {
     if (!searched) continue;
     const Range range = range_of(neighbour(center, where.first, where.second));
-    const auto* end = cover.ranges.data() + cover.count;
+    const Range* begin = cover.ranges.data();
     const bool seen =
-        std::any_of(cover.ranges.data(), end, [&](const Range& other) { return other.begin == range.begin; });
+        std::any_of(begin, begin + cover.count, [&](const Range& other) { return other.begin == range.begin; });
     if (!seen) cover.ranges[cover.count++] = range;
   }
   return cover;

@@ -452,8 +452,8 @@ std::vector<OptionRow> sorted_rows() {
 }  // namespace
 
 std::span<const OptionRow> option_rows() {
-  static const std::vector<OptionRow> rows = sorted_rows();
-  return rows;
+  static const std::vector<OptionRow> kSorted = sorted_rows();
+  return kSorted;
 }
 
 std::vector<Bytes> options_without_effect(const Settings& settings) {
