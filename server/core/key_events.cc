@@ -14,13 +14,13 @@ void KeyEvents::expired(Keyspace& keyspace, Bytes key) {
 
 void KeyEvents::fields_expired(Keyspace& keyspace, Bytes key, std::span<const Bytes> fields, bool key_removed) {
   const auto db = static_cast<uint16_t>(keyspace.index());
-  stats_.expired_fields += fields.size();
+  parts_.stats.expired_fields += fields.size();
   changed(db, key, Event::kHExpired);
   if (key_removed) changed(db, key, Event::kDel);
-  if (!propagation_.active()) return;
+  if (!parts_.propagation.active()) return;
   std::vector<Bytes> argv = {"HDEL", key};
   argv.insert(argv.end(), fields.begin(), fields.end());
-  propagation_.command(db, argv);
+  parts_.propagation.command(db, argv);
 }
 
 void KeyEvents::evicted(Keyspace& keyspace, Bytes key) {

@@ -233,7 +233,7 @@ void Server::load_log() {
   if (!found) return fail_loading("Can't load the append only log", found.error());
   if (*found) {
     const std::string name = load->name();
-    return begin_loading(std::move(task), name, [this, place = load->place()] {
+    return begin_loading(std::move(task), name, [this, place = load->place()]() -> Status {
       LARDER_TRY(append_log_.start(place->manifest, place->resume));
       propagation_.set_sink(&append_log_);
       return Status();
@@ -241,7 +241,7 @@ void Server::load_log() {
   }
   task.reset();
   // No log yet. If there is a snapshot, it is where the log begins.
-  const auto begin_log = [this] {
+  const auto begin_log = [this]() -> Status {
     LARDER_TRY(append_log_.turn_on());
     propagation_.set_sink(&append_log_);
     return Status();

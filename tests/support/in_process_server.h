@@ -66,7 +66,7 @@ class InProcessServer final : private RequestPump {
   Server& server() { return *server_; }
   Services& services() { return server_->services(); }
   SimulatedClock& clock() { return clock_; }
-  MemoryFileSystem& files() { return *files_; }
+  MemoryFileSystem& files() { return files_; }
   const std::string& log_text() const { return log_sink_.text(); }
   bool shutdown_requested() const { return process_.shutdown_requested; }
 
