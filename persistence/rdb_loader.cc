@@ -14,6 +14,7 @@ constexpr size_t kKeyBytesMax = kEntryKeyBytesMax;
 constexpr size_t kPayloadFooterBytes = 2 + kRdbChecksumBytes;
 // The first version whose files end with a checksum.
 constexpr int kChecksumSinceVersion = 5;
+constexpr int kAuxSinceVersion = 7;
 constexpr int64_t kMsPerSecond = 1000;
 
 uint64_t little_endian(Bytes bytes) {
@@ -146,6 +147,10 @@ bool RdbLoader::read_item(bool* ended) {
 }
 
 bool RdbLoader::read_opcode(RdbOpcode code, bool* ended) {
+  // A damaged version must not be what turns the checksum off.
+  if (version_ < kAuxSinceVersion && code <= RdbOpcode::kResizeDb) {
+    return in_.corrupt("a part that files of this version do not have");
+  }
   uint64_t value;
   switch (code) {
     case RdbOpcode::kExpireSeconds:

@@ -127,7 +127,7 @@ TEST(RdbLegacyTest, Zipmap) {
       "\x05\x02"
       "world"
       "..\xff",
-      27);
+      26);
   Buffer sequence;
   size_t count = 0;
   ASSERT_TRUE(read_zipmap(zipmap, &sequence, &count));
