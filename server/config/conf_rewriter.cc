@@ -71,7 +71,7 @@ std::vector<std::string> lines_of(const OptionRow& row, const Settings& settings
     return lines;
   }
   const std::string value = write_option(row, settings);
-  if (row.type == OptionType::kMemory) {
+  if (row.type == OptionType::kMemory || row.type == OptionType::kMemoryOrPercent) {
     const auto bytes = parse_int64(value);
     return {name + " " + (bytes ? memory_word(*bytes) : value)};
   }

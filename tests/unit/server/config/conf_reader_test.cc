@@ -78,7 +78,7 @@ TEST_F(ConfReaderTest, MistakesAreNamedWithTheirLine) {
   EXPECT_EQ(read("qqqqqqqqqqqq 1\n"), fatal_at(1, "qqqqqqqqqqqq 1", "Bad directive or wrong number of arguments"));
   EXPECT_EQ(read("port\n"), fatal_at(1, "port", "wrong number of arguments"));
   EXPECT_EQ(read("port 1 2\n"), fatal_at(1, "port 1 2", "wrong number of arguments"));
-  EXPECT_EQ(read("\n\nmaxmemory many\n"), fatal_at(3, "maxmemory many", "argument must be a memory value"));
+  EXPECT_EQ(read("\n\nmaxmemory many\n"), fatal_at(3, "maxmemory many", "argument must be a memory or percent value"));
   EXPECT_EQ(read("save 60 1 \"\n"), fatal_at(1, "save 60 1 \"", "Unbalanced quotes in configuration line"));
   EXPECT_EQ(read("rename-command a\n"), fatal_at(1, "rename-command a", "wrong number of arguments"));
   EXPECT_EQ(read("include\n"), fatal_at(1, "include", "wrong number of arguments"));

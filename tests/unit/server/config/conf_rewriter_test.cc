@@ -104,9 +104,10 @@ TEST_F(ConfRewriterTest, SavePointsOfAnIncludeAreTakenBackFirst) {
 // Every option, set to something else than its default, survives being written and read.
 TEST_F(ConfRewriterTest, EveryOptionSurvives) {
   constexpr const char* kOtherValues[] = {
-      "yes",         "no",          "7",     "70",    "2mb",  "always",   "debug",  "user",        "ip",
-      "hostname",    "allkeys-lfu", "x y.z", "1 2 3", "60 5", "relative", "swapdb", "clients",     "panic",
-      "allchannels", "optional",    "auto",  "local", "3mb",  "now",      "E",      "normal 1 2 3"};
+      "yes",      "no",     "7",        "70",          "2mb",          "always",   "debug",
+      "user",     "ip",     "hostname", "allkeys-lfu", "x y.z",        "1 2 3",    "60 5",
+      "relative", "swapdb", "clients",  "panic",       "allchannels",  "optional", "auto",
+      "local",    "3mb",    "now",      "E",           "normal 1 2 3", "10",       "16mb"};
   Settings settings;
   const Settings defaults;
   std::string same;

@@ -51,7 +51,7 @@ TEST_P(OptionValue, IsReadOrRefused) {
 
 constexpr char kNotBool[] = "argument must be 'yes' or 'no'";
 constexpr char kNotInteger[] = "argument couldn't be parsed into an integer";
-constexpr char kNotMemory[] = "argument must be a memory value";
+constexpr char kNotMemory[] = "argument must be a memory or percent value";
 constexpr char kNotPercent[] = "argument must be a memory or percent value";
 
 INSTANTIATE_TEST_SUITE_P(
@@ -224,9 +224,9 @@ TEST(OptionsWithoutEffect, AreNamedWhereItMatters) {
   Settings settings;
   EXPECT_TRUE(options_without_effect(settings).empty());
   const Bytes yes[] = {"yes"};
-  ASSERT_TRUE(read_option(*find_option("appendonly"), yes, settings).ok());
+  ASSERT_TRUE(read_option(*find_option("cluster-enabled"), yes, settings).ok());
   ASSERT_TRUE(read_option(*find_option("lazyfree-lazy-expire"), yes, settings).ok());
-  EXPECT_EQ(options_without_effect(settings), std::vector<Bytes>{"appendonly"});
+  EXPECT_EQ(options_without_effect(settings), std::vector<Bytes>{"cluster-enabled"});
 }
 
 TEST(NearestOption, FindsWhatWasMeant) {
