@@ -28,5 +28,6 @@ extern const std::span<const CommandDocs> kHyperLogLogDocs;
 extern const std::span<const CommandDocs> kPersistenceDocs;
 extern const std::span<const CommandDocs> kDumpDocs;
 extern const std::span<const CommandDocs> kScriptDocs;
+extern const std::span<const CommandDocs> kSortDocs;
 
 }  // namespace larder

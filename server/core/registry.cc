@@ -176,12 +176,32 @@ bool add_counted(const KeySpec& spec, size_t begin, std::span<const Bytes> argv,
   return true;
 }
 
+// SORT's key that is written, which no spec can tell: its word may also be an argument of other words. 0: there is none.
+size_t sort_destination(std::span<const Bytes> argv) {
+  size_t found = 0;
+  for (size_t at = 2; at < argv.size(); ++at) {
+    if (equals_ignore_case(argv[at], "LIMIT")) {
+      at += 2;
+    } else if (equals_ignore_case(argv[at], "BY") || equals_ignore_case(argv[at], "GET")) {
+      at += 1;
+    } else if (equals_ignore_case(argv[at], "STORE") && at + 1 < argv.size()) {
+      found = ++at;
+    }
+  }
+  return found;
+}
+
 }  // namespace
 
 bool find_keys(const Command& command, std::span<const Bytes> argv, std::vector<KeyPosition>& keys) {
   for (const KeySpec& spec : command.spec->keys.all()) {
     const size_t begin = begin_of(spec, argv);
-    if (begin == 0) continue;
+    if (begin == 0) {
+      const size_t destination =
+          (spec.flags & kKeyOw) && spec.begin == KeySpec::Begin::kUnknown ? sort_destination(argv) : 0;
+      if (destination != 0) keys.push_back({static_cast<uint32_t>(destination), spec.flags});
+      continue;
+    }
     if (begin >= argv.size()) return false;
     if (spec.find == KeySpec::Find::kRange && !add_range(spec, begin, argv.size(), keys)) return false;
     if (spec.find == KeySpec::Find::kKeyCount && !add_counted(spec, begin, argv, keys)) return false;
