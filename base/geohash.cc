@@ -127,7 +127,9 @@ GeoPoint geohash_decode(uint64_t bits) {
 
 GeoPoint geohash_decode_score(double score) {
   if (score >= -0x1p63 && score < 0x1p63) return geohash_decode(static_cast<uint64_t>(static_cast<int64_t>(score)));
-  return geohash_decode(score >= 0 && score < 0x1p64 ? static_cast<uint64_t>(score) : uint64_t{1} << 63);
+  // No place at all; these are what x86 converts such numbers to.
+  if (score < 0) return geohash_decode(uint64_t{1} << 63);
+  return geohash_decode(score < 0x1p64 ? static_cast<uint64_t>(score) : 0);
 }
 
 void write_geohash_text(GeoPoint point, char (&out)[kGeohashTextBytes]) {

@@ -88,6 +88,17 @@ class SearchReader {
     return true;
   }
 
+  // The arguments of GEORADIUS and GEORADIUSBYMEMBER up to the unit.
+  bool take_circle(bool by_member) {
+    if (!by_member) return take_center() && take_radius();
+    if (!source_.missing()) return take_center_member() && take_radius();
+    // There is no member then, and nobody looks at the radius.
+    args_.take_many(3);
+    request_.has_center = true;
+    request_.area = Area::kCircle;
+    return true;
+  }
+
   bool take_radius() {
     const auto radius = parse_double(args_.take<Bytes>());
     if (!radius) return fail(kNumericRadius);
@@ -273,8 +284,7 @@ void search(CommandContext& ctx, ArgReader& args, Form form, bool by_member) {
   if (value.wrong_type()) return ctx.reply().error(kWrongType);
   SearchReader reader(ctx, args, value, request);
   if (!request.is_search()) {
-    if (!(by_member ? reader.take_center_member() : reader.take_center())) return;
-    if (!reader.take_radius()) return;
+    if (!reader.take_circle(by_member)) return;
   }
   if (!reader.take_options()) return;
   const Event event = request.is_search() ? Event::kGeoSearchStore : Event::kGeoRadiusStore;

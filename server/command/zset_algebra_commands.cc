@@ -41,10 +41,11 @@ class Source {
     if (kind_ != Kind::kZset) return;
     zset_.visit_until({0, size_}, [&](Bytes member, double score) { return visit(member, weighted(score)); });
   }
+  // Unlike a visited score this may be no number (infinity times 0): only the sum that it goes into counts as 0.
   std::optional<double> weighted_score(Bytes member) const {
-    if (kind_ == Kind::kSet) return set_.contains(member) ? std::optional(weighted(1)) : std::nullopt;
+    if (kind_ == Kind::kSet) return set_.contains(member) ? std::optional(weight_) : std::nullopt;
     const auto score = kind_ == Kind::kZset ? zset_.score(member) : std::nullopt;
-    return score ? std::optional(weighted(*score)) : std::nullopt;
+    return score ? std::optional(weight_ * *score) : std::nullopt;
   }
   bool contains(Bytes member) const { return weighted_score(member).has_value(); }
   void set_weight(double weight) { weight_ = weight; }
@@ -72,10 +73,11 @@ struct AlgebraRequest {
   std::vector<Source> sources{};
 };
 
+// What a becomes with b, which may be no number.
 double aggregated(Aggregate aggregate, double a, double b) {
-  if (aggregate == Aggregate::kMin) return std::min(a, b);
-  if (aggregate == Aggregate::kMax) return std::max(a, b);
-  return std::isnan(a + b) ? 0 : a + b;  // infinity and minus infinity
+  if (aggregate == Aggregate::kMin) return b < a ? b : a;
+  if (aggregate == Aggregate::kMax) return b > a ? b : a;
+  return std::isnan(a + b) ? 0 : a + b;  // infinity and minus infinity, or b is none
 }
 
 // False: a key holds something that is no set. Keys past their deadline go first, because that moves what is open.

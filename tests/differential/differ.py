@@ -156,9 +156,25 @@ def close_in_time(a, b):
     return isinstance(a, int) and isinstance(b, int) and abs(a - b) <= 2
 
 
+def same_but_for_digits(ours, theirs):
+    """The same reply, with doubles in the shortest text (7.2) in place of 17 digits (7.0)."""
+    if isinstance(ours, (list, tuple)) and isinstance(theirs, (list, tuple)):
+        return len(ours) == len(theirs) and all(map(same_but_for_digits, ours, theirs))
+    if ours == theirs:
+        return True
+    if type(ours) is not bytes or type(theirs) is not bytes:
+        return False
+    try:
+        return float(ours) == float(theirs) and theirs == b"%.17g" % float(theirs)
+    except ValueError:
+        return False
+
+
 def explained(command, ours, theirs):
     """Why two different replies are both right, or None."""
     name = str(command[0]).upper()
+    if name[:1] in ("Z", "G", "B") and same_but_for_digits(ours, theirs):
+        return "later versions write doubles in fewer digits"
     if name in ("TTL", "EXPIRETIME") and close_in_time(ours, theirs):
         return "time passes between the two servers"
     if name == "XINFO" and isinstance(ours, tuple) and isinstance(theirs, tuple):
@@ -215,7 +231,7 @@ class Tester:
 
     def fail(self, history, command, ours, theirs):
         self.failures += 1
-        keys = {w for w in command[1:] if isinstance(w, str) and w.rstrip("0123456789") in FAMILIES}
+        keys = {w for w in command[1:] if isinstance(w, str) and w.rstrip("0123456789").removesuffix("_lex") in FAMILIES}
         related = [c for c in history if keys & set(w for w in c if isinstance(w, str))][-12:]
         print(f"DIFFERENT (seed {self.seed}) {shown(command)}\n  larder        {ours!r:.400}\n  redis-server  {theirs!r:.400}")
         for earlier in related:
@@ -231,8 +247,11 @@ class Tester:
         for connection in self.connections:
             connection.call("FLUSHALL")
         version = self.rng.choice(["2", "3"])
+        # Few members are packed, or none: the large encodings are met in small sets.
+        packed_max = self.rng.choice(["128", "128", "4", "0"])
         for connection in self.connections:
             connection.call("HELLO", version)
+            connection.call("CONFIG", "SET", "zset-max-listpack-entries", packed_max)
         families = self.rng.sample(self.families, min(len(self.families), self.rng.randrange(1, 4)))
         if self.rng.random() < 0.7 and "generic" in self.families and "generic" not in families:
             families.append("generic")
@@ -265,7 +284,7 @@ class Tester:
     def compare_keyspaces(self, history):
         ours, theirs = (keyspace_of(connection) for connection in self.connections)
         for key in sorted(set(ours) | set(theirs)):
-            if ours.get(key) != theirs.get(key):
+            if not same_but_for_digits(ours.get(key), theirs.get(key)):
                 self.fail(history, ["(keyspace at the end)", key[1].decode()], ours.get(key), theirs.get(key))
                 return
 
