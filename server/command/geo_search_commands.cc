@@ -65,6 +65,7 @@ struct FoundPlace {
   Bytes member;
   double score;
   double distance_m;
+  size_t index;  // in the order in which places were found
 };
 
 using Source = Lookup<ZsetValue>;
@@ -238,7 +239,7 @@ std::vector<FoundPlace> find_places(const ZsetValue& value, SearchRequest& reque
     value.visit_until(value.ranks(cell), [&](Bytes member, double score) {
       double distance_m;
       if (shape.contains(geohash_decode_score(score), &distance_m)) {
-        found.push_back({kept.keep(member), score, distance_m});
+        found.push_back({kept.keep(member), score, distance_m, found.size()});
       }
       return found.size() < wanted;
     });
@@ -246,17 +247,20 @@ std::vector<FoundPlace> find_places(const ZsetValue& value, SearchRequest& reque
   return found;
 }
 
-// Sorts, as far as the count needs it, and cuts off the rest.
+// Sorts, as far as the count needs it, and cuts off the rest. Places at one distance stay in the order of the search.
 void select_places(std::vector<FoundPlace>& found, const SearchRequest& request) {
   const size_t count = request.count > 0 ? std::min(found.size(), static_cast<size_t>(request.count)) : found.size();
   // Fewer than all without ANY means the nearest.
   const Order order =
       request.order == Order::kNone && request.count > 0 && !request.any ? Order::kNearest : request.order;
   if (order != Order::kNone) {
+    const auto precedes = [&](const FoundPlace& a, const FoundPlace& b) {
+      if (a.distance_m != b.distance_m) return (a.distance_m < b.distance_m) == (order == Order::kNearest);
+      return a.index < b.index;
+    };
     const auto middle = found.begin() + static_cast<ptrdiff_t>(count);
-    std::partial_sort(found.begin(), middle, found.end(), [&](const FoundPlace& a, const FoundPlace& b) {
-      return order == Order::kNearest ? a.distance_m < b.distance_m : a.distance_m > b.distance_m;
-    });
+    if (count < found.size()) std::nth_element(found.begin(), middle, found.end(), precedes);
+    std::sort(found.begin(), middle, precedes);
   }
   found.resize(count);
 }
