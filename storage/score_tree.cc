@@ -90,6 +90,7 @@ struct ScoreTree::Leaf {
   }
   // Chooses the frame anew and computes all hints.
   void reframe() {
+    LARDER_ASSERT(count > 0);
     uint64_t orders[kLeafSlotsMax];
     for (uint32_t i = 0; i < count; i++) prefetch_line(member(i));
     for (uint32_t i = 0; i < count; i++) orders[i] = member(i)->order();

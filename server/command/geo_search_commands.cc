@@ -37,6 +37,7 @@ constexpr ErrorText kTooFewVertices{"ERR GEOSEARCH BYPOLYGON must have at least 
 
 enum class Form : uint8_t { kSearch, kSearchStore, kRadius, kRadiusReadOnly };
 enum class Order : uint8_t { kNone, kNearest, kFarthest };
+enum class From : uint8_t { kNowhere, kMember, kPoint };
 enum class Area : uint8_t { kNone, kCircle, kBox, kPolygon };
 
 struct SearchRequest {
@@ -49,7 +50,7 @@ struct SearchRequest {
   bool with_point = false;
   bool stores = false;
   bool stores_distance = false;
-  bool has_center = false;
+  From from = From::kNowhere;
   Area area = Area::kNone;
   Key destination{};
   GeoPoint center{};
@@ -77,11 +78,14 @@ class SearchReader {
       : ctx_(ctx), args_(args), source_(source), request_(request) {}
 
   // All of these: false when an error is answered.
-  bool take_center() { return take_point(ctx_, args_, &request_.center) && (request_.has_center = true); }
+  bool take_center() {
+    request_.from = From::kPoint;
+    return take_point(ctx_, args_, &request_.center);
+  }
 
   bool take_center_member() {
     const Bytes member = args_.take<Bytes>();
-    request_.has_center = true;
+    request_.from = From::kMember;
     if (source_.missing()) return true;
     const auto score = source_->score(member);
     if (!score) return fail(kNoMember);
@@ -95,7 +99,7 @@ class SearchReader {
     if (!source_.missing()) return take_center_member() && take_radius();
     // There is no member then, and nobody looks at the radius.
     args_.take_many(3);
-    request_.has_center = true;
+    request_.from = From::kMember;
     request_.area = Area::kCircle;
     return true;
   }
@@ -142,11 +146,18 @@ class SearchReader {
   }
 
   bool take_search_option() {
-    const bool no_center = !request_.has_center && request_.area != Area::kPolygon;
+    // A word that comes again counts the last time; one that excludes another is refused behind it.
+    const From from = request_.from;
+    const bool no_center = from == From::kNowhere;
     const bool no_area = request_.area == Area::kNone;
+    const bool centers_itself = request_.area == Area::kPolygon;
     const size_t left = args_.remaining();
-    if (no_center && left > 1 && args_.take_word("FROMMEMBER")) return take_center_member();
-    if (no_center && left > 2 && args_.take_word("FROMLONLAT")) return take_center();
+    if ((no_center || from == From::kMember) && !centers_itself && left > 1 && args_.take_word("FROMMEMBER")) {
+      return take_center_member();
+    }
+    if ((no_center || from == From::kPoint) && !centers_itself && left > 2 && args_.take_word("FROMLONLAT")) {
+      return take_center();
+    }
     if ((no_area || request_.area == Area::kCircle) && left > 2 && args_.take_word("BYRADIUS")) return take_radius();
     if ((no_area || request_.area == Area::kBox) && left > 3 && args_.take_word("BYBOX")) return take_box();
     if (no_area && no_center && left > 2 && args_.take_word("BYPOLYGON")) return take_polygon();
@@ -205,7 +216,7 @@ class SearchReader {
       return false;
     }
     const std::string name(ctx_.argv()[0]);
-    if (!request.has_center && request.area != Area::kPolygon) {
+    if (request.from == From::kNowhere && request.area != Area::kPolygon) {
       ctx_.reply().error("ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for " + name);
       return false;
     }
