@@ -159,6 +159,7 @@ bool Sorter::collect() {
       const auto list = ctx_.keys().read<ListValue>(options_.key);
       char digits[kInt64TextBytesMax];
       list->visit(0, list->size(), [&](const PackedElement& element) { add(element.text(digits)); });
+      if (options_.descending && !sorts_) std::reverse(items_.begin(), items_.end());
       return true;
     }
     case ValueType::kSet:
