@@ -269,6 +269,13 @@ RANDOM_WHEN_SHORTER = {"SPOP", "ZRANDMEMBER", "HRANDFIELD"}
 LONGER_SINCE_7_2 = {"ZRANK", "ZREVRANK"}
 
 
+def draws_lots(command):
+    """Whether what a command answers (or takes) is drawn at random: two servers do not draw the same."""
+    if command[0] not in ("SPOP", "SRANDMEMBER", "HRANDFIELD", "ZRANDMEMBER"):
+        return False
+    return len(command) == 2 or (len(command) > 2 and command[2] not in ("0", "100000"))
+
+
 class Generator:
     def __init__(self, rng: random.Random, families):
         self.rng = rng
@@ -388,8 +395,11 @@ class Generator:
 
     def command(self):
         rng = self.rng
-        family = rng.choice(self.families)
-        return self.fill(rng.choice(self.templates[family]), family)
+        while True:
+            family = rng.choice(self.families)
+            command = self.fill(rng.choice(self.templates[family]), family)
+            if not draws_lots(command):
+                return command
 
     def fill(self, template, family):
         rng = self.rng

@@ -6,7 +6,8 @@ runs out of time, ends with an error code, or prints no count is a failure by it
 one after the other but for those of one phase, which run side by side as the machine allows. What each printed is in
 build/test-logs/<step>.log, and is shown when the step failed. Steps whose files do not exist in this tree are left out.
 
-    run_tests.py [--jobs N] [--only TEXT] [--seed N] [--fuzz-seconds N] [--list]
+    run_tests.py [--jobs N] [--only TEXT] [--seed N] [--fuzz-seconds N]
+                 [--differ-seconds N] [--list]
 """
 
 import argparse
@@ -158,6 +159,13 @@ def fuzz_steps(seed, seconds):
     return steps
 
 
+def differ_steps(seed, seconds):
+    """Random commands to Larder and to redis-server."""
+    argv = [sys.executable, "tests/differential/differ.py", "--larder", f"{RELEASE}/larder-server", "--seed", str(seed),
+            "--seconds", str(seconds)]
+    return [Step(f"differential, seed {seed}", argv, seconds + 120, count_of_closing_line)]
+
+
 # --- running --------------------------------------------------------------------------------------------------------
 
 def run_command(step, log_path):
@@ -244,6 +252,7 @@ def parse_arguments():
     parser.add_argument("--only", default="", help="only the steps whose name has this text")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     parser.add_argument("--fuzz-seconds", type=int, default=20)
+    parser.add_argument("--differ-seconds", type=int, default=120)
     parser.add_argument("--list", action="store_true", help="name the steps and stop")
     return parser.parse_args()
 
@@ -261,7 +270,8 @@ def main():
         tally.run(gtest_steps(), side_by_side=True)
     tally.run(spec_steps())
     tally.run(process_steps())
-    tally.run(fuzz_steps(arguments.seed, arguments.fuzz_seconds), side_by_side=True)
+    tally.run(differ_steps(arguments.seed, arguments.differ_seconds) +
+              fuzz_steps(arguments.seed, arguments.fuzz_seconds), side_by_side=True)
     if arguments.list:
         return 0
     total = tally.total
