@@ -173,6 +173,18 @@ void expire(Model& model, int64_t now_ms) {
   std::erase_if(model, [&](const auto& entry) { return entry.second.deadline_ms <= now_ms; });
 }
 
+void expect_same(const HashValue& hash, const Model& model) {
+  Model seen;
+  hash.for_each([&](const HashFieldView& view) {
+    seen[std::string(view.name)] = {std::string(view.value), view.deadline_ms};
+  });
+  ASSERT_EQ(seen.size(), model.size());
+  for (const auto& [name, wanted] : model) {
+    ASSERT_EQ(seen[name].value, wanted.value);
+    ASSERT_EQ(seen[name].deadline_ms, wanted.deadline_ms);
+  }
+}
+
 // Random operations on a hash and a map, through all forms, with time that goes on.
 TEST_F(HashValueTest, AgreesWithAModel) {
   const uint64_t seed = test_seed();
@@ -229,15 +241,7 @@ TEST_F(HashValueTest, AgreesWithAModel) {
         keyspace_.check_integrity();
       }
     }
-    Model seen;
-    hash().for_each([&](const HashFieldView& view) {
-      seen[std::string(view.name)] = {std::string(view.value), view.deadline_ms};
-    });
-    ASSERT_EQ(seen.size(), model.size());
-    for (const auto& [name, wanted] : model) {
-      ASSERT_EQ(seen[name].value, wanted.value);
-      ASSERT_EQ(seen[name].deadline_ms, wanted.deadline_ms);
-    }
+    expect_same(hash(), model);
     keyspace_.erase(store_.hashed("h"), now_ms_);
     while (store_.free_some(SIZE_MAX)) {
     }
