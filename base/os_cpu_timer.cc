@@ -37,13 +37,14 @@ CpuTimer::CpuTimer(int64_t interval_us, void (*callback)(void*), void* argument)
   timer_t timer;
   if (timer_create(CLOCK_THREAD_CPUTIME_ID, &event, &timer) != 0) return;
   timer_ = timer;
+  created_ = true;
   const timespec interval{interval_us / 1000000, (interval_us % 1000000) * 1000};
   const itimerspec setting{interval, interval};
   works_ = timer_settime(timer, 0, &setting, nullptr) == 0;
 }
 
 CpuTimer::~CpuTimer() {
-  if (timer_ != nullptr) timer_delete(timer_);
+  if (created_) timer_delete(timer_);
 }
 
 }  // namespace larder

@@ -23,7 +23,8 @@ class CpuTimer {
   friend struct CpuTimerSignal;
   void (*callback_)(void*);
   void* argument_;
-  void* timer_ = nullptr;  // timer_t
+  void* timer_ = nullptr;  // timer_t: the system's first one is 0
+  bool created_ = false;
   bool works_ = false;
 };
 

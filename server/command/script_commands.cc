@@ -29,6 +29,8 @@ namespace {
 
 using script_commands::take_call;
 
+constexpr size_t kScriptNameBytes = 40;  // the digits of a SHA-1
+
 template <bool kReadOnly>
 void eval(CommandContext& ctx, ArgReader& args) {
   const auto source = args.take<Bytes>();
@@ -38,6 +40,7 @@ void eval(CommandContext& ctx, ArgReader& args) {
 template <bool kReadOnly>
 void evalsha(CommandContext& ctx, ArgReader& args) {
   const auto sha = args.take<Bytes>();
+  if (sha.size() != kScriptNameBytes) return ctx.reply().error(kNoScript);
   if (const auto call = take_call(ctx, args, kReadOnly)) ScriptEngine::of(ctx).evalsha(ctx, sha, *call);
 }
 
@@ -120,7 +123,8 @@ constexpr CommandSpec kScriptRows[] = {
 };
 
 constexpr CommandSpec kRows[] = {
-    {"eval", -3, kEvalFlags | kMayReplicate, Acl::kScripting, key_specs("RW+ACCESS+UPDATE@i2:keynum(0,1,1)"), eval<false>},
+    {"eval", -3, kEvalFlags | kMayReplicate, Acl::kScripting, key_specs("RW+ACCESS+UPDATE@i2:keynum(0,1,1)"),
+     eval<false>},
     {"evalsha", -3, kEvalFlags | kMayReplicate, Acl::kScripting, key_specs("RW+ACCESS+UPDATE@i2:keynum(0,1,1)"),
      evalsha<false>},
     {"eval_ro", -3, kEvalFlags | kReadonly, Acl::kScripting, key_specs("RO+ACCESS@i2:keynum(0,1,1)"), eval<true>},

@@ -12,13 +12,15 @@
 #include "server/core/compatibility.h"
 #include "server/core/context.h"
 #include "server/core/save_control.h"
+#include "server/core/scripting.h"
 
 namespace larder {
 namespace {
 
 void time(CommandContext& ctx, ArgReader& args) {
   if (!args.done(ctx.reply())) return;
-  const int64_t now_us = ctx.services().clock.wall_us();
+  const bool in_script = ctx.client().flags & kClientScript;
+  const int64_t now_us = in_script ? ctx.services().scripting->started_us() : ctx.services().clock.wall_us();
   ctx.reply().array(2);
   ctx.reply().bulk_integer(now_us / 1000000);
   ctx.reply().bulk_integer(now_us % 1000000);

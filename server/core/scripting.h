@@ -34,13 +34,17 @@ class Scripting {
   struct Usage {
     uint64_t script_vm_bytes = 0;
     uint64_t function_vm_bytes = 0;
-    uint64_t cache_bytes = 0;  // sources of cached scripts and of libraries
+    uint64_t cache_bytes = 0;    // sources of cached scripts
+    uint64_t library_bytes = 0;  // sources of libraries
     size_t cached_scripts = 0;
     size_t libraries = 0;
     size_t functions = 0;
     uint64_t evicted_scripts = 0;
   };
   virtual Usage usage() const = 0;
+
+  // The wall clock when the running script began: it stands still for the script. Requires: one runs.
+  virtual int64_t started_us() const = 0;
 
   // ---- For snapshots and logs: the sources of the function libraries, as FUNCTION LOAD got them, sorted by name.
   virtual std::vector<std::string> library_sources() const = 0;

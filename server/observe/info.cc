@@ -16,6 +16,7 @@
 #include "server/core/pubsub.h"
 #include "server/core/registry.h"
 #include "server/core/save_control.h"
+#include "server/core/scripting.h"
 #include "server/core/server_stats.h"
 #include "server/core/snapshot.h"
 #include "server/core/tracking.h"
@@ -142,6 +143,20 @@ void allocator_fields(const MemoryFigures& memory, InfoFields& fields) {
   fields.number("mem_fragmentation_bytes", resident - used);
 }
 
+void script_fields(const Services& services, InfoFields& fields) {
+  const Scripting::Usage usage = services.scripting != nullptr ? services.scripting->usage() : Scripting::Usage();
+  fields.number("used_memory_vm_eval", usage.script_vm_bytes);
+  fields.bytes_and_human("used_memory_lua", usage.script_vm_bytes);
+  fields.number("used_memory_scripts_eval", usage.cache_bytes);
+  fields.number("number_of_cached_scripts", usage.cached_scripts);
+  fields.number("number_of_functions", usage.functions);
+  fields.number("number_of_libraries", usage.libraries);
+  fields.number("used_memory_vm_functions", usage.function_vm_bytes);
+  fields.bytes_and_human("used_memory_vm_total", usage.script_vm_bytes + usage.function_vm_bytes);
+  fields.number("used_memory_functions", usage.library_bytes);
+  fields.bytes_and_human("used_memory_scripts", usage.cache_bytes + usage.library_bytes);
+}
+
 void memory_section(const Services& services, InfoFields& fields) {
   const MemoryFigures memory = memory_figures(services);
   const uint64_t dataset = memory.used - std::min(memory.used, memory.overhead);
@@ -157,13 +172,7 @@ void memory_section(const Services& services, InfoFields& fields) {
   fields.number("allocator_active", memory.used);
   fields.number("allocator_resident", memory.used);
   fields.bytes_and_human("total_system_memory", os_total_memory_bytes());
-  fields.number("used_memory_vm_eval", 0);
-  fields.bytes_and_human("used_memory_lua", 0);
-  fields.zeros({"used_memory_scripts_eval", "number_of_cached_scripts", "number_of_functions", "number_of_libraries",
-                "used_memory_vm_functions"});
-  fields.bytes_and_human("used_memory_vm_total", 0);
-  fields.number("used_memory_functions", 0);
-  fields.bytes_and_human("used_memory_scripts", 0);
+  script_fields(services, fields);
   fields.bytes_and_human("maxmemory", services.memory_limit.limit_bytes());
   fields.text("maxmemory_policy", services.options.text_of("maxmemory-policy").value_or(""));
   allocator_fields(memory, fields);

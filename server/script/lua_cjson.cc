@@ -88,8 +88,9 @@ void encode_number(Output& out, double number) {
   char* text = out.room(kTextBytesMax);
   const bool is_plain = out.config.number_precision == 14 && std::fabs(number) < kPlainMax &&
                         number == std::floor(number) && !(number == 0 && std::signbit(number));
-  out.size += is_plain ? write_int64(text, static_cast<int64_t>(number))
-                       : static_cast<size_t>(std::snprintf(text, kTextBytesMax, "%.*g", out.config.number_precision, number));
+  out.size +=
+      is_plain ? write_int64(text, static_cast<int64_t>(number))
+               : static_cast<size_t>(std::snprintf(text, kTextBytesMax, "%.*g", out.config.number_precision, number));
 }
 
 // The length when the table at the top is an array, -1 when it is an object.
@@ -243,7 +244,8 @@ const char* token_name(const Input& in) {
 }
 
 [[noreturn]] void fail_decode(const Input& in, const char* expected, const char* found) {
-  luaL_error(in.state, "Expected %s but found %s at character %d", expected, found, static_cast<int>(in.at - in.begin) + 1);
+  luaL_error(in.state, "Expected %s but found %s at character %d", expected, found,
+             static_cast<int>(in.at - in.begin) + 1);
   LARDER_UNREACHABLE();
 }
 
@@ -321,7 +323,9 @@ void decode_string(Input& in) {
     if (*in.at == '"') break;
     if (*in.at != '\\') fail_decode(in, "value", "invalid token");
     const bool is_unicode = in.end - in.at >= 2 && in.at[1] == 'u';
+    const char* escape = in.at;
     if (!decode_escape(in, out)) {
+      in.at = escape;
       fail_decode(in, "value", is_unicode ? "invalid unicode escape code" : "invalid escape code");
     }
   }
@@ -439,7 +443,9 @@ int cjson_decode(lua_State* state) {
 int integer_option(lua_State* state, int index, int* setting, int min, int max) {
   if (!lua_isnoneornil(state, index)) {
     const auto value = static_cast<int>(luaL_checkinteger(state, index));
-    luaL_argcheck(state, min <= value && value <= max, index, "out of range");
+    if (value < min || value > max) {
+      luaL_argerror(state, index, lua_pushfstring(state, "expected integer between %d and %d", min, max));
+    }
     *setting = value;
   }
   lua_pushinteger(state, *setting);
@@ -472,7 +478,9 @@ int cjson_decode_depth(lua_State* state) {
 }
 int cjson_precision(lua_State* state) { return integer_option(state, 1, &config_of(state).number_precision, 1, 17); }
 int cjson_keep_buffer(lua_State* state) { return boolean_option(state, 1, &config_of(state).keeps_buffer); }
-int cjson_decode_invalid(lua_State* state) { return boolean_option(state, 1, &config_of(state).decode_invalid_numbers); }
+int cjson_decode_invalid(lua_State* state) {
+  return boolean_option(state, 1, &config_of(state).decode_invalid_numbers);
+}
 
 int cjson_encode_invalid(lua_State* state) {
   static const char* const kModes[] = {"off", "on", "null", nullptr};

@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "storage/os_memory.h"
+
 namespace larder {
 
 LuaHeap::~LuaHeap() {
@@ -12,7 +14,7 @@ LuaHeap::~LuaHeap() {
     std::free(large);
     large = next;
   }
-  for (char* region : regions_) std::free(region);
+  for (char* region : regions_) unmap(region, kRegionBytes);
 }
 
 void* LuaHeap::allocate(void* heap, void* block, size_t old_bytes, size_t new_bytes) {
@@ -53,8 +55,7 @@ void* LuaHeap::take(size_t bytes) {
 void* LuaHeap::carve(size_t bytes) {
   if (static_cast<size_t>(limit_ - next_) < bytes) {
     // What is left of the old region is less than one small block: it waits for the end with the rest.
-    auto* region = static_cast<char*>(std::malloc(kRegionBytes));
-    if (region == nullptr) return nullptr;
+    auto* region = static_cast<char*>(map_aligned(kRegionBytes));
     regions_.push_back(region);
     next_ = region;
     limit_ = region + kRegionBytes;

@@ -2,10 +2,11 @@
 
 // The memory of one Lua state: counted, limited, and given back as a whole.
 //
-// Small blocks come from size classes 16 bytes apart, carved out of regions of a megabyte; larger ones are blocks of malloc
-// kept in a list. Three things are won over malloc: a script cannot take more than its limit (Lua then raises "not enough
-// memory" at the very allocation, also in the middle of string.rep), the sum is exact, and a state that a hostile script
-// has filled with ten million tables is dropped with its regions instead of object by object: 256 MB in a few milliseconds.
+// Small blocks come from size classes 16 bytes apart, carved out of regions of a megabyte that are mapped, and go back to
+// the system with the state; larger ones are blocks of malloc kept in a list. Three things are won over malloc: a script
+// cannot take more than its limit (Lua then raises "not enough memory" at the very allocation, also in the middle of
+// string.rep), the sum is exact, and a state that a hostile script has filled with ten million tables is dropped with its
+// regions instead of object by object: 256 MB in a few milliseconds.
 
 #include <cstddef>
 #include <cstdint>

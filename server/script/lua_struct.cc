@@ -65,7 +65,9 @@ size_t item_bytes(lua_State* state, char letter, Format& format) {
     case 'i':
     case 'I': {
       const size_t size = read_number(state, format, sizeof(int));
-      if (size > kIntegerBytesMax) luaL_error(state, "integral size %d is larger than limit of %d", static_cast<int>(size), static_cast<int>(kIntegerBytesMax));
+      if (size > kIntegerBytesMax)
+        luaL_error(state, "integral size %d is larger than limit of %d", static_cast<int>(size),
+                   static_cast<int>(kIntegerBytesMax));
       return size;
     }
     default:
@@ -96,7 +98,8 @@ void read_control(lua_State* state, char letter, Format& format) {
       return;
     case '!': {
       const size_t alignment = read_number(state, format, 8);
-      if (!std::has_single_bit(alignment)) luaL_error(state, "alignment is not a power of 2");
+      if (!std::has_single_bit(alignment))
+        luaL_error(state, "alignment %d is not a power of 2", static_cast<int>(alignment));
       format.alignment = alignment;
       return;
     }
@@ -138,9 +141,18 @@ int struct_pack(lua_State* state) {
   while (*format.at != '\0') {
     const char letter = *format.at++;
     size_t size = item_bytes(state, letter, format);
-    for (size_t padding = padding_before(total, size, format, letter); padding > 0; --padding, ++total) luaL_addchar(&out, '\0');
+    for (size_t padding = padding_before(total, size, format, letter); padding > 0; --padding, ++total)
+      luaL_addchar(&out, '\0');
     switch (letter) {
-      case 'b': case 'B': case 'h': case 'H': case 'l': case 'L': case 'T': case 'i': case 'I':
+      case 'b':
+      case 'B':
+      case 'h':
+      case 'H':
+      case 'l':
+      case 'L':
+      case 'T':
+      case 'i':
+      case 'I':
         add_integer(&out, luaL_checknumber(state, argument++), size, format.is_little);
         break;
       case 'x':
@@ -197,10 +209,19 @@ double read_float(const char* at, bool is_little) {
 }
 
 // Pushes the item of that letter at `position`; returns its size. `count` values were pushed before it.
-size_t unpack_item(lua_State* state, char letter, size_t size, Format& format, Bytes text, size_t position, int& count) {
+size_t unpack_item(lua_State* state, char letter, size_t size, Format& format, Bytes text, size_t position,
+                   int& count) {
   const char* at = text.data() + position;
   switch (letter) {
-    case 'b': case 'B': case 'h': case 'H': case 'l': case 'L': case 'T': case 'i': case 'I':
+    case 'b':
+    case 'B':
+    case 'h':
+    case 'H':
+    case 'l':
+    case 'L':
+    case 'T':
+    case 'i':
+    case 'I':
       lua_pushnumber(state, read_integer(at, size, format.is_little, letter >= 'a'));
       break;
     case 'f':
@@ -215,7 +236,8 @@ size_t unpack_item(lua_State* state, char letter, size_t size, Format& format, B
         const double wanted = lua_tonumber(state, -1);
         lua_pop(state, 1);
         --count;
-        luaL_argcheck(state, wanted >= 0 && wanted <= static_cast<double>(text.size() - position), 2, "data string too short");
+        luaL_argcheck(state, wanted >= 0 && wanted <= static_cast<double>(text.size() - position), 2,
+                      "data string too short");
         size = static_cast<size_t>(wanted);
       }
       lua_pushlstring(state, at, size);

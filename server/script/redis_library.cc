@@ -37,17 +37,19 @@ bool single_string(lua_State* state) {
   return false;
 }
 
+// The first of several words is the error's code; a single word gets the common one.
 int redis_error_reply(lua_State* state) {
   if (!single_string(state)) return 1;
   size_t size = 0;
   const char* text = lua_tolstring(state, 1, &size);
-  const bool is_coded = size > 0 && text[0] == '-';
-  if (is_coded && Bytes(text, size).find(' ') != Bytes::npos) {
-    push_error_table(state, {text + 1, size - 1});
+  Bytes bytes(text, size);
+  if (bytes.starts_with('-')) bytes.remove_prefix(1);
+  if (bytes.find(' ') != Bytes::npos) {
+    push_error_table(state, bytes);
     return 1;
   }
   lua_pushliteral(state, "ERR ");
-  lua_pushstring(state, text + (is_coded ? 1 : 0));
+  lua_pushlstring(state, bytes.data(), bytes.size());
   lua_concat(state, 2);
   lua_createtable(state, 0, 1);
   lua_insert(state, -2);

@@ -69,6 +69,7 @@ std::string describe(const ScriptError& error, Bytes name, Bytes source, Bytes c
 
 ScriptEngine::ScriptEngine(Services& services, Dispatcher& dispatcher) : services_(services), dispatcher_(dispatcher) {
   client_.flags |= kClientScript | kClientDenyBlocking;
+  client_.peer = "lua";  // as MONITOR shows it
 }
 
 ScriptEngine::~ScriptEngine() { LARDER_ASSERT(run_ == nullptr); }
@@ -187,6 +188,7 @@ void ScriptEngine::begin(CommandContext& ctx, Run& run, uint32_t flags) {
   run_ = &run;
   run.read_only = run.call->read_only || (flags & kScriptNoWrites);
   run.out_of_memory = !(flags & kScriptAllowOom) && dispatcher_.out_of_memory();
+  run.wall_us = services_.clock.wall_us();
   run.started_ms = services_.clock.mono_ms();
   client_.caller = &ctx.client();
   client_.db = ctx.client().db;
@@ -308,12 +310,14 @@ int ScriptEngine::fail_call(lua_State* state, Bytes text, bool raises) {
 }
 
 ErrorText ScriptEngine::refusal(const Command* command) const {
-  if (command == nullptr || command->spec->run == nullptr) return kUnknownCommand;
-  const uint32_t flags = command->spec->flags;
+  if (command == nullptr) return kUnknownCommand;
   if (!arity_matches(*command->spec, arguments_.size())) return kWrongArity;
+  if (command->spec->run == nullptr) return kUnknownCommand;
+  const uint32_t flags = command->spec->flags;
   if (flags & kNotInScripts) return kNotFromScripts;
-  if ((flags & kWrite) && run_->read_only) return kReadOnlyScript;
-  if ((flags & kDenyOom) && run_->out_of_memory) return kOom;
+  if ((flags & (kWrite | kMayReplicate)) && run_->read_only) return kReadOnlyScript;
+  // A script that has begun to write goes on: half of its effects would be worse than some memory too much.
+  if ((flags & kDenyOom) && run_->out_of_memory && !run_->has_written) return kOom;
   return {};
 }
 
@@ -338,7 +342,8 @@ int ScriptEngine::call_command(lua_State* state, bool raises) {
 }
 
 int ScriptEngine::check_command(lua_State* state) {
-  if (lua_gettop(state) == 0) return fail_call(state, "ERR Please specify at least one argument for this redis.acl_check_cmd() call", true);
+  if (lua_gettop(state) == 0)
+    return fail_call(state, "ERR Please specify at least one argument for this redis.acl_check_cmd() call", true);
   if (!read_arguments(state)) {
     return fail_call(state, "ERR redis.acl_check_cmd() require strings or integers arguments", true);
   }

@@ -68,6 +68,7 @@ class ScriptEngine final : public Scripting, public ScriptListener {
 
   // ---- Scripting, ScriptListener
   Usage usage() const override;
+  int64_t started_us() const override { return run_->wall_us; }
   std::vector<std::string> library_sources() const override;
   Status load_library(Bytes source) override;
   void remove_all_libraries() override;
@@ -97,7 +98,8 @@ class ScriptEngine final : public Scripting, public ScriptListener {
     bool killed = false;
     bool is_busy = false;
     bool propagates = true;
-    int64_t started_ms = 0;  // monotonic
+    int64_t wall_us = 0;     // when it began
+    int64_t started_ms = 0;  // the same, monotonic
     int64_t served_ms = 0;   // when the other clients were last looked at
   };
   struct NoLink final : ClientLink {

@@ -53,7 +53,7 @@ Result<ScriptHeader> read_script_header(Bytes source) {
   header.code = source.substr(end);
   const std::vector<Bytes> words = words_of(source.substr(0, end));
   if (words[0] != "#!lua") {
-    return reply_error("ERR Unexpected engine in script shebang: " + std::string(words[0].substr(2)));
+    return reply_error("ERR Unexpected engine in script shebang: " + std::string(words[0]));
   }
   for (size_t i = 1; i < words.size(); ++i) {
     if (!words[i].starts_with("flags=")) return reply_error("ERR Unknown lua shebang option: " + std::string(words[i]));
