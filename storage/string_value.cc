@@ -111,20 +111,22 @@ char* StringValue::mutable_bytes(size_t size_min) {
   return text;
 }
 
-char* StringValue::resize_for_edit(size_t size) {
+char* StringValue::overwrite_bytes(size_t size) { return resize_for_edit(size, Room::kExact); }
+
+char* StringValue::resize_for_edit(size_t size, Room room) {
   if (!exists()) assign(Bytes(), DeadlineRule::none(), StringForm::kEdited);
   if (is_integer()) {
     const StringText digits(number());
     assign(digits, DeadlineRule::keep(), StringForm::kEdited);
   }
-  if (size > kEmbedBytesMax || entry().encoding() == Encoding::kBlob) return resize_in_blob(size);
+  if (size > kEmbedBytesMax || entry().encoding() == Encoding::kBlob) return resize_in_blob(size, room);
   EntryShape shape = entry().shape();
   shape.encoding = Encoding::kEmbeddedEdited;
   shape.value_bytes = size;
   return keyspace_->reshape(slot_, shape)->mutable_value();
 }
 
-char* StringValue::resize_in_blob(size_t size) {
+char* StringValue::resize_in_blob(size_t size, Room room) {
   const bool has_blob = entry().encoding() == Encoding::kBlob;
   if (has_blob && !entry().blob()->is_shared() && size <= entry().blob()->capacity()) {
     entry().blob()->set_size(size);
@@ -132,7 +134,8 @@ char* StringValue::resize_in_blob(size_t size) {
   }
   BlobHeap& blobs = keyspace_->store_.blobs_;
   const Bytes old_text = has_blob ? entry().blob()->bytes() : entry().value();
-  Blob* blob = blobs.create(size > old_text.size() ? capacity_for_growth(size) : size);
+  const bool grows = size > old_text.size() && room == Room::kToGrow;
+  Blob* blob = blobs.create(grows ? capacity_for_growth(size) : size);
   std::memcpy(blob->data(), old_text.data(), std::min(size, old_text.size()));
   blob->set_size(size);
   if (has_blob) blobs.release(entry().blob());

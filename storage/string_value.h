@@ -82,13 +82,19 @@ class StringValue {
   // The bytes for an edit in place, with the string made at least `size_min` long by zero bytes at its end (SETBIT,
   // BITFIELD). Valid until the next call. Requires: size_min is within the server's limit.
   char* mutable_bytes(size_t size_min);
+  // Makes the text `size` bytes long, with no more room than that; the caller writes all of them (BITOP). Valid until the
+  // next call. Requires: as above.
+  char* overwrite_bytes(size_t size);
 
  private:
+  // What a larger text gets: as much as it needs, or more because it may go on growing.
+  enum class Room : uint8_t { kToGrow, kExact };
+
   void assign(const Keyspace::StringPlan& plan, Bytes value, int64_t deadline_ms);
   // Makes the text `size` bytes long, in the block or in a blob that nobody else refers to, ready for an edit. New bytes
   // at its end are not set.
-  char* resize_for_edit(size_t size);
-  char* resize_in_blob(size_t size);
+  char* resize_for_edit(size_t size, Room room = Room::kToGrow);
+  char* resize_in_blob(size_t size, Room room);
 
   Keyspace* keyspace_ = nullptr;
   HashedKey key_;
