@@ -20,6 +20,11 @@ bool begins_command(Bytes bytes) {
   return bytes.size() < 2 ? bytes.starts_with('*') : bytes[0] == '*' && bytes[1] >= '1' && bytes[1] <= '9';
 }
 
+// Whether a line that is none of ours may have been one: by its beginning, or by its length.
+bool looks_like_ours(Bytes line) {
+  return line.starts_with("#L") || line.size() == kAofDurableLineBytes || line.size() == kAofGroupLineBytes;
+}
+
 std::string at_offset(const std::string& what, uint64_t offset) {
   return what + " at offset " + std::to_string(offset);
 }
@@ -79,7 +84,8 @@ Result<AofReader::Step> AofReader::read_annotation() {
   if (rest.starts_with("#LG:")) return read_group();
   if (rest.starts_with("#LF:")) {
     const std::optional<AofFileLine> line = parse_aof_file_line(rest);
-    if (!line && rest.size() < kAofFileLineBytes) return finish_broken(position_, "an unfinished line", true);
+    // It is synced before anything follows it.
+    if (!line && rest.size() <= kAofFileLineBytes) return finish_broken(position_, "an unfinished line", true);
     if (!line || salt_) return finish(Ending::kDamaged, position_, at_offset("a bad line", position_));
     if (line->version > kAofFormatVersion) {
       return finish(Ending::kDamaged, position_, at_offset("a line of a later version", position_));
@@ -93,9 +99,10 @@ Result<AofReader::Step> AofReader::read_annotation() {
     const bool ends_early = rest.size() < kAofAnnotationBytesMax;
     return finish_broken(position_, "an annotation without an end", ends_early);
   }
-  if (rest.starts_with("#LD:") && salt_) {
+  if (salt_) {
     const std::optional<uint64_t> durable = parse_aof_durable_line(rest, *salt_);
-    if (!durable || *durable > last_sequence_) return finish_broken(position_, "a bad line", false);
+    const bool is_bad = durable ? *durable > last_sequence_ : looks_like_ours(rest.substr(0, line_end + 1));
+    if (is_bad) return finish_broken(position_, "a bad line", false);
   }
   advance(line_end + 1);
   return Step::kSkipped;
@@ -191,8 +198,9 @@ Result<AofReader::Step> AofReader::finish_broken(uint64_t offset, std::string re
 // Looks through the rest of the file for an intact line of ours which says that group `sequence` had been synced.
 Result<bool> AofReader::durability_claimed_behind(uint64_t offset, uint64_t sequence) {
   constexpr size_t kOverlapBytes = std::max(kAofGroupLineBytes, kAofDurableLineBytes);
-  std::string piece(kReadBytes, '\0');
-  for (uint64_t at = offset + 1; at < file_bytes_;) {
+  std::string piece(static_cast<size_t>(std::min<uint64_t>(kReadBytes, file_bytes_ - offset)), '\0');
+  // From the broken place itself on: where a group is missing, what stands there may be whole, and make the claim.
+  for (uint64_t at = offset; at < file_bytes_;) {
     LARDER_TRY_ASSIGN(const size_t got, file_.read_at(at, piece.data(), piece.size()));
     if (got == 0) break;
     const Bytes bytes(piece.data(), got);

@@ -173,7 +173,7 @@ void client_unblock(CommandContext& ctx, ArgReader& args) {
   if (!args.done(ctx.reply())) return;
   Client* client = ctx.services().clients.find(static_cast<uint64_t>(id));
   const bool waits = client != nullptr && client->blocked != nullptr;
-  if (waits) unblock(ctx.services(), *client, how);
+  if (waits) unblock(ctx.services(), ctx.dispatcher(), *client, how);
   ctx.reply().integer(waits ? 1 : 0);
 }
 

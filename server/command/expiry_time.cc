@@ -15,6 +15,12 @@ std::optional<int64_t> read_positive_deadline(CommandContext& ctx, Bytes amount,
   return deadline_ms;
 }
 
+void propagate_deadline(CommandContext& ctx, Key key, int64_t deadline_ms) {
+  if (!ctx.propagates()) return;
+  char digits[kInt64TextBytesMax];
+  ctx.propagate_as({"PEXPIREAT", key.bytes, Bytes(digits, write_int64(digits, deadline_ms))});
+}
+
 ExpiryOptions read_expiry_options(CommandContext& ctx, const OptionValue* values) {
   constexpr ExpiryForm kForms[kExpiryRuleCount] = {kSecondsFromNow, kMillisecondsFromNow, kUnixSeconds,
                                                    kUnixMilliseconds};

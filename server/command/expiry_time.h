@@ -41,6 +41,9 @@ constexpr std::optional<int64_t> deadline_from(int64_t amount, ExpiryForm form, 
 // The deadline that a positive amount names. Nothing when there is no such deadline; the error is written then.
 std::optional<int64_t> read_positive_deadline(CommandContext& ctx, Bytes amount, ExpiryForm form);
 
+// Repeats PEXPIREAT in place of the request.
+void propagate_deadline(CommandContext& ctx, Key key, int64_t deadline_ms);
+
 // The expiry words of SET, GETEX and MSETEX. A table of rules that starts with these four, in this order, can be handed
 // to read_expiry_options(). Amounts stay text, because some commands look at the key before they judge the number.
 inline constexpr uint32_t kExpiryGroup = 1u << 1;

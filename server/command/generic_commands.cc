@@ -120,6 +120,18 @@ constexpr CommandSpec kRows[] = {
      gc::del,
      {},
      kSumOverShards},
+    {.name = "wait",
+     .arity = 3,
+     .flags = kBlocking,
+     .acl = Acl::kConnection,
+     .run = gc::wait,
+     .tips = "request_policy:all_shards,response_policy:agg_min"},
+    {.name = "waitaof",
+     .arity = 4,
+     .flags = kBlocking,
+     .acl = Acl::kConnection,
+     .run = gc::waitaof,
+     .tips = "request_policy:all_shards,response_policy:agg_min"},
 };
 
 // Moves the value to its new name and tells of both. Requires: the names differ and `from` exists.

@@ -42,6 +42,14 @@ constexpr CommandDocs kDocs[] = {
     {"ttl", "Returns how many seconds a key still has to live.", "1.0.0", "O(1)", "key"},
     {"type", "Returns the type of the value at a key.", "1.0.0", "O(1)", "key"},
     {"unlink", "Deletes keys.", "4.0.0", "O(N) in the number of keys", "key [key ...]"},
+    {"wait",
+     "Waits until so many replicas have everything that was written, or the time is over; returns how many have.",
+     "3.0.0", "O(1)", "numreplicas:integer timeout:integer"},
+    {"waitaof",
+     "Waits until everything that was written is on this server's disk, on so many replicas' disks, or the time is "
+     "over; "
+     "returns how many disks have it.",
+     "7.2.0", "O(1)", "numlocal:integer numreplicas:integer timeout:integer"},
 };
 
 }  // namespace

@@ -59,10 +59,12 @@ bool apply_deadline(CommandContext& ctx, Key key, int64_t deadline_ms, const Exp
   if (keys.is_past(deadline_ms)) {
     if (!keys.erase(key)) return false;
     ctx.changed(key.bytes, Event::kDel);
+    ctx.propagate_as({"DEL", key.bytes});
     return true;
   }
   if (!keys.keyspace().set_deadline(hashed, deadline_ms, ctx.now_ms())) return false;
   ctx.changed(key.bytes, Event::kExpire);
+  propagate_deadline(ctx, key, deadline_ms);
   return true;
 }
 

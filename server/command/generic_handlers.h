@@ -41,6 +41,10 @@ void keys(CommandContext& ctx, ArgReader& args);
 void scan(CommandContext& ctx, ArgReader& args);
 void randomkey(CommandContext& ctx, ArgReader& args);
 
+// wait_commands.cc: until others have what was written
+void wait(CommandContext& ctx, ArgReader& args);
+void waitaof(CommandContext& ctx, ArgReader& args);
+
 // object_commands.cc
 void object_encoding(CommandContext& ctx, ArgReader& args);
 void object_freq(CommandContext& ctx, ArgReader& args);

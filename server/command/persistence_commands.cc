@@ -1,7 +1,8 @@
-// Snapshots on request: SAVE, BGSAVE, LASTSAVE.
+// Saving on request: SAVE, BGSAVE, LASTSAVE, BGREWRITEAOF.
 
 #include "server/command/families.h"
 #include "server/command/family_docs.h"
+#include "server/core/append_log.h"
 #include "server/core/context.h"
 #include "server/core/save_control.h"
 #include "server/core/snapshot.h"
@@ -39,11 +40,24 @@ void bgsave(CommandContext& ctx, ArgReader& args) {
   ctx.reply().simple("Background saving scheduled");
 }
 
+void bgrewriteaof(CommandContext& ctx, ArgReader& args) {
+  if (!args.done(ctx.reply())) return;
+  AppendLog& log = ctx.services().append_log;
+  // Inside a transaction it waits for the end, as a save does.
+  const Status begun = log.rewrite(!ctx.may_block());
+  if (!begun.ok())
+    return ctx.reply().error(begun.code() == ErrorCode::kBusy ? Bytes(begun.message())
+                                                              : Bytes("ERR " + begun.to_string()));
+  ctx.reply().simple(log.rewrite_scheduled() ? "Background append only file rewriting scheduled"
+                                             : "Background append only file rewriting started");
+}
+
 void lastsave(CommandContext& ctx, ArgReader& args) {
   if (args.done(ctx.reply())) ctx.reply().integer(ctx.services().saves.last_save_ms() / 1000);
 }
 
 constexpr CommandSpec kRows[] = {
+    {.name = "bgrewriteaof", .arity = 1, .flags = kNoAsyncLoading | kAdmin | kNotInScripts, .run = bgrewriteaof},
     {.name = "bgsave", .arity = -1, .flags = kNoAsyncLoading | kAdmin | kNotInScripts, .run = bgsave},
     {.name = "lastsave",
      .arity = 1,

@@ -4,6 +4,9 @@ namespace larder {
 namespace {
 
 constexpr CommandDocs kDocs[] = {
+    {"bgrewriteaof",
+     "Writes the append-only log anew and shorter, from the present data, while the server goes on working.", "1.0.0",
+     "O(1) to start; the work is O(N) in the number of keys and done in small pieces", ""},
     {"bgsave",
      "Saves all data to the snapshot file while the server goes on working. SCHEDULE waits for a rewrite of the log "
      "that is "

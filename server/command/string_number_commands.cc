@@ -67,6 +67,8 @@ void incrbyfloat(CommandContext& ctx, ArgReader& args) {
   const Bytes text(digits, write_long_double_human(digits, number));
   value->assign(text, DeadlineRule::keep(), StringForm::kAsText);
   ctx.changed(key.bytes, Event::kIncrByFloat);
+  // The sum: another machine's long double may give another one.
+  ctx.propagate_as({"SET", key.bytes, text, "KEEPTTL"});
   ctx.reply().bulk(text);
 }
 

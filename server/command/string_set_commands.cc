@@ -14,11 +14,13 @@
 #include <string>
 
 #include "base/bytes.h"
+#include "base/number_text.h"
 #include "protocol/option_grammar.h"
 #include "server/command/expiry_time.h"
 #include "server/command/key_walk.h"
 #include "server/command/string_handlers.h"
 #include "server/command/string_reply.h"
+#include "server/core/propagation.h"
 #include "storage/hash.h"
 #include "storage/string_value.h"
 
@@ -64,6 +66,16 @@ constexpr OptionRule kMsetExRules[] = {
 DeadlineRule deadline_rule(const ExpiryOptions& expiry, bool keep_ttl) {
   if (keep_ttl) return DeadlineRule::keep();
   return expiry.deadline_ms ? DeadlineRule::at(*expiry.deadline_ms) : DeadlineRule::none();
+}
+
+// What is repeated for a value that was set under a condition or with a deadline: plain words, and the moment.
+void propagate_set(CommandContext& ctx, Key key, Bytes value, const DeadlineRule& deadline) {
+  if (!ctx.propagates()) return;
+  if (deadline.keeps()) return ctx.propagate_as({"SET", key.bytes, value, "KEEPTTL"});
+  const int64_t deadline_ms = deadline.applied_to(kNoDeadline);
+  if (deadline_ms == kNoDeadline) return ctx.propagate_as({"SET", key.bytes, value});
+  char digits[kInt64TextBytesMax];
+  ctx.propagate_as({"SET", key.bytes, value, "PXAT", Bytes(digits, write_int64(digits, deadline_ms))});
 }
 
 Event set_event(const ExpiryOptions& expiry) { return expiry.deadline_ms ? Event::kSetVolatile : Event::kSet; }
@@ -129,8 +141,10 @@ void set_with_options(CommandContext& ctx, ArgReader& args, Key key, Bytes value
     ctx.reply().ok();
   }
   if (!holds) return;
-  ctx.keys().assign_string(key, value, deadline_rule(expiry, options.has(kKeepTtl)));
+  const DeadlineRule deadline = deadline_rule(expiry, options.has(kKeepTtl));
+  ctx.keys().assign_string(key, value, deadline);
   ctx.changed(key.bytes, set_event(expiry));
+  propagate_set(ctx, key, value, deadline);
 }
 
 void set_with_deadline(CommandContext& ctx, ArgReader& args, ExpiryForm form) {
@@ -140,6 +154,7 @@ void set_with_deadline(CommandContext& ctx, ArgReader& args, ExpiryForm form) {
   if (!deadline_ms) return;
   ctx.keys().assign_string(key, value, DeadlineRule::at(*deadline_ms));
   ctx.changed(key.bytes, Event::kSetVolatile);
+  propagate_set(ctx, key, value, DeadlineRule::at(*deadline_ms));
   ctx.reply().ok();
 }
 
@@ -227,11 +242,14 @@ void getex(CommandContext& ctx, ArgReader& args) {
   if (expiry.deadline_ms && ctx.keys().is_past(*expiry.deadline_ms)) {
     ctx.keys().erase(key);
     ctx.changed(key.bytes, Event::kDel);
+    ctx.propagate_as({"DEL", key.bytes});
   } else if (expiry.deadline_ms) {
     ctx.keys().keyspace().set_deadline(hashed, *expiry.deadline_ms, ctx.now_ms());
     ctx.changed(key.bytes, Event::kExpire);
+    propagate_deadline(ctx, key, *expiry.deadline_ms);
   } else if (options.has(kPersist) && ctx.keys().keyspace().clear_deadline(hashed, ctx.now_ms())) {
     ctx.changed(key.bytes, Event::kPersist);
+    ctx.propagate_as({"PERSIST", key.bytes});
   }
 }
 
@@ -260,7 +278,13 @@ void msetex(CommandContext& ctx, ArgReader& args) {
   if (!expiry.valid) return;
   if (options.has(kMsetNx) && any_exists(ctx, pairs)) return ctx.reply().integer(0);
   if (options.has(kMsetXx) && any_missing(ctx, pairs)) return ctx.reply().integer(0);
-  assign_pairs(ctx, pairs, deadline_rule(expiry, options.has(kMsetKeepTtl)), set_event(expiry));
+  const DeadlineRule deadline = deadline_rule(expiry, options.has(kMsetKeepTtl));
+  assign_pairs(ctx, pairs, deadline, set_event(expiry));
+  // As one unit of commands that every server knows.
+  ctx.services().propagation.begin_unit();
+  for (size_t i = 0; i < pairs.size(); i += 2) propagate_set(ctx, Key{pairs[i]}, pairs[i + 1], deadline);
+  ctx.services().propagation.end_unit();
+  ctx.propagate_nothing();
   ctx.reply().integer(1);
 }
 

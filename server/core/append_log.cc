@@ -68,7 +68,12 @@ Status AppendLog::start(AofManifest manifest, const AofWriter::Resume& resume) {
 }
 
 Status AppendLog::turn_on() {
+  if (only_once_) (void)turn_off();
   if (state_ != State::kOff) return {};
+  return begin_with_base();
+}
+
+Status AppendLog::begin_with_base() {
   open_thread();
   const bool needs_base = producer_ == nullptr || !producer_->is_empty();
   AofWriter& writer = thread_->writer();
@@ -105,6 +110,7 @@ Status AppendLog::turn_off() {
   }
   thread_.reset();
   state_ = State::kOff;
+  only_once_ = false;
   report_ = {};
   groups_before_ = last_group_;
   return finished;
@@ -170,7 +176,12 @@ void AppendLog::submit() {
 }
 
 uint64_t AppendLog::end_group() {
-  if (!building_.empty()) submit();
+  // Others are answered while a script runs: its unit is never cut in two.
+  if (!building_.empty() && !in_unit_) submit();
+  if (hastened_group_ > synced_group_ && hastened_group_ <= last_group_) {
+    synced_group_ = last_group_;
+    thread_->sync();
+  }
   return reply_group();
 }
 
@@ -180,6 +191,8 @@ uint64_t AppendLog::reply_group() const {
   const uint64_t group = current_group();
   return group > durable_group() ? group : 0;
 }
+
+void AppendLog::hasten(uint64_t group) { hastened_group_ = std::max(hastened_group_, group); }
 
 void AppendLog::note_load() {
   const uint64_t outstanding = thread_->outstanding_bytes();
@@ -233,18 +246,21 @@ std::string AppendLog::temporary_name() const {
   return "temp-rewriteaof-bg-" + std::to_string(os_process_id()) + ".aof";
 }
 
-Status AppendLog::rewrite() {
+Status AppendLog::rewrite(bool later) {
   if (rewriting_) return {ErrorCode::kBusy, std::string(kRewriteInProgress.text())};
-  if (state_ == State::kOff) {
-    return {ErrorCode::kUnsupported, "ERR The append only log is off: CONFIG SET appendonly yes writes a new one"};
-  }
   if (producer_ == nullptr) return {ErrorCode::kUnsupported, "ERR Append only file rewriting is not available"};
-  if (producer_->is_busy()) {
+  if (later || producer_->is_busy()) {
     rewrite_scheduled_ = true;
     return {};
   }
-  begin_rewrite();
-  return {};
+  if (state_ != State::kOff) {
+    begin_rewrite();
+    return {};
+  }
+  only_once_ = true;
+  Status begun = begin_with_base();
+  if (!begun.ok()) only_once_ = false;
+  return begun;
 }
 
 // The order to rotate and the start of the walk are the same moment: everything before it is in the base, and everything
@@ -297,17 +313,24 @@ void AppendLog::end_rewrite(const Status& outcome) {
     ++figures_.rewrites;
     figures_.rewrite_failures_in_a_row = 0;
     figures_.base_bytes = report_.log_bytes;
-    state_ = State::kOn;
+    if (!only_once_) state_ = State::kOn;
     environment_.log.notice("Background append only file rewriting finished: {} bytes", report_.log_bytes);
     return;
   }
   const uint64_t failures = ++figures_.rewrite_failures_in_a_row;
   retry_at_ms_ = now_ms + std::min(kRetryMs << std::min<uint64_t>(failures - 1, 16), kRetryMsMax);
-  if (state_ == State::kBeginning) rewrite_scheduled_ = true;
+  if (state_ == State::kBeginning && !only_once_) rewrite_scheduled_ = true;
   environment_.log.warning("Background append only file rewriting failed: {}", outcome.to_string());
 }
 
 void AppendLog::cron() {
+  if (only_once_ && !rewriting_) (void)turn_off();
+  if (state_ == State::kOff && rewrite_scheduled_ && producer_ != nullptr && !producer_->is_busy()) {
+    rewrite_scheduled_ = false;
+    if (const Status begun = rewrite(false); !begun.ok()) {
+      environment_.log.warning("Background append only file rewriting failed: {}", begun.to_string());
+    }
+  }
   if (state_ == State::kOff || rewriting_ || producer_ == nullptr || report_.failed) return;
   const Settings& settings = environment_.settings;
   const auto grown_by = static_cast<double>(report_.log_bytes) - static_cast<double>(figures_.base_bytes);

@@ -76,6 +76,9 @@ class AppendLog final : public PropagationSink {
   void end_unit() override;
   uint64_t end_group() override;
 
+  // Everything up to `group` is to be synced soon, whatever appendfsync says: somebody waits for it.
+  void hasten(uint64_t group);
+
   // Learns what the writer has done. True when something has changed.
   bool poll();
   // Automatic rewrites, and a second try of one that failed. Ten times a second.
@@ -85,8 +88,10 @@ class AppendLog final : public PropagationSink {
 
   State state() const { return state_; }
   bool on() const { return state_ == State::kOn; }
+  // On or about to be: not off, and not only rewritten once.
+  bool keeps_log() const { return state_ != State::kOff && !only_once_; }
   // Writing has failed and has not been mended: requests that write are to be refused.
-  bool failed() const { return state_ != State::kOff && report_.failed; }
+  bool failed() const { return keeps_log() && report_.failed; }
   const std::string& failure() const { return report_.failure; }
   // More waits for the disk than is good: requests that write are to be held.
   bool is_behind() const { return behind_; }
@@ -98,8 +103,9 @@ class AppendLog final : public PropagationSink {
   // The group that whatever is said to a client now must wait for; 0: it need not wait.
   uint64_t reply_group() const;
 
-  // BGREWRITEAOF. Not ok: it cannot begin; the reason is a complete text for the wire.
-  Status rewrite();
+  // BGREWRITEAOF. With `later`, or while another save runs, it is scheduled: see rewrite_scheduled(). While the log is off,
+  // a log of the present data is written and left alone. Not ok: it cannot begin; the reason is a complete text for the wire.
+  Status rewrite(bool later);
   bool rewriting() const { return rewriting_; }
   bool rewrite_scheduled() const { return rewrite_scheduled_; }
 
@@ -119,6 +125,7 @@ class AppendLog final : public PropagationSink {
 
  private:
   void open_thread();
+  Status begin_with_base();
   void begin_state(State state);
   void apply_sync_rule();
   void select(uint16_t db);
@@ -137,6 +144,9 @@ class AppendLog final : public PropagationSink {
   LogThread::Report report_;
   bool behind_ = false;
   bool waits_for_disk_ = false;  // appendfsync always
+  bool only_once_ = false;       // the log is off, but is rewritten
+  uint64_t hastened_group_ = 0;  // somebody waits for it
+  uint64_t synced_group_ = 0;    // the writer was told to sync up to it
 
   AofGroup building_;
   uint64_t last_group_ = 0;     // submitted

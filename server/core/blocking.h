@@ -47,6 +47,12 @@ struct BlockRequest {
   bool wakes_on_removal = false;
   WaitSharing sharing = WaitSharing::kCompete;
   Bytes group = {};  // with WaitSharing::kGroup
+  // Not for keys but for the disk: woken when more of the log is durable. `keys` is empty then.
+  bool awaits_log = false;
+  // When the time is over the request runs a last time, with BlockedState::is_over set, instead of the null array.
+  bool answers_timeout = false;
+  // What the request has to know when it is tried again: BlockedState::note.
+  uint64_t note = 0;
   // The request to run again, when it is not the one that is running (XREAD with `$`, which means the end of the stream
   // as it is now). Empty: the running one.
   std::span<const Bytes> request = {};

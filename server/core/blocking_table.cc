@@ -31,16 +31,21 @@ void BlockingTable::wait(Client& client, const Command& command, std::span<const
   state.is_unanswered = (client.flags & (kClientReplyOff | kClientReplySkip)) != 0;
   state.deadline_ms = request.deadline_ms;
   if (state.deadline_ms != 0) state.deadline_at = deadlines_.emplace(state.deadline_ms, &client);
-  state.waiters.reserve(request.keys.size());
-  for (const Bytes key : request.keys) {
-    WaitQueue& queue = queue_for(place_for(client.db, key), request);
-    // The same key again: who came last is this client.
-    if (queue.last != nullptr && queue.last->client == &client) continue;
-    Waiter& waiter = state.waiters.emplace_back(Waiter{&client, &queue, queue.last, nullptr});
-    (queue.last != nullptr ? queue.last->next : queue.first) = &waiter;
-    queue.last = &waiter;
-    ++queue.count;
-  }
+  state.note = request.note;
+  state.answers_timeout = request.answers_timeout;
+  state.waiters.reserve(std::max<size_t>(request.keys.size(), 1));
+  if (request.awaits_log) join(state, client, place_for(kLogDatabase, {}), request);
+  for (const Bytes key : request.keys) join(state, client, place_for(client.db, key), request);
+}
+
+void BlockingTable::join(BlockedState& state, Client& client, WaitPlace& place, const BlockRequest& request) {
+  WaitQueue& queue = queue_for(place, request);
+  // The same key again: who came last is this client.
+  if (queue.last != nullptr && queue.last->client == &client) return;
+  Waiter& waiter = state.waiters.emplace_back(Waiter{&client, &queue, queue.last, nullptr});
+  (queue.last != nullptr ? queue.last->next : queue.first) = &waiter;
+  queue.last = &waiter;
+  ++queue.count;
 }
 
 void BlockingTable::release(Client& client) {

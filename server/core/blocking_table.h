@@ -69,6 +69,9 @@ struct BlockedState {
   std::vector<Waiter> waiters;  // never moves: the queues refer to them
   int64_t deadline_ms = 0;      // wall clock; 0: none
   Deadlines::iterator deadline_at;
+  uint64_t note = 0;  // BlockRequest::note
+  bool answers_timeout = false;
+  bool is_over = false;        // the request runs for the last time
   bool is_unanswered = false;  // CLIENT REPLY OFF or SKIP held for the request
   bool found_nothing = false;  // its latest try ended in block() again
 };
@@ -92,6 +95,8 @@ class BlockingTable {
 
   // The value of the key changed, or its existence.
   void key_changed(uint16_t db, Bytes key);
+  // More of the log is durable.
+  void log_changed() { key_changed(kLogDatabase, {}); }
   // All keys of the database may have changed.
   void database_changed(uint16_t db);
 
@@ -113,6 +118,9 @@ class BlockingTable {
   bool has_released() const { return !released_.empty(); }
 
  private:
+  // Those who wait for the log wait at a place of a database that does not exist.
+  static constexpr uint16_t kLogDatabase = UINT16_MAX;
+
   struct PlaceName {
     uint16_t db;
     Bytes key;
@@ -129,6 +137,7 @@ class BlockingTable {
 
   uint64_t hash_of(uint16_t db, Bytes key) const { return hash_bytes(key, seed_ + db); }
   WaitPlace& place_for(uint16_t db, Bytes key);
+  void join(BlockedState& state, Client& client, WaitPlace& place, const BlockRequest& request);
   static WaitQueue& queue_for(WaitPlace& place, const BlockRequest& request);
   void make_ready(WaitPlace& place);
   void leave(Waiter& waiter);

@@ -67,7 +67,7 @@ enum ClientFlag : uint32_t {
   kClientScript = 1u << 12,        // the client that runs the requests of scripts
   kClientDenyBlocking = 1u << 11,  // runs the requests of a transaction or a script: nothing waits
   kClientHeld = 1u << 10,          // requests wait for the end of a pause: nothing more is read until then
-  kClientRepliesHeld = 1u << 12,   // part of the queue waits for the log
+  kClientRepliesHeld = 1u << 13,   // part of the queue waits for the log
 };
 
 struct Client {

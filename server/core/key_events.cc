@@ -15,8 +15,8 @@ void KeyEvents::expired(Keyspace& keyspace, Bytes key) {
 void KeyEvents::fields_expired(Keyspace& keyspace, Bytes key, std::span<const Bytes> fields, bool key_removed) {
   const auto db = static_cast<uint16_t>(keyspace.index());
   parts_.stats.expired_fields += fields.size();
-  changed(db, key, Event::kHExpired);
-  if (key_removed) changed(db, key, Event::kDel);
+  tell(db, key, Event::kHExpired, nullptr);
+  if (key_removed) tell(db, key, Event::kDel, nullptr);
   if (!parts_.propagation.active()) return;
   std::vector<Bytes> argv = {"HDEL", key};
   argv.insert(argv.end(), fields.begin(), fields.end());

@@ -34,7 +34,10 @@ class KeyEvents final : public KeyspaceObserver {
   explicit KeyEvents(const Parts& parts) : parts_(parts) {}
 
   // A command changed the key.
-  void changed(uint16_t db, Bytes key, Event event) { tell(db, key, event, parts_.delivery.running()); }
+  void changed(uint16_t db, Bytes key, Event event) {
+    ++parts_.stats.dirty;
+    tell(db, key, event, parts_.delivery.running());
+  }
 
   void expired(Keyspace& keyspace, Bytes key) override;
   void fields_expired(Keyspace& keyspace, Bytes key, std::span<const Bytes> fields, bool key_removed) override;
@@ -43,9 +46,9 @@ class KeyEvents final : public KeyspaceObserver {
   void created(Keyspace& keyspace, Bytes key) override;
 
  private:
-  // `by` is the client whose request it was, null for the server's own doing.
+  // `by` is the client whose request it was, null for the server's own doing: that is no change of a command, which
+  // would be repeated.
   void tell(uint16_t db, Bytes key, Event event, const Client* by) {
-    ++parts_.stats.dirty;
     if (!parts_.transactions.empty()) [[unlikely]]
       parts_.transactions.key_changed(db, key);
     if (!parts_.blocking.empty()) [[unlikely]]

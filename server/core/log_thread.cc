@@ -66,6 +66,12 @@ void LogThread::push(Job job) {
   work_.notify_one();
 }
 
+void LogThread::sync() {
+  Job job;
+  job.order = Order::kSync;
+  push(std::move(job));
+}
+
 void LogThread::rotate() {
   Job job;
   job.order = Order::kRotate;
@@ -165,6 +171,9 @@ void LogThread::do_job(Job& job) {
       if (appended.ok() && sync_rule_ == AofSyncRule::kAlways) sync_and_time();
       break;
     }
+    case Order::kSync:
+      if (!writer_.failed() && writer_.durable_number() < writer_.written_number()) sync_and_time();
+      break;
     case Order::kRotate: {
       Result<uint64_t> rotated = writer_.rotate();
       const std::lock_guard lock(mutex_);

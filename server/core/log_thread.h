@@ -72,6 +72,8 @@ class LogThread {
   void set_sync_rule(AofSyncRule rule);
   // Takes the commands of `group` away, leaving a group with room. Requires: !group.empty().
   void submit(AofGroup& group);
+  // What was submitted is to be durable soon.
+  void sync();
   void rotate();
   void adopt_base(std::string temporary_name, bool is_rdb, uint64_t first_sequence);
   // Whoever submits has stopped until outstanding_bytes() is half of its bound.
@@ -89,7 +91,7 @@ class LogThread {
   Status finish();
 
  private:
-  enum class Order : uint8_t { kAppend, kRotate, kAdoptBase };
+  enum class Order : uint8_t { kAppend, kSync, kRotate, kAdoptBase };
   struct Job {
     Order order = Order::kAppend;
     AofGroup group;

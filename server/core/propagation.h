@@ -34,7 +34,11 @@ class PropagationSink {
 class Propagation {
  public:
   // Null: nobody listens. The sink outlives this or is replaced.
-  void set_sink(PropagationSink* sink) { sink_ = sink; }
+  void set_sink(PropagationSink* sink) {
+    if (unit_open_) sink_->end_unit();
+    unit_open_ = false;
+    sink_ = sink;
+  }
   bool active() const { return sink_ != nullptr; }
 
   // A command (or what it stands for) that took effect in database `db`.

@@ -59,39 +59,13 @@ Server::Server(const Environment& environment, const Settings& settings, std::sp
                    environment.random_seed + kLogSeedOffset, environment.use_threads}),
       memory_limit_(services_),
       services_{
-          clock_,
-          random_,
-          environment.files,
-          log_,
-          store_,
-          settings_,
-          options_,
-          registry_,
-          clients_,
-          stats_,
-          slowlog_,
-          latency_,
-          transactions_,
-          blocking_,
-          key_events_,
-          propagation_,
-          append_log_,
-          held_replies_,
-          flushed_,
-          memory_limit_,
-          snapshots_,
-          saves_,
-          loading_,
-          pause_,
-          environment.process,
-          identity_,
-          tick_,
-          delivery_,
-          pubsub_,
-          notifications_,
-          monitors_,
-          tracking_,
-          client_memory_,
+          clock_,       random_,     environment.files, log_,      store_,
+          settings_,    options_,    registry_,         clients_,  stats_,
+          slowlog_,     latency_,    transactions_,     blocking_, key_events_,
+          propagation_, append_log_, held_replies_,     flushed_,  memory_limit_,
+          snapshots_,   saves_,      loading_,          pause_,    environment.process,
+          identity_,    tick_,       delivery_,         pubsub_,   notifications_,
+          monitors_,    tracking_,   client_memory_,
       },
       snapshots_(services_, environment.snapshot_worker),
       saves_(services_, snapshots_),
@@ -131,7 +105,7 @@ void Server::finish() {
 }
 
 Status Server::follow_append_only() {
-  const bool is_on = append_log_.state() != AppendLog::State::kOff;
+  const bool is_on = append_log_.keeps_log();
   if (settings_.append_only == is_on) return {};
   if (settings_.append_only) {
     LARDER_TRY(append_log_.turn_on());
@@ -140,17 +114,23 @@ Status Server::follow_append_only() {
     propagation_.set_sink(nullptr);
     (void)append_log_.turn_off();
     held_replies_.release(append_log_.durable_group());
+    blocking_.log_changed();
   }
   apply_log_state();
   return {};
 }
 
 void Server::look_at_log() {
-  append_log_.step();
+  while (append_log_.step()) {
+  }
   const bool changed = append_log_.poll();
   if (!changed && append_log_.is_behind() == dispatcher_.has_gate(kServerLogBehind)) return;
   if (!held_replies_.empty()) held_replies_.release(append_log_.durable_group());
   apply_log_state();
+  if (blocking_.empty()) return;
+  blocking_.log_changed();
+  dispatcher_.start_clock();
+  serve_waiting(services_, dispatcher_);
 }
 
 void Server::apply_log_state() {
@@ -274,8 +254,10 @@ void Server::begin_loading(std::unique_ptr<LoadTask> task, const std::string& wh
                   (clock_.mono_us() - started_us) / 1000, loading_.last_keys_expired());
       return;
     }
-    log_.warning("{} cannot be loaded: {}. Nothing was changed on disk; larder-check-rdb or larder-check-aof tells more. Exiting.", what,
-                 status.to_string());
+    log_.warning(
+        "{} cannot be loaded: {}. Nothing was changed on disk; larder-check-rdb or larder-check-aof tells more. "
+        "Exiting.",
+        what, status.to_string());
     load_failed_ = true;
     services_.process.request_shutdown();
   });
@@ -300,7 +282,7 @@ bool Server::background() {
     more |= store_.evictor().maintain(kQueueStepsPerLook);
     if (memory_limit_.exceeded()) memory_limit_.make_room(now_ms);
     if (settings_.active_expiry && !append_log_.failed()) more |= expire_some(now_ms);
-    more |= time_out_waiting(services_, now_ms, kTimeoutsPerLook);
+    more |= time_out_waiting(services_, dispatcher_, now_ms, kTimeoutsPerLook);
     more |= snapshots_.background(std::min(deadline_us, clock_.mono_us() + kSnapshotSliceUs));
     if (clock_.mono_us() >= deadline_us) break;
   }

@@ -83,16 +83,16 @@ void serve_waiting(Services& services, Dispatcher& dispatcher) {
   }
 }
 
-bool time_out_waiting(Services& services, int64_t now_ms, size_t clients_max) {
+bool time_out_waiting(Services& services, Dispatcher& dispatcher, int64_t now_ms, size_t clients_max) {
   for (size_t i = 0; i < clients_max; ++i) {
     Client* client = services.blocking.overdue(now_ms);
     if (client == nullptr) return false;
-    unblock(services, *client, UnblockReply::kAsTimedOut);
+    unblock(services, dispatcher, *client, UnblockReply::kAsTimedOut);
   }
   return services.blocking.overdue(now_ms) != nullptr;
 }
 
-void unblock(Services& services, Client& client, UnblockReply how) {
+void unblock(Services& services, Dispatcher& dispatcher, Client& client, UnblockReply how) {
   LARDER_ASSERT(client.blocked != nullptr);
   Buffer bytes;
   ReplyWriter reply(bytes, client.protocol);
@@ -101,6 +101,10 @@ void unblock(Services& services, Client& client, UnblockReply how) {
     reply.error(kUnblocked);
     services.stats.count_error(bytes.bytes());
     ++stats.failed_calls;
+  } else if (client.blocked->answers_timeout) {
+    client.blocked->is_over = true;
+    const std::vector<Bytes> argv(client.blocked->arguments.begin(), client.blocked->arguments.end());
+    dispatcher.replay(client, *client.blocked->command, argv, reply);
   } else {
     reply.null_array();
   }

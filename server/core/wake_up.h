@@ -18,13 +18,13 @@ struct Client;
 void serve_waiting(Services& services, Dispatcher& dispatcher);
 
 // Answers the clients whose timeout has passed, as their commands do then. At most `clients_max`; true when more are due.
-bool time_out_waiting(Services& services, int64_t now_ms, size_t clients_max);
+bool time_out_waiting(Services& services, Dispatcher& dispatcher, int64_t now_ms, size_t clients_max);
 
 enum class UnblockReply : uint8_t {
   kAsTimedOut,
   kError,  // UNBLOCKED
 };
 // Requires: the client waits.
-void unblock(Services& services, Client& client, UnblockReply how);
+void unblock(Services& services, Dispatcher& dispatcher, Client& client, UnblockReply how);
 
 }  // namespace larder

@@ -7,6 +7,7 @@
 #include "base/os_process.h"
 #include "base/version.h"
 #include "server/config/option_table.h"
+#include "server/core/append_log.h"
 #include "server/core/blocking_table.h"
 #include "server/core/client_list.h"
 #include "server/core/compatibility.h"
@@ -179,7 +180,8 @@ void memory_section(const Services& services, InfoFields& fields) {
   fields.zeros(
       {"mem_not_counted_for_evict", "mem_replication_backlog", "mem_total_replication_buffers", "mem_clients_slaves"});
   fields.number("mem_clients_normal", memory.clients);
-  fields.zeros({"mem_cluster_links", "mem_aof_buffer"});
+  fields.number("mem_cluster_links", 0);
+  fields.number("mem_aof_buffer", services.append_log.figures().pending_bytes);
   fields.text("mem_allocator", os_allocator_name());
   fields.number("active_defrag_running", 0);
   fields.number("lazyfree_pending_objects", services.flushed.pending_entries());
@@ -195,6 +197,27 @@ void loading_fields(const Loading& loading, InfoFields& fields) {
   fields.number("loading_loaded_bytes", task.bytes_done());
   fields.decimal("loading_loaded_perc", 100 * ratio(task.bytes_done(), total), 2);
   fields.number("loading_eta_seconds", loading.remaining_s());
+}
+
+void log_fields(const AppendLog& log, InfoFields& fields) {
+  const AppendLog::Figures figures = log.figures();
+  fields.number("aof_enabled", log.keeps_log() ? 1 : 0);
+  fields.number("aof_rewrite_in_progress", log.rewriting() ? 1 : 0);
+  fields.number("aof_rewrite_scheduled", log.rewrite_scheduled() ? 1 : 0);
+  fields.number("aof_last_rewrite_time_sec", figures.last_rewrite_s);
+  fields.number("aof_current_rewrite_time_sec", figures.current_rewrite_s);
+  fields.text("aof_last_bgrewrite_status", figures.last_rewrite_ok ? "ok" : "err");
+  fields.number("aof_rewrites", figures.rewrites);
+  fields.number("aof_rewrites_consecutive_failures", figures.rewrite_failures_in_a_row);
+  fields.text("aof_last_write_status", log.failed() ? "err" : "ok");
+  fields.number("aof_last_cow_size", 0);
+  if (!log.keeps_log()) return;
+  fields.number("aof_current_size", figures.current_bytes);
+  fields.number("aof_base_size", figures.base_bytes);
+  fields.number("aof_pending_rewrite", log.rewrite_scheduled() ? 1 : 0);
+  fields.number("aof_buffer_length", figures.pending_bytes);
+  fields.number("aof_pending_bio_fsync", figures.pending_bytes > 0 ? 1 : 0);
+  fields.number("aof_delayed_fsync", figures.delayed_syncs);
 }
 
 void persistence_section(const Services& services, InfoFields& fields) {
@@ -214,13 +237,8 @@ void persistence_section(const Services& services, InfoFields& fields) {
   fields.number("rdb_last_cow_size", 0);
   fields.number("rdb_last_load_keys_expired", services.loading.last_keys_expired());
   fields.number("rdb_last_load_keys_loaded", services.loading.last_keys_loaded());
-  fields.zeros({"aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"});
-  fields.number("aof_last_rewrite_time_sec", -1);
-  fields.number("aof_current_rewrite_time_sec", -1);
-  fields.text("aof_last_bgrewrite_status", "ok");
-  fields.zeros({"aof_rewrites", "aof_rewrites_consecutive_failures"});
-  fields.text("aof_last_write_status", "ok");
-  fields.zeros({"aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"});
+  log_fields(services.append_log, fields);
+  fields.zeros({"module_fork_in_progress", "module_fork_last_cow_size"});
   if (services.loading.active()) loading_fields(services.loading, fields);
 }
 

@@ -1,0 +1,288 @@
+#include "persistence/aof_writer.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "tests/unit/base/test_seed.h"
+#include "tests/unit/persistence/aof_test_log.h"
+
+namespace larder {
+namespace {
+
+using Ending = AofReader::Ending;
+
+// A writer that gets a random but repeatable course of work, and what is known of its log: commands 1, 2, 3, ... in their order.
+class Course {
+ public:
+  Course(uint64_t seed, AofSyncRule rule, bool heals) : random_(seed), rule_(rule), heals_(heals) {}
+
+  MemoryFileSystem& files() { return files_; }
+  uint64_t written() const { return next_ - 1; }
+  // Every command up to this one has been acknowledged as durable.
+  uint64_t durable() const { return durable_; }
+  AofWriter& writer() { return *writer_; }
+
+  // Begins a log, or goes on with what there is.
+  Status open() {
+    if (!files_.exists("/log").value_or(false)) files_.set_content("/other", "");
+    LARDER_TRY_ASSIGN(AofManifest manifest, read_aof_manifest(files_, kTestDirectory, kTestName));
+    const ReadLog found = read_aof_folder(files_);
+    AofWriter::Options options{kTestDirectory, kTestName, random_.next()};
+    writer_ = std::make_unique<AofWriter>(files_, options);
+    writer_->set_sync_rule(rule_);
+    next_ = found.numbers.empty() ? 1 : found.numbers.back() + 1;
+    durable_ = next_ - 1;  // open() syncs what was found
+    rotated_to_ = 0;
+    return writer_->open(std::move(manifest), manifest.incremental.empty() ? AofWriter::Resume() : found.resume);
+  }
+
+  void work(int steps) {
+    for (int i = 0; i < steps; ++i) {
+      step();
+      if (heals_ && writer_->failed()) (void)writer_->heal();
+      durable_ = std::max(durable_, writer_->durable_number());
+    }
+  }
+
+  void append() {
+    AofGroup group{AofGroup::with_room()};
+    for (uint64_t i = 0, count = 1 + random_.uniform(3); i < count; ++i) {
+      append_numbered(group.bytes, next_++, random_.uniform(60));
+    }
+    group.number = next_ - 1;
+    (void)writer_->append(std::move(group));
+  }
+
+ private:
+  void step() {
+    switch (random_.uniform(10)) {
+      case 0:
+        (void)writer_->claim();
+        return;
+      case 1:
+      case 2:
+        (void)writer_->sync();
+        return;
+      case 3:
+        if (random_.one_in(2)) rotate();
+        return;
+      case 4:
+        adopt();
+        return;
+      default:
+        append();
+    }
+  }
+
+  void rotate() {
+    const Result<uint64_t> rotated = writer_->rotate();
+    rotated_to_ = rotated ? *rotated : 0;
+    in_base_ = written();
+  }
+
+  // The base of everything in front of the last rotation.
+  void adopt() {
+    if (rotated_to_ == 0) return;
+    Buffer base;
+    for (uint64_t number = 1; number <= in_base_; ++number) append_numbered(base, number);
+    const auto write_base = [&]() -> Status {
+      LARDER_TRY_ASSIGN(const auto file, files_.open("/log/temporary", OpenMode::kTruncate));
+      LARDER_TRY(file->append(base.bytes()));
+      return file->sync();
+    };
+    if (write_base().ok()) (void)writer_->adopt_base("temporary", false, rotated_to_);
+    rotated_to_ = 0;
+  }
+
+  MemoryFileSystem files_;
+  Random random_;
+  const AofSyncRule rule_;
+  const bool heals_;
+  std::unique_ptr<AofWriter> writer_;
+  uint64_t next_ = 1;
+  uint64_t durable_ = 0;
+  uint64_t rotated_to_ = 0;
+  uint64_t in_base_ = 0;
+};
+
+// What a start finds is 1, 2, ... n: a prefix of what was appended, with everything that was durable.
+void expect_history(const ReadLog& log, uint64_t durable, uint64_t written, const std::string& where) {
+  EXPECT_EQ(log.broken_file, "") << where;
+  for (size_t i = 0; i < log.numbers.size(); ++i) ASSERT_EQ(log.numbers[i], i + 1) << where;
+  EXPECT_GE(log.numbers.size(), durable) << where;
+  EXPECT_LE(log.numbers.size(), written) << where;
+}
+
+// What AofLoad does with a torn tail.
+void cut_torn_tail(MemoryFileSystem& files, const ReadLog& log) {
+  if (log.end.ending != Ending::kTorn) return;
+  const Result<AofManifest> manifest = read_aof_manifest(files, kTestDirectory, kTestName);
+  const std::string path = join_path(kTestDirectory, manifest->incremental.back().name);
+  const auto file = files.open(path, OpenMode::kReadWrite);
+  ASSERT_TRUE((*file)->truncate(log.end.offset).ok() && (*file)->sync().ok());
+}
+
+void cut_power_everywhere(uint64_t seed, AofSyncRule rule) {
+  for (uint64_t cut = 1;; ++cut) {
+    const std::string where = "seed " + std::to_string(seed) + ", cut at call " + std::to_string(cut);
+    Course course(seed, rule, false);
+    course.files().fail_call(cut, ErrorCode::kIo, true);
+    course.files().set_torn_bytes((seed + cut) % 50);
+    const bool opened = course.open().ok();
+    if (opened) course.work(40);
+    const bool is_past_the_end = course.files().call_count() < cut;
+    const uint64_t durable = opened ? course.durable() : 0;
+    const uint64_t written = opened ? course.written() : 0;
+    course.files().fail_call(0);
+    course.files().power_cut((seed * 31 + cut * 7) % 200);
+    const ReadLog log = read_aof_folder(course.files());
+    expect_history(log, durable, written, where);
+    if (::testing::Test::HasFailure()) return;
+    // The next start goes on with it.
+    cut_torn_tail(course.files(), log);
+    ASSERT_TRUE(course.open().ok()) << where;
+    course.append();
+    ASSERT_TRUE(course.writer().sync().ok()) << where;
+    expect_history(read_aof_folder(course.files()), course.written(), course.written(), where + ", went on");
+    if (::testing::Test::HasFailure() || is_past_the_end) return;
+  }
+}
+
+TEST(AofWriter, NothingDurableIsLostWhereverThePowerIsCut) {
+  const uint64_t seed = test_seed();
+  for (uint64_t i = 0; i < 20; ++i) {
+    for (const AofSyncRule rule : {AofSyncRule::kAlways, AofSyncRule::kEverySecond, AofSyncRule::kNever}) {
+      cut_power_everywhere(seed + i, rule);
+      if (HasFailure()) return;
+    }
+  }
+}
+
+// One call fails, the disk works again, the writer heals; then the power is cut.
+TEST(AofWriter, HealsFromAFailureOfEachCall) {
+  const uint64_t seed = test_seed();
+  for (uint64_t i = 0; i < 20; ++i) {
+    for (uint64_t failing = 1;; ++failing) {
+      const std::string where = "seed " + std::to_string(seed + i) + ", call " + std::to_string(failing) + " fails";
+      Course course(seed + i, AofSyncRule::kEverySecond, true);
+      ASSERT_TRUE(course.open().ok());
+      const uint64_t calls_before = course.files().call_count();
+      course.files().set_torn_bytes((i + failing) % 90);
+      course.files().fail_call(failing);
+      course.work(40);
+      const bool is_past_the_end = course.files().call_count() - calls_before < failing;
+      expect_history(read_aof_folder(course.files()), course.written(), course.written(), where + ", still running");
+      EXPECT_FALSE(course.writer().failed()) << where;
+      course.files().power_cut(failing % 100);
+      expect_history(read_aof_folder(course.files()), course.durable(), course.written(), where + ", power cut");
+      if (HasFailure()) return;
+      if (is_past_the_end) break;
+    }
+  }
+}
+
+// The calls that heal fail too, one after the other.
+TEST(AofWriter, AFailureWhileHealingIsHealedLater) {
+  for (uint64_t failing = 1; failing < 14; ++failing) {
+    MemoryFileSystem files;
+    files.set_content("/other", "");
+    AofWriter writer(files, {kTestDirectory, kTestName, 1});
+    ASSERT_TRUE(writer.open({}, {}).ok());
+    const auto append = [&](uint64_t number) {
+      AofGroup group{AofGroup::with_room()};
+      append_numbered(group.bytes, number);
+      group.number = number;
+      return writer.append(std::move(group));
+    };
+    ASSERT_TRUE(append(1).ok());
+    ASSERT_TRUE(writer.sync().ok());
+    ASSERT_TRUE(append(2).ok());
+    files.fail_call(1);
+    ASSERT_FALSE(writer.sync().ok());
+    EXPECT_TRUE(writer.failed());
+    EXPECT_FALSE(append(3).ok());
+    EXPECT_FALSE(writer.sync().ok()) << "a sync that failed is not tried again";
+    EXPECT_EQ(writer.durable_number(), 1u);
+    files.fail_call(failing);
+    const bool healed_at_once = writer.heal().ok();
+    if (!healed_at_once) {
+      EXPECT_EQ(writer.durable_number(), 1u) << failing;
+      EXPECT_FALSE(append(4).ok());
+      ASSERT_TRUE(writer.heal().ok()) << failing;
+    }
+    const uint64_t written = healed_at_once ? 3 : 4;
+    EXPECT_EQ(writer.durable_number(), written) << failing;
+    files.power_cut();
+    expect_history(read_aof_folder(files), written, written, "call " + std::to_string(failing));
+  }
+}
+
+TEST(AofWriter, AFullDiskHealsWhenThereIsRoomAgain) {
+  MemoryFileSystem files;
+  files.set_content("/other", "");
+  AofWriter writer(files, {kTestDirectory, kTestName, 1});
+  ASSERT_TRUE(writer.open({}, {}).ok());
+  files.set_capacity(600);
+  uint64_t number = 0;
+  while (!writer.failed()) {
+    AofGroup group{AofGroup::with_room()};
+    append_numbered(group.bytes, ++number, 50);
+    group.number = number;
+    (void)writer.append(std::move(group));
+    (void)writer.sync();
+    ASSERT_LT(number, 20u);
+  }
+  EXPECT_EQ(writer.failure().code(), ErrorCode::kNoSpace);
+  EXPECT_EQ(writer.durable_number(), number - 1);
+  EXPECT_FALSE(writer.heal().ok());
+  files.set_capacity(1000000);
+  EXPECT_TRUE(writer.heal().ok());
+  EXPECT_EQ(writer.durable_number(), number);
+  files.power_cut();
+  expect_history(read_aof_folder(files), number, number, "after the full disk");
+}
+
+TEST(AofWriter, AFileOfAnotherServerIsGoneOnWith) {
+  MemoryFileSystem files;
+  Buffer plain;
+  append_numbered(plain, 1);
+  files.set_content("/log/a.1.incr.aof", plain.bytes());
+  files.set_content("/log/a.manifest", "file a.1.incr.aof seq 1 type i\n");
+  AofWriter writer(files, {kTestDirectory, kTestName, 1});
+  ASSERT_TRUE(writer.open(*read_aof_manifest(files, kTestDirectory, kTestName), {}).ok());
+  AofGroup group{AofGroup::with_room()};
+  append_numbered(group.bytes, 2);
+  group.number = 1;
+  ASSERT_TRUE(writer.append(std::move(group)).ok());
+  ASSERT_TRUE(writer.close().ok());
+  const ReadLog log = read_aof_folder(files);
+  EXPECT_EQ(log.numbers, (std::vector<uint64_t>{1, 2}));
+  EXPECT_EQ(log.end.ending, Ending::kComplete);
+}
+
+// With a base to come, nothing is named before it is there.
+TEST(AofWriter, ALogWithoutItsBaseIsNotNamed) {
+  MemoryFileSystem files;
+  files.set_content("/other", "");
+  AofWriter writer(files, {kTestDirectory, kTestName, 1});
+  ASSERT_TRUE(writer.open_without_base({}).ok());
+  AofGroup group{AofGroup::with_room()};
+  append_numbered(group.bytes, 2);
+  group.number = 1;
+  ASSERT_TRUE(writer.append(std::move(group)).ok());
+  ASSERT_TRUE(writer.sync().ok());
+  EXPECT_TRUE(read_aof_manifest(files, kTestDirectory, kTestName)->empty());
+  Buffer base;
+  append_numbered(base, 1);
+  files.set_content("/log/temporary", base.bytes());
+  const uint64_t first = writer.manifest().incremental.back().sequence;
+  ASSERT_TRUE(writer.adopt_base("temporary", false, first).ok());
+  EXPECT_EQ(read_aof_folder(files).numbers, (std::vector<uint64_t>{1, 2}));
+}
+
+}  // namespace
+}  // namespace larder
