@@ -11,6 +11,9 @@ namespace {
 constexpr int64_t kClientsMax = 100000;
 constexpr int64_t kPipelineMax = 100000;
 constexpr int64_t kValueBytesMax = int64_t{1} << 30;
+constexpr int64_t kThreadsMax = 64;
+constexpr int64_t kRatioMax = 1'000'000;
+constexpr int64_t kRoundsMax = 1000;
 
 using FlagAction = std::function<Status(LoadOptions&, const std::string& value)>;
 
@@ -59,10 +62,59 @@ Status set_port(LoadOptions& options, const std::string& value) {
   return Status();
 }
 
-Status set_duration(LoadOptions& options, const std::string& value) {
-  const auto seconds = parse_double(value);
-  if (!seconds || *seconds <= 0) return Status(ErrorCode::kInvalidArgument, "not a time in seconds: " + value);
-  options.duration_s = *seconds;
+FlagAction positive(double LoadOptions::*field, const char* what) {
+  return [field, what](LoadOptions& options, const std::string& value) {
+    const auto number = parse_double(value);
+    if (!number || *number <= 0) return Status(ErrorCode::kInvalidArgument, "not " + std::string(what) + ": " + value);
+    options.*field = *number;
+    return Status();
+  };
+}
+
+std::optional<int64_t> size_of(const std::string& text) {
+  const auto size = parse_int64(text);
+  return size && *size >= 1 && *size <= kValueBytesMax ? size : std::nullopt;
+}
+
+// 100, or 64-1024.
+Status set_sizes(LoadOptions& options, const std::string& value) {
+  const size_t dash = value.find('-');
+  const auto min = size_of(value.substr(0, dash));
+  const auto max = dash == std::string::npos ? min : size_of(value.substr(dash + 1));
+  if (!min || !max || *min > *max) {
+    return Status(ErrorCode::kInvalidArgument, "not a size or a range of sizes: " + value);
+  }
+  options.value_sizes = {*min, *max};
+  return Status();
+}
+
+Status set_keys(LoadOptions& options, const std::string& value) {
+  LARDER_TRY_ASSIGN(options.keys, parse_key_shape(value));
+  return Status();
+}
+
+Status set_ratio(LoadOptions& options, const std::string& value) {
+  const size_t colon = value.find(':');
+  const auto sets = parse_int64(value.substr(0, colon));
+  const auto gets = colon == std::string::npos ? std::nullopt : parse_int64(value.substr(colon + 1));
+  if (!sets || !gets || *sets < 0 || *gets < 0 || *sets > kRatioMax || *gets > kRatioMax || *sets + *gets == 0) {
+    return Status(ErrorCode::kInvalidArgument, "not SETs:GETs: " + value);
+  }
+  options.sets = *sets;
+  options.gets = *gets;
+  return Status();
+}
+
+// NAME=HOST:PORT
+Status add_server(LoadOptions& options, const std::string& value) {
+  const size_t equals = value.find('=');
+  const size_t colon = value.rfind(':');
+  const auto port = colon == std::string::npos ? std::nullopt : parse_int64(value.substr(colon + 1));
+  if (equals == std::string::npos || equals == 0 || colon <= equals + 1 || !port || *port < 1 || *port > 65535) {
+    return Status(ErrorCode::kInvalidArgument, "not NAME=HOST:PORT: " + value);
+  }
+  options.compare.push_back(
+      {value.substr(0, equals), value.substr(equals + 1, colon - equals - 1), static_cast<uint16_t>(*port)});
   return Status();
 }
 
@@ -102,8 +154,20 @@ std::map<std::string, Flag> make_flags() {
   flags["-3"] = protocol(3);
   flags["-c"] = {true, integer(&LoadOptions::clients, 1, kClientsMax)};
   flags["-n"] = {true, integer(&LoadOptions::requests, 1, INT64_MAX)};
-  flags["--duration"] = {true, set_duration};
-  flags["-d"] = {true, integer(&LoadOptions::value_bytes, 1, kValueBytesMax)};
+  flags["--threads"] = {true, integer(&LoadOptions::threads, 1, kThreadsMax)};
+  flags["--duration"] = {true, positive(&LoadOptions::duration_s, "a time in seconds")};
+  flags["--warmup"] = {true, positive(&LoadOptions::warmup_s, "a time in seconds")};
+  flags["--rate"] = {true, positive(&LoadOptions::rate, "a number of requests a second")};
+  flags["-d"] = flags["--sizes"] = {true, set_sizes};
+  flags["--keys"] = {true, set_keys};
+  flags["--ratio"] = {true, set_ratio};
+  flags["--subscribers"] = {true, integer(&LoadOptions::subscribers, 0, kClientsMax)};
+  flags["--compare"] = {true, add_server};
+  flags["--rounds"] = {true, integer(&LoadOptions::rounds, 1, kRoundsMax)};
+  flags["--cluster"] = {false, [](LoadOptions&, const std::string&) {
+                          return Status(ErrorCode::kUnsupported, "slots are not followed; name one server");
+                        }};
+  flags["--precision"] = {true, [](LoadOptions&, const std::string&) { return Status(); }};  // always microseconds
   flags["-r"] = {true, integer(&LoadOptions::key_space, 1, 999'999'999'999)};
   flags["-P"] = {true, integer(&LoadOptions::pipeline, 1, kPipelineMax)};
   flags["-t"] = {true, set_tests};
@@ -129,6 +193,11 @@ Result<LoadOptions> parse_load_options(const std::vector<std::string>& arguments
   while (at < arguments.size() && !arguments[at].empty() && arguments[at][0] == '-') {
     const std::string& name = arguments[at++];
     const auto flag = flags.find(name);
+    // More than one server may follow the word.
+    while (name == "--compare" && at + 1 < arguments.size() && arguments[at + 1].find('=') != std::string::npos &&
+           arguments[at + 1][0] != '-') {
+      LARDER_TRY(add_server(options, arguments[at++]));
+    }
     if (flag == flags.end()) return Error{ErrorCode::kInvalidArgument, "unknown option " + name};
     std::string value;
     if (flag->second.takes_value) {
@@ -153,14 +222,22 @@ A command may hold __rand_int__ (a random number of twelve digits below -r) and 
   -a PASSWORD, --user NAME      login
   --dbnum N                     database
   -2, -3                        protocol RESP2 (the default) or RESP3
-  -c N                          connections (50)
+  -c N, --threads N             connections (50), divided among threads (1)
   -n N                          requests of each test (100000)
   --duration SECONDS            run each test that long instead
-  -d N                          bytes of a value (3)
-  -r N                          random keys out of N instead of one key
+  --warmup SECONDS              before that, without counting
+  --rate N                      N requests a second, each sent when it is due; its latency counts from that moment,
+                                waiting for a free connection included. The thread spins to be on time
   -P N                          requests in flight per connection (1)
-  -t a,b,c                      only these tests: ping_inline ping_mbulk (both: ping) set get incr mset mget expire;
-                                not in the default suite: lpush rpush lpop rpop sadd spop hset zadd zpopmin
+  -d N | MIN-MAX                bytes of a value (3)
+  -r N                          keys out of N instead of one key
+  --keys DISTRIBUTION           which of them: uniform, zipf[:SKEW], sequential, hot[:FRACTION:SHARE]
+  --ratio SETS:GETS             one test that mixes SET and GET
+  -t a,b,c                      only these tests: ping_inline ping_mbulk (both: ping) set get incr lpush rpush lpop rpop
+                                sadd hset spop zadd zpopmin lrange lrange_100 lrange_300 lrange_500 lrange_600 mset;
+                                besides: mget expire xadd; applications: cache session ratelimit leaderboard queue pubsub
+  --subscribers N               of the pubsub test (10)
+  --compare A=HOST:PORT B=...   the same tests on several servers by turns, and a table of ratios; --rounds N (3)
   -x                            the last argument of the command comes from standard input
   -k 1, -e                      accepted for scripts: connections are kept, an error ends the run
   --seed N                      seed of the random keys

@@ -1,14 +1,28 @@
 #pragma once
 
-// What to send, to whom, and for how long: the flags of redis-benchmark with the same meaning.
+// What to send, to whom, and for how long: the flags of redis-benchmark with the same meaning, and more.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "bench/load/key_source.h"
 
 namespace larder::load {
+
+struct ValueSizes {
+  int64_t min_bytes = 0;  // 0: not said
+  int64_t max_bytes = 0;
+};
+
+// A server of --compare.
+struct NamedServer {
+  std::string name;
+  std::string host;
+  uint16_t port = 0;
+};
 
 struct LoadOptions {
   std::string host = "127.0.0.1";
@@ -20,14 +34,23 @@ struct LoadOptions {
   int protocol_version = 2;
 
   int64_t clients = 50;
+  int64_t threads = 1;
   int64_t requests = 100000;
   double duration_s = 0;  // --duration: run that long instead of a number of requests
-  int64_t value_bytes = 3;
-  int64_t key_space = 0;  // -r: random keys out of so many; 0: one key
+  double warmup_s = 0;    // --warmup: what is not counted, before that
+  double rate = 0;  // --rate: requests a second, sent when they are due whatever is still in flight; 0: closed loop
+  ValueSizes value_sizes;
+  int64_t key_space = 0;         // -r: random keys out of so many; 0: one key
+  std::optional<KeyShape> keys;  // --keys
+  int64_t sets = 0;              // --ratio
+  int64_t gets = 0;
   int64_t pipeline = 1;
+  int64_t subscribers = -1;  // --subscribers; negative: as the workload says
   uint64_t seed = 0;
   std::vector<std::string> tests;    // -t; empty: all of the default suite
   std::vector<std::string> command;  // the rest of the arguments: one command of the user's own
+  std::vector<NamedServer> compare;  // --compare
+  int64_t rounds = 3;                // of a comparison
   bool read_last_argument = false;   // -x: from standard input
   bool quiet = false;
   bool csv = false;

@@ -1,9 +1,13 @@
 #pragma once
 
-// One test: all connections driven by one thread over epoll, each with `pipeline` requests in flight.
+// One test: connections driven by one or more threads over epoll, each with `pipeline` requests in flight.
 //
-// A connection sends a full pipeline in one write, waits for all of its replies, and sends the next. The time of a
-// request is from its write to the arrival of the last byte of its pipeline's replies, as redis-benchmark counts it.
+// Closed loop: a connection sends a full pipeline in one write, waits for all of its replies, and sends the next. The time
+// of a request is from its write to the arrival of the last byte of its pipeline's replies, as redis-benchmark counts it.
+// A server that stops for a second makes one slow request of each connection, whatever it should have served meanwhile.
+//
+// Open loop (`rate`): requests are due at fixed times and sent as soon as a connection has room; the time of a request
+// counts from when it was due. A server that stops for a second makes a second's worth of slow requests.
 
 #include <cstdint>
 #include <functional>
@@ -20,16 +24,21 @@ namespace larder::load {
 struct LoadResult {
   uint64_t requests = 0;
   uint64_t nulls = 0;
+  uint64_t messages = 0;  // received by subscribers
   double elapsed_s = 0;
   Histogram latency_us;
 
   double requests_per_s() const { return elapsed_s > 0 ? static_cast<double>(requests) / elapsed_s : 0; }
+  // Adds what ran at the same time.
+  void add_parallel(const LoadResult& other);
+  // Adds what ran before or after.
+  void add_round(const LoadResult& other);
 };
 
 // Called about once a second with what is done so far.
 using Progress = std::function<void(const LoadResult&)>;
 
-// An error when the connection fails, and at the first error reply.
+// An error when a connection fails, and at the first error reply.
 Result<LoadResult> run_load(const LoadOptions& options, const Workload& workload, const Clock& clock,
                             const Progress& progress);
 

@@ -1,24 +1,22 @@
-// One thread, blocking writes and reads after epoll says so. Requests are copies of one encoded template and replies are
-// scanned, not built, so that a request costs less here than in the server: measured at 7.4 us of CPU for each request
-// without pipelining and 0.8 us with 16 in flight, against 18 us and 1.7 us of redis-benchmark 7.0 on the same machine.
+// Blocking writes, and reads after epoll says so. Requests are copies of one encoded template and replies are scanned, not
+// built, so that a request costs less here than in the server: measured at 7.4 us of CPU for each request without
+// pipelining and 0.8 us with 16 in flight, against 18 us and 1.7 us of redis-benchmark 7.0 on the same machine.
 
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
-#include <cstring>
+#include <deque>
 #include <memory>
+#include <mutex>
+#include <thread>
 #include <vector>
 
 #include "base/buffer.h"
+#include "bench/load/load_connection.h"
 #include "bench/load/load_run.h"
 #include "protocol/reply_reader.h"
 
@@ -27,171 +25,177 @@ namespace {
 
 constexpr size_t kReadBytes = 64 * 1024;
 constexpr int kEventsPerWait = 256;
-constexpr int64_t kProgressEveryNs = 1'000'000'000;
+constexpr int64_t kSecondNs = 1'000'000'000;
 constexpr int64_t kStallMs = 30'000;
-
-// A descriptor that closes itself.
-class Descriptor {
- public:
-  explicit Descriptor(int fd = -1) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
-Result<Descriptor> connect_to(const LoadOptions& options) {
-  if (!options.unix_socket.empty()) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (options.unix_socket.size() >= sizeof(address.sun_path)) {
-      return Error{ErrorCode::kInvalidArgument, "unix socket path is too long"};
-    }
-    std::memcpy(address.sun_path, options.unix_socket.c_str(), options.unix_socket.size() + 1);
-    Descriptor fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
-      return os_error(errno, "connect to " + options.unix_socket);
-    }
-    return fd;
-  }
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  const int code = getaddrinfo(options.host.c_str(), std::to_string(options.port).c_str(), &hints, &found);
-  if (code != 0) return Error{ErrorCode::kNotFound, "resolve " + options.host + ": " + gai_strerror(code)};
-  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owned(found, freeaddrinfo);
-  int error = 0;
-  for (const addrinfo* info = found; info != nullptr; info = info->ai_next) {
-    Descriptor fd(socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (connect(fd.get(), info->ai_addr, info->ai_addrlen) == 0) {
-      const int on = 1;
-      setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-      return fd;
-    }
-    error = errno;
-  }
-  return os_error(error, "connect to " + options.host + ":" + std::to_string(options.port));
-}
-
-Status write_all(int fd, Bytes bytes) {
-  while (!bytes.empty()) {
-    const ssize_t count = send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (count < 0 && errno != EINTR) return os_error(errno, "send");
-    if (count > 0) bytes.remove_prefix(static_cast<size_t>(count));
-  }
-  return Status();
-}
-
-// Sends one command on a blocking socket and waits for its reply.
-Status set_up_call(int fd, const std::vector<std::string>& arguments) {
-  Buffer request;
-  Random unused(1);
-  RequestTemplate(arguments, 0, 1).append_to(request, unused);
-  LARDER_TRY(write_all(fd, request.bytes()));
-  ReplyReader reader;
-  Reply reply;
-  while (reader.next(&reply) == ReplyOutcome::kIncomplete) {
-    const ssize_t count = recv(fd, reader.input().reserve(kReadBytes), kReadBytes, 0);
-    if (count <= 0) return Status(ErrorCode::kDisconnected, "the server closed the connection");
-    reader.input().commit(static_cast<size_t>(count));
-  }
-  if (reply.is_error()) return Status(ErrorCode::kPermission, reply.text);
-  return Status();
-}
-
-Status log_in(int fd, const LoadOptions& options) {
-  const std::string user = options.username.empty() ? "default" : options.username;
-  if (options.protocol_version == 3) {
-    std::vector<std::string> hello = {"HELLO", "3"};
-    if (!options.password.empty()) hello.insert(hello.end(), {"AUTH", user, options.password});
-    LARDER_TRY(set_up_call(fd, hello));
-  } else if (!options.password.empty()) {
-    LARDER_TRY(set_up_call(fd, options.username.empty() ? std::vector<std::string>{"AUTH", options.password}
-                                                        : std::vector<std::string>{"AUTH", user, options.password}));
-  }
-  if (options.database != 0) LARDER_TRY(set_up_call(fd, {"SELECT", std::to_string(options.database)}));
-  return Status();
-}
+// How far before the next request is due the thread stops sleeping.
+constexpr int64_t kSpinNs = 2'000'000;
 
 struct LoadConnection {
   Descriptor fd;
   ReplyScanner scanner;
   uint64_t in_flight = 0;
-  int64_t sent_ns = 0;
+  int64_t sent_ns = 0;         // closed loop
+  std::deque<int64_t> due_ns;  // open loop: of the requests in flight
+  bool is_subscriber = false;
 };
 
-// The state of one test.
+// What the threads of a test share.
+struct Shared {
+  explicit Shared(size_t thread_count) : results(thread_count) {}
+
+  std::mutex mutex;
+  std::vector<LoadResult> results;  // as of about a second ago
+  std::atomic<bool> stops{false};   // one of them failed
+};
+
+// One thread of a test.
 class LoadRun {
  public:
-  LoadRun(const LoadOptions& options, const Workload& workload, const Clock& clock)
-      : options_(options),
-        clock_(clock),
-        template_(workload.request(options)),
-        random_(options.seed != 0 ? options.seed : os_entropy_u64()) {}
+  LoadRun(const LoadOptions& options, const Workload& workload, const Clock& clock, size_t thread, Shared& shared);
 
   Status open();
   Status run(const Progress& progress);
   LoadResult& result() { return result_; }
 
  private:
+  bool is_open_loop() const { return options_.rate > 0; }
+  Status add_connection(LoadConnection& connection);
+  Status subscribe(LoadConnection& connection);
+  Status send(LoadConnection& connection, uint64_t count);
   Status send_next(LoadConnection& connection);
+  Status send_due();
   Status receive(LoadConnection& connection);
-  bool finished() const { return open_connections_ == 0; }
+  Status wait();
+  void record(LoadConnection& connection, uint64_t replies);
+  void end_warmup(int64_t now_ns);
+  bool is_over(int64_t now_ns) const;
   uint64_t requests_left() const;
+  void report(int64_t now_ns, const Progress& progress);
 
   const LoadOptions& options_;
   const Clock& clock_;
-  RequestTemplate template_;
-  Random random_;
+  const size_t thread_;
+  Shared& shared_;
+  RequestSource source_;
   Descriptor epoll_{epoll_create1(EPOLL_CLOEXEC)};
   std::vector<LoadConnection> connections_;
-  size_t open_connections_ = 0;  // with requests in flight
+  std::vector<LoadConnection> subscribers_;
+  uint64_t requests_wanted_;
+  uint64_t busy_connections_ = 0;  // with requests in flight
   uint64_t issued_ = 0;
-  int64_t start_ns_ = 0;
+  bool warming_up_ = false;
+  int64_t start_ns_ = 0;  // of what counts
+  int64_t reported_ns_ = 0;
+  double due_interval_ns_ = 0;
+  double next_due_ns_ = 0;
+  size_t next_connection_ = 0;
   Buffer request_;
   std::array<char, kReadBytes> input_;
   LoadResult result_;
 };
 
+// The part of a total that one of several threads takes.
+int64_t share_of(int64_t total, size_t thread, int64_t threads) {
+  return total / threads + (static_cast<int64_t>(thread) < total % threads ? 1 : 0);
+}
+
+LoadRun::LoadRun(const LoadOptions& options, const Workload& workload, const Clock& clock, size_t thread,
+                 Shared& shared)
+    : options_(options),
+      clock_(clock),
+      thread_(thread),
+      shared_(shared),
+      source_(workload, options, thread, static_cast<uint64_t>(options.threads)),
+      connections_(static_cast<size_t>(share_of(options.clients, thread, options.threads))),
+      requests_wanted_(static_cast<uint64_t>(share_of(options.requests, thread, options.threads))) {
+  const int64_t subscribers = options.subscribers >= 0 ? options.subscribers : workload.subscribers;
+  if (thread == 0) subscribers_ = std::vector<LoadConnection>(static_cast<size_t>(subscribers));
+  if (is_open_loop()) due_interval_ns_ = 1e9 * static_cast<double>(options.threads) / options.rate;
+}
+
+Status LoadRun::add_connection(LoadConnection& connection) {
+  LARDER_TRY_ASSIGN(connection.fd, open_connection(options_));
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.ptr = &connection;
+  if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, connection.fd.get(), &event) != 0) return os_error(errno, "epoll_ctl");
+  return Status();
+}
+
+// To every channel that the workload publishes to.
+Status LoadRun::subscribe(LoadConnection& connection) {
+  connection.is_subscriber = true;
+  const auto added = call(connection.fd.get(), {"PSUBSCRIBE", "channel:*"});
+  return added ? Status() : Status(added.error().code, added.error().message);
+}
+
 Status LoadRun::open() {
-  connections_.resize(static_cast<size_t>(options_.clients));
-  for (LoadConnection& connection : connections_) {
-    LARDER_TRY_ASSIGN(connection.fd, connect_to(options_));
-    LARDER_TRY(log_in(connection.fd.get(), options_));
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.ptr = &connection;
-    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, connection.fd.get(), &event) != 0) return os_error(errno, "epoll_ctl");
+  for (LoadConnection& connection : connections_) LARDER_TRY(add_connection(connection));
+  for (LoadConnection& connection : subscribers_) {
+    LARDER_TRY(add_connection(connection));
+    LARDER_TRY(subscribe(connection));
   }
   return Status();
 }
 
+bool LoadRun::is_over(int64_t now_ns) const {
+  return options_.duration_s > 0 && !warming_up_ &&
+         static_cast<double>(now_ns - start_ns_) >= options_.duration_s * 1e9;
+}
+
 uint64_t LoadRun::requests_left() const {
-  if (options_.duration_s > 0) {
-    const double elapsed_s = static_cast<double>(clock_.mono_ns() - start_ns_) / 1e9;
-    return elapsed_s < options_.duration_s ? static_cast<uint64_t>(options_.pipeline) : 0;
-  }
-  return static_cast<uint64_t>(options_.requests) - issued_;
+  if (shared_.stops.load(std::memory_order_relaxed)) return 0;
+  if (warming_up_) return static_cast<uint64_t>(options_.pipeline);
+  // What was due in time is sent, however late.
+  const int64_t at_ns = is_open_loop() ? static_cast<int64_t>(next_due_ns_) : clock_.mono_ns();
+  if (options_.duration_s > 0) return is_over(at_ns) ? 0 : static_cast<uint64_t>(options_.pipeline);
+  return requests_wanted_ - issued_;
+}
+
+Status LoadRun::send(LoadConnection& connection, uint64_t count) {
+  request_.clear();
+  for (uint64_t i = 0; i < count; ++i) source_.append_to(request_);
+  issued_ += count;
+  if (connection.in_flight == 0) ++busy_connections_;
+  connection.in_flight += count;
+  return write_all(connection.fd.get(), request_.bytes());
 }
 
 Status LoadRun::send_next(LoadConnection& connection) {
   const uint64_t count = std::min<uint64_t>(requests_left(), static_cast<uint64_t>(options_.pipeline));
   if (count == 0) return Status();
-  request_.clear();
-  for (uint64_t i = 0; i < count; ++i) template_.append_to(request_, random_);
-  issued_ += count;
-  connection.in_flight = count;
   connection.sent_ns = clock_.mono_ns();
-  ++open_connections_;
-  return write_all(connection.fd.get(), request_.bytes());
+  return send(connection, count);
+}
+
+// What is due goes to the connections by turns. What finds none with room stays due.
+Status LoadRun::send_due() {
+  const auto now_ns = static_cast<double>(clock_.mono_ns());
+  while (next_due_ns_ <= now_ns && requests_left() > 0) {
+    size_t tried = 0;
+    while (connections_[next_connection_].in_flight >= static_cast<uint64_t>(options_.pipeline)) {
+      next_connection_ = (next_connection_ + 1) % connections_.size();
+      if (++tried == connections_.size()) return Status();
+    }
+    LoadConnection& connection = connections_[next_connection_];
+    next_connection_ = (next_connection_ + 1) % connections_.size();
+    connection.due_ns.push_back(static_cast<int64_t>(next_due_ns_));
+    next_due_ns_ += due_interval_ns_;
+    LARDER_TRY(send(connection, 1));
+  }
+  return Status();
+}
+
+void LoadRun::record(LoadConnection& connection, uint64_t replies) {
+  const int64_t now_ns = clock_.mono_ns();
+  result_.requests += replies;
+  if (!is_open_loop()) {
+    return result_.latency_us.record_many(static_cast<uint64_t>((now_ns - connection.sent_ns) / 1000), replies);
+  }
+  for (; replies > 0; --replies) {
+    result_.latency_us.record(static_cast<uint64_t>((now_ns - connection.due_ns.front()) / 1000));
+    connection.due_ns.pop_front();
+  }
 }
 
 Status LoadRun::receive(LoadConnection& connection) {
@@ -202,60 +206,121 @@ Status LoadRun::receive(LoadConnection& connection) {
   if (!connection.scanner.feed({input_.data(), static_cast<size_t>(count)}, &completed)) {
     return Status(ErrorCode::kCorruption, "the server's bytes are not RESP");
   }
+  if (connection.is_subscriber) {
+    result_.messages += completed.replies + completed.pushes;
+    return Status();
+  }
   if (completed.replies > connection.in_flight) return Status(ErrorCode::kCorruption, "more replies than requests");
-  connection.in_flight -= completed.replies;
-  result_.requests += completed.replies;
-  result_.nulls += completed.nulls;
   // Figures of refused requests would say nothing of the server.
-  if (completed.errors > 0)
+  if (completed.errors > 0) {
     return Status(ErrorCode::kInvalidArgument, "error from server: " + connection.scanner.first_error());
-  const auto waited_us = static_cast<uint64_t>((clock_.mono_ns() - connection.sent_ns) / 1000);
-  result_.latency_us.record_many(waited_us, completed.replies);
+  }
+  connection.in_flight -= completed.replies;
+  result_.nulls += completed.nulls;
+  record(connection, completed.replies);
   if (connection.in_flight > 0) return Status();
-  --open_connections_;
-  return send_next(connection);
+  if (completed.replies > 0) --busy_connections_;
+  return is_open_loop() ? Status() : send_next(connection);
 }
 
-Status LoadRun::run(const Progress& progress) {
-  start_ns_ = clock_.mono_ns();
-  int64_t reported_ns = start_ns_;
-  for (LoadConnection& connection : connections_) LARDER_TRY(send_next(connection));
+// Until something came, or a request is due.
+Status LoadRun::wait() {
+  int timeout_ms = kStallMs;
+  if (is_open_loop() && requests_left() > 0) {
+    const double until_due_ns = next_due_ns_ - static_cast<double>(clock_.mono_ns());
+    timeout_ms = until_due_ns < kSpinNs ? 0 : static_cast<int>((until_due_ns - kSpinNs) / 1e6);
+  }
   std::array<epoll_event, kEventsPerWait> events;
-  while (!finished()) {
-    const int ready = epoll_wait(epoll_.get(), events.data(), kEventsPerWait, kStallMs);
-    if (ready < 0 && errno != EINTR) return os_error(errno, "epoll_wait");
-    if (ready == 0) return Status(ErrorCode::kTimeout, "no reply for 30 seconds");
-    for (int i = 0; i < ready; ++i) {
-      LARDER_TRY(receive(*static_cast<LoadConnection*>(events[static_cast<size_t>(i)].data.ptr)));
-    }
-    const int64_t now_ns = clock_.mono_ns();
-    result_.elapsed_s = static_cast<double>(now_ns - start_ns_) / 1e9;
-    if (now_ns - reported_ns >= kProgressEveryNs) {
-      reported_ns = now_ns;
-      progress(result_);
-    }
+  const int ready = epoll_wait(epoll_.get(), events.data(), kEventsPerWait, timeout_ms);
+  if (ready < 0 && errno != EINTR) return os_error(errno, "epoll_wait");
+  if (ready == 0 && timeout_ms == kStallMs) return Status(ErrorCode::kTimeout, "no reply for 30 seconds");
+  for (int i = 0; i < ready; ++i) {
+    LARDER_TRY(receive(*static_cast<LoadConnection*>(events[static_cast<size_t>(i)].data.ptr)));
   }
   return Status();
 }
 
-void raise_descriptor_limit(int64_t clients) {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  const auto wanted = static_cast<rlim_t>(clients + 64);
-  if (limit.rlim_cur >= wanted) return;
-  limit.rlim_cur = std::min(wanted, limit.rlim_max);
-  setrlimit(RLIMIT_NOFILE, &limit);
+void LoadRun::end_warmup(int64_t now_ns) {
+  if (static_cast<double>(now_ns - start_ns_) < options_.warmup_s * 1e9) return;
+  warming_up_ = false;
+  start_ns_ = now_ns;
+  issued_ = 0;
+  result_ = LoadResult();
+}
+
+void LoadRun::report(int64_t now_ns, const Progress& progress) {
+  reported_ns_ = now_ns;
+  LoadResult all;
+  {
+    const std::lock_guard<std::mutex> lock(shared_.mutex);
+    shared_.results[thread_] = result_;
+    if (thread_ != 0) return;
+    for (const LoadResult& one : shared_.results) all.add_parallel(one);
+  }
+  progress(all);
+}
+
+Status LoadRun::run(const Progress& progress) {
+  start_ns_ = reported_ns_ = clock_.mono_ns();
+  next_due_ns_ = static_cast<double>(start_ns_);
+  warming_up_ = options_.warmup_s > 0;
+  if (!is_open_loop()) {
+    for (LoadConnection& connection : connections_) LARDER_TRY(send_next(connection));
+  }
+  while (busy_connections_ > 0 || requests_left() > 0) {
+    if (is_open_loop()) LARDER_TRY(send_due());
+    LARDER_TRY(wait());
+    const int64_t now_ns = clock_.mono_ns();
+    if (warming_up_) end_warmup(now_ns);
+    result_.elapsed_s = static_cast<double>(now_ns - start_ns_) / 1e9;
+    if (now_ns - reported_ns_ >= kSecondNs) report(now_ns, progress);
+  }
+  return Status();
 }
 
 }  // namespace
 
+void LoadResult::add_parallel(const LoadResult& other) {
+  requests += other.requests;
+  nulls += other.nulls;
+  messages += other.messages;
+  elapsed_s = std::max(elapsed_s, other.elapsed_s);
+  latency_us.merge(other.latency_us);
+}
+
+void LoadResult::add_round(const LoadResult& other) {
+  const double before_s = elapsed_s;
+  add_parallel(other);
+  elapsed_s = before_s + other.elapsed_s;
+}
+
 Result<LoadResult> run_load(const LoadOptions& options, const Workload& workload, const Clock& clock,
                             const Progress& progress) {
   raise_descriptor_limit(options.clients);
-  LoadRun run(options, workload, clock);
-  LARDER_TRY(run.open());
-  LARDER_TRY(run.run(progress));
-  return std::move(run.result());
+  const auto count = static_cast<size_t>(std::min(options.threads, options.clients));
+  Shared shared(count);
+  LoadOptions divided = options;
+  divided.threads = static_cast<int64_t>(count);
+  std::vector<std::unique_ptr<LoadRun>> runs;
+  for (size_t i = 0; i < count; ++i) {
+    runs.push_back(std::make_unique<LoadRun>(divided, workload, clock, i, shared));
+    LARDER_TRY(runs.back()->open());
+  }
+  std::vector<Status> outcomes(count);
+  const auto run_one = [&](size_t i) {
+    outcomes[i] = runs[i]->run(progress);
+    if (!outcomes[i].ok()) shared.stops = true;
+  };
+  std::vector<std::thread> threads;
+  for (size_t i = 1; i < count; ++i) threads.emplace_back(run_one, i);
+  run_one(0);
+  for (std::thread& thread : threads) thread.join();
+  LoadResult all;
+  for (size_t i = 0; i < count; ++i) {
+    LARDER_TRY(outcomes[i]);
+    all.add_parallel(runs[i]->result());
+  }
+  return all;
 }
 
 }  // namespace larder::load

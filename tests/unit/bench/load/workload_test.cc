@@ -2,31 +2,78 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace larder::load {
 namespace {
 
-std::string one(const RequestTemplate& request) {
+std::string one(const RequestTemplate& request, int64_t key_space = 0) {
   Buffer out;
   Random random(1);
-  request.append_to(out, random);
+  KeySource keys({}, static_cast<uint64_t>(key_space));
+  request.append_to(out, keys, random);
+  return std::string(out.bytes());
+}
+
+std::string one(const Workload& workload) {
+  Buffer out;
+  RequestSource(workload, {}, 0, 1).append_to(out);
   return std::string(out.bytes());
 }
 
 TEST(RequestTemplate, EncodesOnce) {
-  EXPECT_EQ(one(RequestTemplate({"SET", "k", "__data__"}, 0, 3)), "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$3\r\nxxx\r\n");
-  EXPECT_EQ(one(RequestTemplate({"GET", "__rand_int__"}, 0, 3)), "*2\r\n$3\r\nGET\r\n$12\r\n000000000000\r\n");
-  EXPECT_EQ(one(RequestTemplate({"GET", "__rand_int__"}, 1, 3)), "*2\r\n$3\r\nGET\r\n$12\r\n000000000000\r\n");
+  EXPECT_EQ(one(RequestTemplate({"SET", "k", "__data__"}, 3)), "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$3\r\nxxx\r\n");
+  EXPECT_EQ(one(RequestTemplate({"GET", "__rand_int__"}, 3)), "*2\r\n$3\r\nGET\r\n$12\r\n000000000000\r\n");
+  EXPECT_EQ(one(RequestTemplate({"GET", "__rand_int__"}, 3), 1), "*2\r\n$3\r\nGET\r\n$12\r\n000000000000\r\n");
 }
 
 TEST(Workloads, PingIsBothForms) {
   const auto chosen = choose_workloads(*parse_load_options({"-t", "ping,SET,lpush"}));
   ASSERT_TRUE(chosen.ok());
   ASSERT_EQ(chosen->size(), 4u);
-  EXPECT_EQ(one((*chosen)[0].request({})), "PING\r\n");
-  EXPECT_EQ(one((*chosen)[1].request({})), "*1\r\n$4\r\nPING\r\n");
+  EXPECT_EQ(one((*chosen)[0]), "PING\r\n");
+  EXPECT_EQ(one((*chosen)[1]), "*1\r\n$4\r\nPING\r\n");
+}
+
+TEST(Workloads, LrangeBringsItsList) {
+  const auto chosen = choose_workloads(*parse_load_options({"-t", "lrange_300"}));
+  ASSERT_TRUE(chosen.ok());
+  ASSERT_EQ(chosen->size(), 2u);
+  EXPECT_EQ((*chosen)[0].name, "lrange");
+  EXPECT_EQ(choose_workloads(*parse_load_options({"-t", "lrange"}))->size(), 5u);
+}
+
+TEST(Workloads, CommandsAreMixedByWeight) {
+  const LoadOptions options = *parse_load_options({"--ratio", "1:9", "-r", "100", "--seed", "3", "-d", "10-40"});
+  const auto chosen = choose_workloads(options);
+  ASSERT_TRUE(chosen.ok());
+  RequestSource source((*chosen)[0], options, 0, 1);
+  Buffer out;
+  int sets = 0;
+  size_t smallest = SIZE_MAX;
+  size_t largest = 0;
+  for (int i = 0; i < 10'000; ++i) {
+    out.clear();
+    source.append_to(out);
+    if (Bytes(out.bytes()).find("SET") == Bytes::npos) continue;
+    ++sets;
+    smallest = std::min(smallest, out.bytes().size());
+    largest = std::max(largest, out.bytes().size());
+  }
+  EXPECT_NEAR(sets, 1000, 150);
+  EXPECT_EQ(largest - smallest, 30u);
 }
 
 TEST(Workloads, RefusesUnknownNames) { EXPECT_FALSE(choose_workloads(*parse_load_options({"-t", "nope"})).ok()); }
+
+TEST(LoadOptions, ComparesSeveralServers) {
+  const auto options = parse_load_options({"--compare", "a=h:1", "b=::1:2", "-n", "5", "GET", "x=y:3"});
+  ASSERT_TRUE(options.ok());
+  ASSERT_EQ(options->compare.size(), 2u);
+  EXPECT_EQ(options->compare[1].host, "::1");
+  EXPECT_EQ(options->compare[1].port, 2);
+  EXPECT_EQ(options->command, (std::vector<std::string>{"GET", "x=y:3"}));
+}
 
 TEST(LoadOptions, ReadsFlagsAndCommand) {
   const auto options = parse_load_options({"-c", "3", "-P", "16", "-q", "-k", "1", "-e", "GET", "-q"});
@@ -34,8 +81,16 @@ TEST(LoadOptions, ReadsFlagsAndCommand) {
   EXPECT_EQ(options->clients, 3);
   EXPECT_EQ(options->pipeline, 16);
   EXPECT_EQ(options->command, (std::vector<std::string>{"GET", "-q"}));
-  for (const std::vector<std::string>& wrong : std::vector<std::vector<std::string>>{
-           {"-c"}, {"-c", "0"}, {"-p", "x"}, {"-k", "0"}, {"--nope"}, {"--duration", "0"}}) {
+  for (const std::vector<std::string>& wrong : std::vector<std::vector<std::string>>{{"-c"},
+                                                                                     {"-c", "0"},
+                                                                                     {"-d", "9-3"},
+                                                                                     {"--ratio", "0:0"},
+                                                                                     {"--keys", "zipf:0"},
+                                                                                     {"--compare", "a"},
+                                                                                     {"-p", "x"},
+                                                                                     {"-k", "0"},
+                                                                                     {"--nope"},
+                                                                                     {"--duration", "0"}}) {
     EXPECT_FALSE(parse_load_options(wrong).ok()) << wrong[0];
   }
 }

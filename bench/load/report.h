@@ -1,0 +1,18 @@
+#pragma once
+
+// The figures of one test as text, CSV and JSON.
+
+#include "bench/load/load_options.h"
+#include "bench/load/load_run.h"
+#include "bench/load/workload.h"
+
+namespace larder::load {
+
+// Microseconds as milliseconds.
+inline double ms(uint64_t us) { return static_cast<double>(us) / 1000; }
+
+void print_csv_header();
+// In the form that the options ask for, to standard output.
+void print_result(const Workload& workload, const LoadOptions& options, const LoadResult& result);
+
+}  // namespace larder::load
