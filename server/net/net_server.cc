@@ -9,6 +9,13 @@
 namespace larder {
 namespace {
 
+// A turn sends to this share of the connections that are owed something, within these bounds. A message to many goes out
+// over several turns: other clients do not wait for all of it, and what is published meanwhile joins what is still to be
+// sent. With 50 subscribers and one message at a time that saves five of six system calls.
+constexpr size_t kFlushShare = 8;
+constexpr size_t kFlushesMin = 8;
+constexpr size_t kFlushesMax = 256;
+
 Connection* connection_of(Client& client) { return static_cast<Connection*>(client.link); }
 
 }  // namespace
@@ -197,9 +204,13 @@ void NetServer::look_at_sockets() {
   }
 }
 
+// In the order in which they were woken; those beyond the share stay in front for the next turn.
 void NetServer::flush_woken() {
-  std::vector<Connection*> woken;
-  woken.swap(woken_);
+  size_t count = std::clamp(woken_.size() / kFlushShare, kFlushesMin, kFlushesMax);
+  if (shutting_down_) count = woken_.size();
+  const auto end = woken_.begin() + static_cast<ptrdiff_t>(std::min(count, woken_.size()));
+  const std::vector<Connection*> woken(woken_.begin(), end);
+  woken_.erase(woken_.begin(), end);
   for (Connection* connection : woken) {
     if (connection != nullptr) connection->in_woken_list = false;
   }

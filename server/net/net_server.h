@@ -6,7 +6,7 @@
 //     turn: receive for each readable one   -> requests in the tick
 //           tick.run()                      -> replies
 //           one send per connection         -> the rest goes to the connection's queue
-//           woken connections are flushed, background work gets what is left of its interval
+//           a share of the woken connections is flushed, background work gets what is left of its interval
 
 #include <cstdint>
 #include <memory>
