@@ -6,9 +6,9 @@
 
 For each client of CLIENTS: install (only when its inputs changed, into
 build/clients/), run its flow, and count the lines "ok NAME" and "fail NAME: why"
-that it prints. A flow must report every check of checks.txt, so stopping early
-is a failure, and so is a toolchain that is not there. The last line is
-"N passed, N failed"; the exit code is 0 only when nothing failed.
+that it prints. A flow must report every check of checks.txt (each of the apps has such
+a file of its own), so stopping early is a failure, and so is a toolchain that is not
+there. The last line is "N passed, N failed"; the exit code is 0 only when nothing failed.
 
 A client whose newest major needs a newer toolchain than this machine has is
 reported as skipped, by name and with the reason, and the last line then says so;
@@ -33,7 +33,7 @@ sys.path.insert(0, str(HERE.parent / "integration"))
 from harness import Client, Server  # noqa: E402
 
 INSTALL_SECONDS = 600  # a cold cargo or Maven cache on a slow link
-FLOW_SECONDS = 60  # a flow takes 2 to 3; the limit is for a loaded machine
+FLOW_SECONDS = 120  # a flow takes 2 to 3, apps 10 at most; the limit is for a loaded machine
 
 
 class Missing(Exception):
@@ -109,30 +109,35 @@ def once(folder, digest, toolchain, work):
     stamp.write_text(digest.hexdigest())
 
 
-def node_client(folder_name, major, needs_node):
+def node_program(packages, programs, needs_node):
+    """`packages` is the folder with package.json and its lock; flow.js is what runs."""
     def prepare(name):
         node, npm = tool("node", "nodejs"), tool("npm", "npm")
         version = version_of([node, "--version"])
         if version < (needs_node, 0):
             raise TooOld(f"needs Node {needs_node}, this is {version[0]}.{version[1]}")
-        source = f"{folder_name}/v{major}"
-        packages = {p: f"{source}/{p}" for p in ("package.json", "package-lock.json")}
-        folder, digest = stage(name, packages)
+        locked = {p: f"{packages}/{p}" for p in ("package.json", "package-lock.json")}
+        folder, digest = stage(name, locked)
         once(folder, digest, version,
              lambda: install([npm, "ci", "--no-audit", "--no-fund"], folder))
-        stage(name, {"flow.js": f"{folder_name}/flow.js", "node_checks.js": "node_checks.js"})
+        stage(name, dict(programs, **{"node_checks.js": "node_checks.js"}))
         return [node, "flow.js"], folder
     return prepare
 
 
-def python_client(major, needs_python):
+def node_client(folder_name, major, needs_node):
+    return node_program(f"{folder_name}/v{major}", {"flow.js": f"{folder_name}/flow.js"},
+                        needs_node)
+
+
+def python_program(requirements, programs, needs_python):
+    """flow.py of `programs` is what runs."""
     def prepare(name):
         python = tool("python3", "python3 python3-venv")
         version = version_of([python, "--version"])
         if version < needs_python:
             raise TooOld(f"needs Python {needs_python}, this is {version}")
-        folder, digest = stage(
-            name, {"requirements.txt": f"redis-py/v{major}/requirements.txt"})
+        folder, digest = stage(name, {"requirements.txt": requirements})
 
         def work():
             shutil.rmtree(folder / "venv", ignore_errors=True)
@@ -141,17 +146,25 @@ def python_client(major, needs_python):
                      "-r", "requirements.txt"], folder)
 
         once(folder, digest, version, work)
-        stage(name, {"flow.py": "redis-py/flow.py"})
+        stage(name, programs)
         return ["venv/bin/python", "flow.py"], folder
     return prepare
 
 
-def go_client(name):
-    go = tool("go", "golang-go")
-    folder, digest = stage(name, {f: f"go-redis/{f}" for f in ("go.mod", "go.sum", "main.go")})
-    once(folder, digest, version_of([go, "version"]),
-         lambda: install([go, "build", "-mod=readonly", "-o", "flow", "."], folder))
-    return ["./flow"], folder
+def python_client(major, needs_python):
+    return python_program(f"redis-py/v{major}/requirements.txt",
+                          {"flow.py": "redis-py/flow.py"}, needs_python)
+
+
+def go_program(source):
+    def prepare(name):
+        go = tool("go", "golang-go")
+        folder, digest = stage(name, {"go.mod": "go-redis/go.mod", "go.sum": "go-redis/go.sum",
+                                      "main.go": source})
+        once(folder, digest, version_of([go, "version"]),
+             lambda: install([go, "build", "-mod=readonly", "-o", "flow", "."], folder))
+        return ["./flow"], folder
+    return prepare
 
 
 def java_client(folder_name):
@@ -207,13 +220,21 @@ CLIENTS = [
     ("node-redis-6", node_client("node-redis", 6, 20), "3", {}, True),
     ("redis-py-5", python_client(5, (3, 8)), "2", {}, False),
     ("redis-py-8", python_client(8, (3, 10)), "3", {}, False),
-    ("go-redis", go_client, "3", {}, False),
+    ("go-redis", go_program("go-redis/main.go"), "3", {}, False),
     ("jedis", java_client("jedis"), "3", {}, False),
     ("lettuce", java_client("lettuce"), "3", {}, False),
     ("redis-rs-0", rust_client(0, (1, 75)), "2", {}, False),
     ("redis-rs-1", rust_client(1, (1, 88)), "2", {}, True),
     ("redis-rs-1-resp3", rust_client(1, (1, 88)), "3",
      {"LARDER_URL_QUERY": "?protocol=resp3"}, True),
+    # What applications build on clients: checks of their own, in the folder of each.
+    ("apps-node", node_program("apps/node", {
+        "flow.js": "apps/node/flow.js", "socket_server.js": "apps/node/socket_server.js"}, 18),
+     "", {}, False),
+    ("apps-python", python_program("apps/python/requirements.txt", {
+        "flow.py": "apps/python/flow.py", "jobs.py": "apps/python/jobs.py"}, (3, 10)),
+     "", {}, False),
+    ("apps-go", go_program("apps/go/main.go"), "", {}, False),
 ]
 
 
@@ -234,8 +255,9 @@ class Tally:
         print(f"skip {text}", flush=True)
 
 
-def required_checks():
-    lines = (HERE / "checks.txt").read_text().splitlines()
+def required_checks(name):
+    own = HERE / name.replace("-", "/") / "checks.txt"
+    lines = (own if own.exists() else HERE / "checks.txt").read_text().splitlines()
     return [line for line in lines if line and not line.startswith("#")]
 
 
@@ -256,7 +278,7 @@ def run_flow(name, command, folder, server, extra, resp, library_name, tally):
         elif verdict == "fail":
             seen.add(check)
             tally.fail(f"{name}: {rest}")
-    for check in required_checks():
+    for check in required_checks(name):
         if check not in seen:
             tally.fail(f"{name}: {check}: not reported")
     if code != 0 or "end" not in out.splitlines():
