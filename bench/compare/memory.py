@@ -40,6 +40,30 @@ SHAPES = {
 CONNECTION_BUDGET = 800
 
 
+def encoded(*words) -> bytes:
+    words = [word if isinstance(word, bytes) else str(word).encode() for word in words]
+    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
+
+
+def session(index: int) -> bytes:
+    return encoded("HSET", b"session:%08d" % index, "user", index % 100_000, "name", b"user-%07d" % (index % 9_999_999), "role", "editor",
+                   "locale", "en_GB", "seen", 1_700_000_000 + index)
+
+
+# name: (command that adds the item of an index, budget in bytes per item)
+COLLECTION_SHAPES = {
+    "session: a hash of 5 fields": (session, 135),
+    "sorted-set member, 16 bytes": (lambda i: encoded("ZADD", "zset", random.random() * 1e6, b"member:%09d" % i), 52),
+    "set member, 16 bytes": (lambda i: encoded("SADD", "set", b"member:%09d" % i), 36),
+    "hash field, 15 + 16 bytes": (lambda i: encoded("HSET", "hash", b"field:%09d" % i, b"value:%010d" % i), 52),
+    "list element, 16 bytes": (lambda i: encoded("RPUSH", "list", b"element:%08d" % i), None),
+}
+
+
+def setter(shape: tuple):
+    return lambda index: set_command(index, shape[0], shape[1])
+
+
 def settled_resident_bytes(server: Server) -> int:
     """Resident memory once it stops changing: background work after a load may go on for a moment."""
     last = server.resident_bytes()
@@ -52,7 +76,8 @@ def settled_resident_bytes(server: Server) -> int:
     return last
 
 
-def bytes_per_item(path: str, name: str, shape: tuple, items: int) -> float:
+def bytes_per_item(path: str, name: str, command, items: int) -> float:
+    """`command(index)` are the bytes that add an item."""
     server = Server(name, path, 0)
     try:
         client = server.client()
@@ -60,10 +85,9 @@ def bytes_per_item(path: str, name: str, shape: tuple, items: int) -> float:
         before = settled_resident_bytes(server)
         for start in range(0, items, BATCH):
             count = min(BATCH, items - start)
-            client.socket.sendall(b"".join(set_command(i, shape[0], shape[1]) for i in range(start, start + count)))
+            client.socket.sendall(b"".join(command(i) for i in range(start, start + count)))
             for _ in range(count):
                 client.read()
-        assert client.call("DBSIZE") == items
         return (settled_resident_bytes(server) - before) / items
     finally:
         server.stop()
@@ -98,18 +122,21 @@ def main() -> int:
     paths.update(pair.split("=", 1) for pair in options.server)
     results: dict[str, dict[str, float]] = {}
 
-    def report(label: str, budget: int, measure) -> None:
+    def report(label: str, budget: int | None, measure) -> None:
         results[label] = {name: measure(name, path) for name, path in paths.items()}
         shown = "  ".join(f"{name} {value:8.1f}" for name, value in results[label].items())
-        print(f"{label:28} {shown}  budget {budget}", flush=True)
+        print(f"{label:28} {shown}" + (f"  budget {budget}" if budget else ""), flush=True)
 
     if options.counts:
         for count in map(int, options.counts.split(",")):
             report(f"16 + 8, {count} items", 45,
-                   lambda name, path, count=count: bytes_per_item(path, name, SHAPES["16 + 8"], count))
+                   lambda name, path, count=count: bytes_per_item(path, name, setter(SHAPES["16 + 8"]), count))
     else:
         for label, shape in SHAPES.items():
-            report(label, shape[2], lambda name, path, shape=shape: bytes_per_item(path, name, shape, options.items))
+            report(label, shape[2], lambda name, path, shape=shape: bytes_per_item(path, name, setter(shape), options.items))
+        for label, (command, budget) in COLLECTION_SHAPES.items():
+            report(label, budget,
+                   lambda name, path, command=command: bytes_per_item(path, name, command, options.items))
         report("idle connection", CONNECTION_BUDGET,
                lambda name, path: bytes_per_connection(path, name, options.connections))
     if options.json:

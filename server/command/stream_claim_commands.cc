@@ -87,12 +87,9 @@ bool claim_entry(CommandContext& ctx, Bytes key, const StreamStructure& stream, 
   if (pending != nullptr && options.idle_ms_min > 0 && ctx.now_ms() - pending->delivered_ms < options.idle_ms_min) {
     return false;
   }
-  uint64_t deliveries = pending != nullptr ? pending->deliveries : 1;
-  if (options.deliveries) {
-    deliveries = static_cast<uint64_t>(*options.deliveries);
-  } else if (!options.just_ids) {
-    deliveries++;
-  }
+  const uint64_t before = pending != nullptr ? pending->deliveries : 1;
+  const uint64_t now = options.just_ids ? before : before + 1;
+  const auto deliveries = static_cast<uint64_t>(options.deliveries.value_or(static_cast<int64_t>(now)));
   group->assign(id, consumer, *options.delivered_ms, deliveries);
   consumer->active_ms = ctx.now_ms();
   return true;
