@@ -1,6 +1,7 @@
 // The geo family: its rows, and the commands on single places. A place is a member of a sorted set whose score is the
 // 52-bit geohash of its longitude and latitude.
 
+#include <cmath>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -71,9 +72,19 @@ double take_unit_m(ArgReader& args) {
 }
 
 void reply_distance(ReplyWriter& reply, double distance) {
+  constexpr double kScale = 1e4;
+  constexpr double kScaledMax = 1e15;  // whatever is between two places on earth is far below
   char text[400];
-  const int size = std::snprintf(text, sizeof(text), "%.4f", distance);
-  reply.bulk(Bytes(text, static_cast<size_t>(size)));
+  const double scaled = distance * kScale;
+  if (!(scaled >= 0 && scaled < kScaledMax)) {
+    const int size = std::snprintf(text, sizeof(text), "%.4f", distance);
+    return reply.bulk(Bytes(text, static_cast<size_t>(size)));
+  }
+  const auto whole = static_cast<uint64_t>(std::llrint(scaled));
+  size_t size = write_uint64(text, whole / 10'000);
+  text[size++] = '.';
+  for (uint64_t digit = 1000; digit > 0; digit /= 10) text[size++] = static_cast<char>('0' + whole / digit % 10);
+  reply.bulk(Bytes(text, size));
 }
 
 void reply_point(ReplyWriter& reply, GeoPoint point) {
