@@ -4,7 +4,6 @@
 // deleted from the stream meanwhile stops being pending when one of them meets it.
 
 #include <algorithm>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,8 +18,8 @@ namespace {
 
 struct ClaimOptions {
   int64_t idle_ms_min = 0;
-  std::optional<int64_t> delivered_ms;  // IDLE or TIME
-  std::optional<int64_t> deliveries;    // RETRYCOUNT
+  int64_t delivered_ms = -1;  // IDLE or TIME, wall clock; negative: now
+  int64_t deliveries = -1;    // RETRYCOUNT; negative: one more than there were
   bool force = false;
   bool just_ids = false;
   StreamId last_id;
@@ -87,10 +86,13 @@ bool claim_entry(CommandContext& ctx, Bytes key, const StreamStructure& stream, 
   if (pending != nullptr && options.idle_ms_min > 0 && ctx.now_ms() - pending->delivered_ms < options.idle_ms_min) {
     return false;
   }
-  const uint64_t before = pending != nullptr ? pending->deliveries : 1;
-  const uint64_t now = options.just_ids ? before : before + 1;
-  const auto deliveries = static_cast<uint64_t>(options.deliveries.value_or(static_cast<int64_t>(now)));
-  group->assign(id, consumer, *options.delivered_ms, deliveries);
+  uint64_t deliveries = pending != nullptr ? pending->deliveries : 1;
+  if (options.deliveries >= 0) {
+    deliveries = static_cast<uint64_t>(options.deliveries);
+  } else if (!options.just_ids) {
+    deliveries++;
+  }
+  group->assign(id, consumer, options.delivered_ms, deliveries);
   consumer->active_ms = ctx.now_ms();
   return true;
 }
@@ -111,9 +113,7 @@ void xclaim(CommandContext& ctx, ArgReader& args) {
   for (StreamId id; !args.at_end() && parse_stream_id(args.peek(), &id); args.skip()) ids.push_back(id);
   if (!take_claim_options(ctx, args, &options)) return;
   // Clients compute times with clocks of their own: one that makes no sense here counts as now.
-  if (options.delivered_ms.value_or(-1) < 0 || *options.delivered_ms > ctx.now_ms())
-    options.delivered_ms = ctx.now_ms();
-  if (options.deliveries.value_or(0) < 0) options.deliveries.reset();
+  if (options.delivered_ms < 0 || options.delivered_ms > ctx.now_ms()) options.delivered_ms = ctx.now_ms();
 
   ctx.propagate_nothing();
   const StreamStructure& stream = value->stream();

@@ -56,6 +56,9 @@ FAMILIES = {
         BITFIELD {k} GET {bftype} {off} SET {bftype} {off} {i} INCRBY {bftype} {off} {i}
         BITFIELD {k} OVERFLOW {overflow} INCRBY {bftype} {off} {i} GET {bftype} #{smalloff}
         BITFIELD_RO {k} GET {bftype} {off}
+        BITFIELD {k} SET {bftype} #{smalloff} {i} OVERFLOW {overflow} INCRBY {bftype} #{smalloff} {i}
+        APPEND {k} {v}
+        SETRANGE {k} {off} {v}
         SET {k} {v}
         GET {k}
     """,
@@ -206,12 +209,15 @@ FAMILIES = {
         XADD {k} NOMKSTREAM {id} {m} {v}
         XADD {k} MAXLEN {n} {id} {m} {v}
         XADD {k} MINID {id} {id} {m} {v}
+        XADD {k} MAXLEN ~ {n} LIMIT {n} {id} {m} {v}
+        XADD {k} MINID = {id} {id} {m} {v}
         XLEN {k}
         XRANGE {k} {sid} {sid} [COUNT {n}]
         XREVRANGE {k} {sid} {sid} [COUNT {n}]
         XDEL {k} {id}...
         XTRIM {k} MAXLEN {n}
         XTRIM {k} MINID {id}
+        XTRIM {k} MAXLEN ~ {n} [LIMIT {n}]
         XREAD [COUNT {n}] STREAMS {k} {k} {id} {id}
         XREAD STREAMS {k} $
         XGROUP CREATE {k} {group} {gid} [MKSTREAM]
@@ -223,11 +229,16 @@ FAMILIES = {
         XREADGROUP GROUP {group} {consumer} STREAMS {k} {id}
         XACK {k} {group} {id}...
         XPENDING {k} {group}
+        XPENDING {k} {group} {sid} {sid} {n}
+        XPENDING {k} {group} IDLE 0 {sid} {sid} {n} {consumer}
         XCLAIM {k} {group} {consumer} 0 {id} [FORCE] [JUSTID]
+        XCLAIM {k} {group} {consumer} {n} {id} {id} [IDLE 5000] [RETRYCOUNT {n}] [LASTID {id}]
         XAUTOCLAIM {k} {group} {consumer} 0 {sid0} [COUNT {n}] [JUSTID]
-        XSETID {k} {id}
+        XSETID {k} {topid} [ENTRIESADDED {n}]
         XINFO STREAM {k}
+        XINFO STREAM {k} FULL [COUNT {n}]
         XINFO GROUPS {k}
+        XINFO CONSUMERS {k} {group}
     """,
     "generic": """
         DEL {k}...
@@ -303,7 +314,7 @@ class Generator:
             "radius": lambda: self.mostly(["1", "50", "200", "500.5", "2000", "7000", "0"], ["-1", "x", "nan", "1e9"]),
             "order": lambda: self.mostly(["ASC", "DESC"], ["UP"]),
             "unit": lambda: self.mostly(["m", "km", "mi", "ft", "KM"], ["cm"]),
-            "id": self.stream_id, "sid": self.range_id, "sid0": lambda: rng.choice(["0", "0-0", "-", "5"]),
+            "id": self.stream_id, "topid": lambda: f"{self.clock}-{rng.randrange(3)}", "sid": self.range_id, "sid0": lambda: rng.choice(["0", "0-0", "-", "5"]),
             "gid": lambda: self.mostly(["$", "0", "3-0"], ["x"]), "group": lambda: f"g{rng.randrange(3)}",
             "consumer": lambda: f"c{rng.randrange(3)}", "pattern": lambda: rng.choice(["*", "k*", "list?", "[a-m]*", "*t*"]),
             "nokey": lambda: "missing",
