@@ -52,6 +52,8 @@ class RdbEncoder {
 
   // Appends to `chunk`, which outlives the encoder.
   explicit RdbEncoder(RdbChunk& chunk) : chunk_(chunk) {}
+  // Of the chunk.
+  size_t size() const { return chunk_.size(); }
 
   void byte(uint8_t value) { chunk_.bytes_.append(static_cast<char>(value)); }
   void raw(Bytes bytes) { chunk_.bytes_.append(bytes); }

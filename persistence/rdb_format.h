@@ -10,17 +10,22 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 namespace larder {
 
 // Written by default, and the newest whose every part is known here.
 inline constexpr int kRdbVersion = 11;
-inline constexpr int kRdbVersionMin = 10;  // that can be written: what Redis 7.0 reads
+inline constexpr int kRdbVersionMin = 10;             // that can be written: what Redis 7.0 reads
+inline constexpr int kRdbVersionFieldDeadlines = 12;  // of files in which fields of hashes have deadlines
 inline constexpr int kRdbVersionReadMax = 12;
+// Valkey 9 begins its files with "VALKEY" and three digits, and counts from here.
+inline constexpr int kRdbVersionValkey = 80;
 inline constexpr size_t kRdbHeaderBytes = 9;
 inline constexpr size_t kRdbChecksumBytes = 8;
 
 enum class RdbOpcode : uint8_t {
+  kSlotImport = 243,  // Valkey's
   kSlotInfo = 244,
   kFunction2 = 245,
   kFunctionPreGa = 246,
@@ -61,11 +66,25 @@ enum class RdbType : uint8_t {
   kHashListpackExPreGa = 23,
   kHashMetadata = 24,
   kHashListpackEx = 25,
+  // Not a byte of the format: what type 22 means in Valkey's files.
+  kHashValkey = 200,
 };
+
+// What the type byte of a value means in a file or payload of this version. Nothing: there is no such type.
+constexpr std::optional<RdbType> rdb_type_of(uint8_t byte, int version) {
+  if (byte > static_cast<uint8_t>(RdbType::kHashListpackEx) || byte == 8) return {};
+  const auto type = static_cast<RdbType>(byte);
+  return version >= kRdbVersionValkey && type == RdbType::kHashMetadataPreGa ? RdbType::kHashValkey : type;
+}
+
+// Whether files and payloads of this version can be read.
+constexpr bool is_rdb_version(uint64_t version) {
+  return (version >= 1 && version <= kRdbVersionReadMax) || version == kRdbVersionValkey;
+}
 
 // The first RDB version that has the type: a payload of an older one must not hold it.
 constexpr int rdb_version_of(RdbType type) {
-  if (type >= RdbType::kHashMetadataPreGa) return 12;
+  if (type >= RdbType::kHashMetadataPreGa) return kRdbVersionFieldDeadlines;
   if (type >= RdbType::kSetListpack) return 11;
   return kRdbVersionMin;
 }

@@ -55,6 +55,11 @@ bool skip_module_parts(RdbInput& in) {
 
 bool read_collection(RdbInput& in, RdbType type, RdbPlace& place) {
   switch (type) {
+    case RdbType::kList:
+    case RdbType::kListZiplist:
+    case RdbType::kListQuicklist:
+    case RdbType::kListQuicklist2:
+      return read_rdb_list(in, type, place);
     case RdbType::kSet:
     case RdbType::kSetIntset:
     case RdbType::kSetListpack:
@@ -64,17 +69,30 @@ bool read_collection(RdbInput& in, RdbType type, RdbPlace& place) {
     case RdbType::kZsetZiplist:
     case RdbType::kZsetListpack:
       return read_rdb_zset(in, type, place);
+    case RdbType::kHash:
+    case RdbType::kHashZipmap:
+    case RdbType::kHashZiplist:
+    case RdbType::kHashListpack:
+    case RdbType::kHashMetadataPreGa:
+    case RdbType::kHashListpackExPreGa:
+    case RdbType::kHashMetadata:
+    case RdbType::kHashListpackEx:
+    case RdbType::kHashValkey:
+      return read_rdb_hash(in, type, place);
+    case RdbType::kStreamListpacks:
+    case RdbType::kStreamListpacks2:
+    case RdbType::kStreamListpacks3:
+      return read_rdb_stream(in, type, place);
     case RdbType::kModulePreGa:
     case RdbType::kModule2:
       return in.fail(ErrorCode::kUnsupported, "a value of a module");
-    default:
-      return in.fail(ErrorCode::kUnsupported, "a value of an unknown type");
+    case RdbType::kString:
+      break;
   }
+  LARDER_UNREACHABLE();
 }
 
 }  // namespace
-
-bool is_rdb_type(uint8_t type) { return type <= static_cast<uint8_t>(RdbType::kHashListpackEx) && type != 8; }
 
 bool RdbValueReader::read(RdbInput& in, RdbType type, Keyspace& keyspace, const HashedKey& key, int64_t deadline_ms,
                           int64_t now_ms) {
@@ -92,17 +110,21 @@ bool RdbValueReader::read(RdbInput& in, RdbType type, Keyspace& keyspace, const 
 bool check_dump_payload(Bytes payload) {
   if (payload.size() < kPayloadFooterBytes) return false;
   const size_t version_at = payload.size() - kPayloadFooterBytes;
-  if (little_endian(payload.substr(version_at, 2)) > kRdbVersionReadMax) return false;
+  if (!is_rdb_version(little_endian(payload.substr(version_at, 2)))) return false;
   return little_endian(payload.substr(version_at + 2)) == crc64(0, payload.substr(0, version_at + 2));
 }
 
 Status read_dump_payload(Bytes payload, const RdbLimits& limits, Keyspace& keyspace, const HashedKey& key,
                          int64_t now_ms) {
-  RdbInput in(payload.substr(0, payload.size() - kPayloadFooterBytes));
+  const size_t version_at = payload.size() - kPayloadFooterBytes;
+  const auto version = static_cast<int>(little_endian(payload.substr(version_at, 2)));
+  RdbInput in(payload.substr(0, version_at));
   RdbValueReader values(limits);
-  uint8_t type;
-  if (!in.byte(&type)) return in.error();
-  if (!values.read(in, static_cast<RdbType>(type), keyspace, key, kNoDeadline, now_ms)) return in.error();
+  uint8_t type_byte;
+  if (!in.byte(&type_byte)) return in.error();
+  const std::optional<RdbType> type = rdb_type_of(type_byte, version);
+  if (!type) return Status(ErrorCode::kCorruption, "a value type that does not exist");
+  if (!values.read(in, *type, keyspace, key, kNoDeadline, now_ms)) return in.error();
   if (in.bytes_left() == 0) return Status();
   keyspace.erase(key, now_ms);
   return Status(ErrorCode::kCorruption, "bytes behind the value");
@@ -130,20 +152,25 @@ Result<bool> RdbLoader::step(size_t keys_max) {
 bool RdbLoader::read_header() {
   Bytes header;
   if (!in_.raw(kRdbHeaderBytes, &header)) return false;
-  if (header.substr(0, 5) != "REDIS") return in_.corrupt("no RDB file: its signature is missing");
-  for (const char c : header.substr(5)) {
+  const bool valkey = header.substr(0, 6) == "VALKEY";
+  if (!valkey && header.substr(0, 5) != "REDIS") return in_.corrupt("no RDB file: its signature is missing");
+  for (const char c : header.substr(valkey ? 6 : 5)) {
     if (!is_digit(c)) return in_.corrupt("an RDB version that is no number");
     version_ = version_ * 10 + (c - '0');
   }
-  if (version_ >= 1 && version_ <= kRdbVersionReadMax) return true;
+  if (is_rdb_version(static_cast<uint64_t>(version_)) && valkey == (version_ >= kRdbVersionValkey)) {
+    return true;
+  }
   return in_.fail(ErrorCode::kUnsupported, "RDB version " + std::to_string(version_) + ", which is not known here,");
 }
 
 bool RdbLoader::read_item(bool* ended) {
   uint8_t code;
   if (!in_.byte(&code)) return false;
-  if (code >= static_cast<uint8_t>(RdbOpcode::kSlotInfo)) return read_opcode(static_cast<RdbOpcode>(code), ended);
-  return read_key(static_cast<RdbType>(code));
+  if (code >= static_cast<uint8_t>(RdbOpcode::kSlotImport)) return read_opcode(static_cast<RdbOpcode>(code), ended);
+  const std::optional<RdbType> type = rdb_type_of(code, version_);
+  if (!type) return in_.corrupt("a value type that does not exist (" + std::to_string(code) + ")");
+  return read_key(*type);
 }
 
 bool RdbLoader::read_opcode(RdbOpcode code, bool* ended) {
@@ -184,6 +211,8 @@ bool RdbLoader::read_opcode(RdbOpcode code, bool* ended) {
       return true;
     case RdbOpcode::kResizeDb:
       return in_.length(&value) && in_.length(&value);
+    case RdbOpcode::kSlotImport:
+      return in_.fail(ErrorCode::kUnsupported, "a slot that was on its way between two nodes");
     case RdbOpcode::kSlotInfo:
       return in_.length(&value) && in_.length(&value) && in_.length(&value);
     case RdbOpcode::kAux:
@@ -234,9 +263,6 @@ bool RdbLoader::check_end() {
 }
 
 bool RdbLoader::read_key(RdbType type) {
-  if (!is_rdb_type(static_cast<uint8_t>(type))) {
-    return in_.corrupt("a value type that does not exist (" + std::to_string(static_cast<int>(type)) + ")");
-  }
   if (!in_.text(&key_)) return false;
   if (key_.size() > kKeyBytesMax) return in_.fail(ErrorCode::kResourceLimit, "a key that is too long");
   key_.keep();

@@ -30,9 +30,6 @@ class RdbValueReader {
   Buffer packed_;
 };
 
-// Whether a value of this type can be in a file at all.
-bool is_rdb_type(uint8_t type);
-
 // Whether the payload ends with a version that is known here and with its right checksum.
 bool check_dump_payload(Bytes payload);
 // Builds the value of a payload that passed check_dump_payload(); see RdbValueReader::read.

@@ -1,6 +1,7 @@
 // Sets: an intset, a listpack of members, or the members one by one.
 
 #include "persistence/rdb_codecs.h"
+#include "persistence/rdb_table_pieces.h"
 #include "storage/set_value.h"
 
 namespace larder {
@@ -8,9 +9,8 @@ namespace {
 
 constexpr size_t kIntsetHeaderBytes = 8;  // width (4), count (4)
 
-bool add(RdbInput& in, RdbPlace& place, Bytes member) {
-  if (place.handle<SetValue>().add(member, place.limits.set)) return true;
-  return in.corrupt("a set has a member twice");
+bool add(RdbInput& in, const RdbLimits& limits, SetValue& set, Bytes member) {
+  return set.add(member, limits.set) || in.corrupt("a set has a member twice");
 }
 
 uint32_t little_endian32(Bytes bytes) {
@@ -30,9 +30,10 @@ bool read_intset(RdbInput& in, RdbPlace& place) {
   }
   const SetIntegers numbers(width, intset.substr(kIntsetHeaderBytes));
   if (!numbers.is_sorted()) return in.corrupt("a set of integers is not in order");
+  auto set = place.handle<SetValue>();
   char digits[kInt64TextBytesMax];
   for (size_t i = 0; i < count; i++) {
-    if (!add(in, place, Bytes(digits, write_int64(digits, numbers.at(i))))) return false;
+    if (!add(in, place.limits, set, Bytes(digits, write_int64(digits, numbers.at(i))))) return false;
   }
   return true;
 }
@@ -42,9 +43,10 @@ bool read_listpack(RdbInput& in, RdbPlace& place) {
   Bytes sequence;
   size_t count;
   if (!read_listpack_frame(place.text.bytes(), &sequence, &count)) return in.corrupt("a set (listpack) is damaged");
+  auto set = place.handle<SetValue>();
   char digits[kInt64TextBytesMax];
   for (const PackedElement& element : PackedRange(sequence)) {
-    if (!add(in, place, element.text(digits))) return false;
+    if (!add(in, place.limits, set, element.text(digits))) return false;
   }
   return true;
 }
@@ -56,8 +58,9 @@ bool read_rdb_set(RdbInput& in, RdbType type, RdbPlace& place) {
   if (type == RdbType::kSetListpack) return read_listpack(in, place);
   uint64_t count;
   if (!in.count(&count)) return false;
+  auto set = place.handle<SetValue>();
   for (uint64_t i = 0; i < count; i++) {
-    if (!in.text(&place.text) || !add(in, place, place.text.bytes())) return false;
+    if (!in.text(&place.text) || !add(in, place.limits, set, place.text.bytes())) return false;
   }
   return true;
 }
@@ -70,7 +73,7 @@ RdbType rdb_set_type(Store& store, const Entry& entry, int version) {
              : RdbType::kSet;
 }
 
-void write_rdb_set(RdbEncoder& out, RdbType type, Store& store, const Entry& entry) {
+void write_packed_rdb_set(RdbEncoder& out, RdbType type, Store& store, const Entry& entry) {
   const RdbEntryHandle<SetValue> set(store, entry);
   if (type == RdbType::kSetIntset) {
     const SetIntegers numbers(entry.value());
@@ -84,6 +87,23 @@ void write_rdb_set(RdbEncoder& out, RdbType type, Store& store, const Entry& ent
   if (type == RdbType::kSetListpack) return out.listpack(entry.value().substr(kPackedHeadBytes), set->size());
   out.length(set->size());
   set->for_each([&](Bytes member) { out.text(member); });
+}
+
+std::unique_ptr<RdbPieces> rdb_set_pieces(const SetStructure& set) {
+  class Pieces final : public RdbTablePieces {
+   public:
+    explicit Pieces(const SetStructure& set) : RdbTablePieces(set.size()), set_(set) {}
+
+   private:
+    uint64_t write_some(RdbEncoder& out, uint64_t cursor) override {
+      return set_.scan(cursor, [&](Bytes member) {
+        out.text(member);
+        count_written();
+      });
+    }
+    const SetStructure& set_;
+  };
+  return std::make_unique<Pieces>(set);
 }
 
 }  // namespace larder

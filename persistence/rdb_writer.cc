@@ -4,7 +4,6 @@
 
 #include "base/number_text.h"
 #include "persistence/crc64.h"
-#include "persistence/rdb_codecs.h"
 #include "storage/eviction.h"
 
 namespace larder {
@@ -61,31 +60,70 @@ void RdbWriter::entry(RdbEncoder& out, const Entry& entry) const {
 
 void RdbWriter::end(RdbEncoder& out) const { opcode(out, RdbOpcode::kEof); }
 
+void RdbWriter::function(RdbEncoder& out, Bytes library_source) const {
+  opcode(out, RdbOpcode::kFunction2);
+  out.text(library_source);
+}
+
 RdbType RdbWriter::type_of(const Entry& entry) const {
   switch (entry.type()) {
     case ValueType::kString:
       return RdbType::kString;
+    case ValueType::kList:
+      return RdbType::kListQuicklist2;
     case ValueType::kSet:
       return rdb_set_type(store_, entry, options_.version);
+    case ValueType::kHash:
+      return rdb_hash_type(store_, entry);
     case ValueType::kZset:
       return rdb_zset_type(entry);
-    default:
-      LARDER_UNREACHABLE();
+    case ValueType::kStream:
+      return rdb_stream_type(options_.version);
+  }
+  LARDER_UNREACHABLE();
+}
+
+std::unique_ptr<RdbPieces> RdbWriter::pieces(const Entry& entry) const {
+  const Structure* structure = entry.structure();
+  switch (entry.type()) {
+    case ValueType::kList:
+      return rdb_list_pieces(*static_cast<const ListStructure*>(structure));
+    case ValueType::kSet:
+      return rdb_set_pieces(*static_cast<const SetStructure*>(structure));
+    case ValueType::kHash:
+      return rdb_hash_pieces(*static_cast<const HashStructure*>(structure));
+    case ValueType::kZset:
+      return rdb_zset_pieces(*static_cast<const ZsetStructure*>(structure));
+    case ValueType::kStream:
+      return rdb_stream_pieces(*static_cast<const StreamStructure*>(structure), type_of(entry));
+    case ValueType::kString:
+      break;
   }
   LARDER_UNREACHABLE();
 }
 
 void RdbWriter::value(RdbEncoder& out, const Entry& entry) const {
+  if (entry.encoding() == Encoding::kStructure) {
+    const std::unique_ptr<RdbPieces> whole = pieces(entry);
+    while (whole->write(out)) {
+    }
+    return;
+  }
   switch (entry.type()) {
     case ValueType::kString:
       return write_rdb_string(out, store_, entry);
+    case ValueType::kList:
+      return write_packed_rdb_list(out, store_, entry);
     case ValueType::kSet:
-      return write_rdb_set(out, type_of(entry), store_, entry);
+      return write_packed_rdb_set(out, type_of(entry), store_, entry);
+    case ValueType::kHash:
+      return write_packed_rdb_hash(out, type_of(entry), store_, entry);
     case ValueType::kZset:
-      return write_rdb_zset(out, type_of(entry), store_, entry);
-    default:
-      LARDER_UNREACHABLE();
+      return write_packed_rdb_zset(out, store_, entry);
+    case ValueType::kStream:
+      break;  // always a structure
   }
+  LARDER_UNREACHABLE();
 }
 
 std::string dump_entry(Store& store, const Entry& entry, const RdbWriteOptions& options, bool compress) {

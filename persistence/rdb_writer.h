@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "base/bytes.h"
+#include "persistence/rdb_codecs.h"
 #include "persistence/rdb_encoder.h"
 #include "persistence/rdb_format.h"
 #include "storage/keyspace.h"
@@ -13,7 +15,7 @@
 namespace larder {
 
 struct RdbWriteOptions {
-  int version = kRdbVersion;  // kRdbVersionMin .. kRdbVersion
+  int version = kRdbVersion;  // kRdbVersionMin .. kRdbVersionFieldDeadlines; a value may need a later one
   bool with_access = false;   // idle times or frequencies of the keys, as the store tracks them
 };
 
@@ -30,6 +32,10 @@ class RdbWriter {
   void entry(RdbEncoder& out, const Entry& entry) const;
   // The same up to the value, for a value that is written in pieces.
   void entry_head(RdbEncoder& out, const Entry& entry) const;
+  // The value of such an entry. Requires: it is a structure.
+  std::unique_ptr<RdbPieces> pieces(const Entry& entry) const;
+  // The source of a library of functions. Before all keys.
+  void function(RdbEncoder& out, Bytes library_source) const;
   void end(RdbEncoder& out) const;
 
   // ---- A value by itself

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "persistence/rdb_codecs.h"
+#include "persistence/rdb_table_pieces.h"
 #include "storage/zset_value.h"
 
 namespace larder {
@@ -84,14 +85,27 @@ RdbType rdb_zset_type(const Entry& entry) {
   return entry.encoding() == Encoding::kStructure ? RdbType::kZset2 : RdbType::kZsetListpack;
 }
 
-void write_rdb_zset(RdbEncoder& out, RdbType type, Store& store, const Entry& entry) {
+void write_packed_rdb_zset(RdbEncoder& out, Store& store, const Entry& entry) {
   const RdbEntryHandle<ZsetValue> zset(store, entry);
-  if (type == RdbType::kZsetListpack) return out.listpack(zset->packed_sequence(), 2 * zset->size());
-  out.length(zset->size());
-  zset->visit_all([&](Bytes member, double score) {
-    out.text(member);
-    out.double_bytes(score);
-  });
+  out.listpack(zset->packed_sequence(), 2 * zset->size());
+}
+
+std::unique_ptr<RdbPieces> rdb_zset_pieces(const ZsetStructure& zset) {
+  class Pieces final : public RdbTablePieces {
+   public:
+    explicit Pieces(const ZsetStructure& zset) : RdbTablePieces(zset.size()), zset_(zset) {}
+
+   private:
+    uint64_t write_some(RdbEncoder& out, uint64_t position) override {
+      return zset_.scan(position, [&](const ZsetMember& member) {
+        out.text(member.bytes());
+        out.double_bytes(member.score());
+        count_written();
+      });
+    }
+    const ZsetStructure& zset_;
+  };
+  return std::make_unique<Pieces>(zset);
 }
 
 }  // namespace larder

@@ -35,13 +35,13 @@ void SnapshotWalk::abandon() {
 
 bool SnapshotWalk::step() {
   if (done_) return false;
-  if (!large_.empty()) {
-    take_some_of_large();
-  } else if (current_ < sources_.size()) {
+  if (current_ < sources_.size()) {
     Source& source = *sources_[current_];
     walk_some(source);
     if (source.state == State::kDone) current_++;
     release_kept(source);
+  } else if (!large_.empty()) {
+    take_some_of_large();
   }
   if (!large_.empty() || current_ < sources_.size()) return true;
   done_ = true;
@@ -90,13 +90,19 @@ void SnapshotWalk::take_some_of_large() {
 bool SnapshotWalk::take_rest_of_large(const Entry& entry) {
   for (size_t i = 0; i < large_.size(); i++) {
     if (large_[i].entry != &entry) continue;
-    if (i == 0 && large_begun_) {
+    // Whatever is being taken comes to its end first: the sink takes one at a time.
+    Source* const source = large_[i].source;
+    if (large_begun_) {
       sink_.finish_large();
       large_begun_ = false;
-    } else {
-      sink_.entry(large_[i].source->db, entry);
+      Source* const begun_source = large_.front().source;
+      large_.pop_front();
+      if (i == 0) return true;
+      release_kept(*begun_source);
+      i--;
     }
     large_.erase(large_.begin() + static_cast<ptrdiff_t>(i));
+    sink_.entry(source->db, entry);
     return true;
   }
   return false;

@@ -130,6 +130,8 @@ class Keyspace {
   // Keys, those past their deadline but not yet removed included; and of these the ones with a deadline.
   size_t size() const { return table_.size(); }
   size_t volatile_count() const { return volatile_count_; }
+  // Hashes that have fields with a deadline.
+  size_t field_volatile_count() const { return field_volatile_count_; }
   // Mean time to live of the volatile keys, at least 0; 0 without any.
   int64_t average_ttl_ms(int64_t now_ms) const;
 
@@ -324,7 +326,7 @@ class Keyspace {
   bool adopting_ = false;  // keys from before the policy are being filed, up to adopt_position_
   uint64_t adopt_position_ = 0;
   size_t volatile_count_ = 0;
-  size_t field_volatile_count_ = 0;  // hashes that have fields with a deadline
+  size_t field_volatile_count_ = 0;
   DeadlineSum deadline_sum_ms_ = 0;
 };
 

@@ -228,6 +228,12 @@ void ListStructure::remove_node(NodeAt at) {
   if (group->size == 0) remove_group(at.group);
 }
 
+size_t ListStructure::node_count() const {
+  size_t count = 0;
+  for (uint32_t g = 0; g < group_count_; g++) count += groups_[g].group->size;
+  return count;
+}
+
 // ---- Ends
 
 void ListStructure::push(ListEnd end, const PackedText& text) {

@@ -100,6 +100,14 @@ class ListStructure final : public Structure {
   // Calls visit(Bytes sequence, size_t count) for every node from the front: what a file is written from.
   template <class Visit>
   void visit_nodes(Visit visit) const;
+  // The same in pieces, while the list does not change: some `bytes_max` bytes, from *walk on. False at the end.
+  struct NodeWalk {
+    uint32_t group = 0;
+    uint32_t slot = 0;
+  };
+  template <class Visit>
+  bool visit_some_nodes(NodeWalk* walk, size_t bytes_max, Visit visit) const;
+  size_t node_count() const;
 
   // ---- Changes inside. Every Place is void afterwards, and so is every text that lies in the list.
   // Behind the last element: place.at is null.
@@ -206,6 +214,20 @@ void ListStructure::visit_nodes(Visit visit) const {
   for (uint32_t g = 0; g < group_count_; g++) {
     for (uint32_t s = 0; s < groups_[g].group->size; s++) visit(node_at({g, s})->sequence(), count_at({g, s}));
   }
+}
+
+template <class Visit>
+bool ListStructure::visit_some_nodes(NodeWalk* walk, size_t bytes_max, Visit visit) const {
+  for (size_t bytes = 0; walk->group < group_count_ && bytes < bytes_max;) {
+    const NodeAt at{walk->group, walk->slot};
+    const Bytes sequence = node_at(at)->sequence();
+    visit(sequence, count_at(at));
+    bytes += sequence.size();
+    if (++walk->slot < groups_[walk->group].group->size) continue;
+    walk->slot = 0;
+    walk->group++;
+  }
+  return walk->group < group_count_;
 }
 
 }  // namespace larder

@@ -13,6 +13,7 @@
 #include "server/core/flush_queue.h"
 #include "server/core/loading.h"
 #include "server/core/save_control.h"
+#include "server/core/scripting.h"
 #include "server/core/snapshot.h"
 #include "storage/encoding_name.h"
 #include "storage/eviction.h"
@@ -131,6 +132,8 @@ void debug_reload(CommandContext& ctx, ArgReader& args) {
   load.replaces = merges;
   auto task = RdbLoadTask::open(services.files, services.saves.path(), services.store, load);
   if (!task) return ctx.reply().error(kReloadFailed);
+  load_functions_too((*task)->loader(), services);
+  if (flushes && services.scripting != nullptr) services.scripting->remove_all_libraries();
   for (int db = 0; flushes && db < services.store.database_count(); ++db) {
     ctx.database_changing(static_cast<uint16_t>(db));
     services.flushed.add(ctx.keys().keyspace(db).flush());

@@ -132,6 +132,7 @@ Status AofLoad::open_part() {
   options.drop_expired = false;  // the log says when they went
   options.limits = rdb_limits(services_.settings);
   base_loader_ = std::make_unique<RdbLoader>(services_.store, *file_, 0, part.bytes, options);
+  load_functions_too(*base_loader_, services_);
   return {};
 }
 

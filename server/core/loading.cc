@@ -5,6 +5,8 @@
 
 #include "base/assert.h"
 #include "server/config/settings.h"
+#include "server/core/scripting.h"
+#include "server/core/services.h"
 
 namespace larder {
 namespace {
@@ -46,7 +48,22 @@ int64_t Loading::remaining_s() const {
   return elapsed_s() * static_cast<int64_t>(left / 1024) / static_cast<int64_t>(done / 1024 + 1);
 }
 
-RdbLimits rdb_limits(const Settings&) { return {}; }
+RdbLimits rdb_limits(const Settings& settings) {
+  const auto size = [](int64_t value) { return static_cast<size_t>(value); };
+  RdbLimits limits;
+  limits.list = {settings.list_max_listpack_size};
+  limits.set = {size(settings.set_max_intset_entries), size(settings.set_max_listpack_entries),
+                size(settings.set_max_listpack_value_bytes)};
+  limits.hash = {size(settings.hash_max_listpack_entries), size(settings.hash_max_listpack_value_bytes)};
+  limits.zset = {size(settings.zset_max_listpack_entries), size(settings.zset_max_listpack_value_bytes)};
+  return limits;
+}
+
+void load_functions_too(RdbLoader& loader, Services& services) {
+  loader.on_function = [&services](Bytes source) {
+    return services.scripting != nullptr ? services.scripting->load_library(source) : Status();
+  };
+}
 
 Result<std::unique_ptr<RdbLoadTask>> RdbLoadTask::open(FileSystem& files, const std::string& path, Store& store,
                                                        const RdbLoadOptions& options) {

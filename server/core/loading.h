@@ -14,6 +14,7 @@
 
 namespace larder {
 
+struct Services;
 struct Settings;
 
 // What is being loaded.
@@ -66,6 +67,9 @@ class Loading {
 
 // The thresholds of the configuration, for values that are loaded.
 RdbLimits rdb_limits(const Settings& settings);
+
+// Has the libraries of functions in the file loaded by the script engine. The services outlive the loader.
+void load_functions_too(RdbLoader& loader, Services& services);
 
 // Loads an RDB file into the store.
 class RdbLoadTask final : public LoadTask {

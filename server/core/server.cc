@@ -201,7 +201,10 @@ Result<std::unique_ptr<LoadTask>> Server::open_snapshot() {
   load.now_ms = clock_.wall_ms();
   load.limits = rdb_limits(settings_);
   Result<std::unique_ptr<RdbLoadTask>> task = RdbLoadTask::open(services_.files, saves_.path(), store_, load);
-  if (task) return std::unique_ptr<LoadTask>(std::move(*task));
+  if (task) {
+    load_functions_too((*task)->loader(), services_);
+    return std::unique_ptr<LoadTask>(std::move(*task));
+  }
   if (task.error().code == ErrorCode::kNotFound) return std::unique_ptr<LoadTask>();
   return task.error();
 }

@@ -12,6 +12,7 @@
 #include "server/config/settings.h"
 #include "server/core/compatibility.h"
 #include "server/core/flush_queue.h"
+#include "server/core/scripting.h"
 
 namespace larder {
 namespace {
@@ -19,6 +20,8 @@ namespace {
 // Steps of the walk between two looks at the clock: about 50 entries.
 constexpr int kStepsPerLook = 8;
 constexpr int kMarks = 3;
+// A structure of more memory than this is written in pieces.
+constexpr size_t kLargeBytes = 32 * 1024;
 // Bytes written between two syncs, so that the last one does not have the whole file to write.
 constexpr uint64_t kSyncEveryBytes = 32 * 1024 * 1024;
 
@@ -144,15 +147,35 @@ class Snapshots::Run final : public SnapshotSink {
   const SnapshotWalk& walk() const { return *walk_; }
 
   void entry(int db, const Entry& entry) override {
+    if (entry.encoding() == Encoding::kStructure) {
+      begin_large(db, entry);
+      return finish_large();
+    }
     RdbEncoder out(*chunk_);
     select(out, db);
     writer_.entry(out, entry);
     if (chunk_->size() >= kChunkBytes) submit();
   }
-  bool is_large(const Entry&) const override { return false; }
-  void begin_large(int, const Entry&) override {}
-  bool continue_large() override { return false; }
-  void finish_large() override {}
+  bool is_large(const Entry& entry) const override {
+    return entry.encoding() == Encoding::kStructure && entry.structure()->memory_bytes() > kLargeBytes;
+  }
+  void begin_large(int db, const Entry& entry) override {
+    LARDER_ASSERT(pieces_ == nullptr);
+    RdbEncoder out(*chunk_);
+    select(out, db);
+    writer_.entry_head(out, entry);
+    pieces_ = writer_.pieces(entry);
+  }
+  bool continue_large() override {
+    RdbEncoder out(*chunk_);
+    if (!pieces_->write(out)) pieces_.reset();
+    if (chunk_->size() >= kChunkBytes) submit();
+    return pieces_ != nullptr;
+  }
+  void finish_large() override {
+    while (continue_large()) {
+    }
+  }
 
   // True when there is more to do at once.
   bool work(const Clock& clock, int64_t deadline_us) {
@@ -164,6 +187,7 @@ class Snapshots::Run final : public SnapshotSink {
           stop();
           break;
         }
+        if (pieces_ != nullptr) break;
       }
       hand_back_flushed();
       if (clock.mono_us() >= deadline_us) return true;
@@ -197,9 +221,12 @@ class Snapshots::Run final : public SnapshotSink {
     uint64_t volatile_keys;
   };
 
-  static RdbWriteOptions write_options(const Services& services) {
+  static RdbWriteOptions write_options(Services& services) {
     RdbWriteOptions options;
     options.version = static_cast<int>(services.settings.rdb_version);
+    for (int db = 0; db < services.store.database_count(); db++) {
+      if (services.store.database(db).field_volatile_count() > 0) options.version = kRdbVersionFieldDeadlines;
+    }
     options.with_access = services.settings.maxmemory_policy != MaxmemoryPolicy::kNoEviction;
     return options;
   }
@@ -213,6 +240,8 @@ class Snapshots::Run final : public SnapshotSink {
     writer_.aux(out, "used-mem", std::to_string(services_.store.memory_bytes()));
     writer_.aux(out, "aof-base", request_.aof_base ? "1" : "0");
     writer_.aux(out, "larder-ver", kVersion);
+    if (services_.scripting == nullptr) return;
+    for (const std::string& source : services_.scripting->library_sources()) writer_.function(out, source);
   }
 
   void select(RdbEncoder& out, int db) {
@@ -274,7 +303,8 @@ class Snapshots::Run final : public SnapshotSink {
   std::shared_ptr<Pipeline> pipeline_;
   std::unique_ptr<RdbChunk> chunk_;
   std::vector<std::unique_ptr<RdbChunk>> spare_;
-  std::vector<Sizes> sizes_;  // by database, at the beginning
+  std::vector<Sizes> sizes_;           // by database, at the beginning
+  std::unique_ptr<RdbPieces> pieces_;  // of the large value that is being written
   std::unique_ptr<SnapshotWalk> walk_;
   int db_ = -1;
   bool stopping_ = false;
