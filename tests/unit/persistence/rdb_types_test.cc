@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "rdb_sample.h"
+#include "tests/unit/persistence/rdb_sample.h"
 
 namespace larder {
 namespace {
