@@ -9,6 +9,8 @@
 namespace larder {
 namespace {
 
+Bytes end_name(ListEnd end) { return end == ListEnd::kFront ? "LEFT" : "RIGHT"; }
+
 // LEFT or RIGHT.
 ListEnd take_end(ArgReader& args) {
   if (args.take_word("LEFT")) return ListEnd::kFront;
@@ -57,6 +59,9 @@ bool move_element(CommandContext& ctx, const MoveRequest& request) {
   source = ctx.keys().edit<ListValue>(request.source);
   source->take(request.from, 1, list_limits(ctx), [](const PackedElement&) {});
   told_taken(ctx, request.source, *source, request.from);
+  // Never the form that waits.
+  ctx.propagate_as(
+      {"LMOVE", request.source.bytes, request.destination.bytes, end_name(request.from), end_name(request.to)});
   return true;
 }
 
@@ -94,7 +99,6 @@ Found find_list(CommandContext& ctx, std::span<const Bytes> keys, Key* key, Look
 }
 
 Bytes pop_name(ListEnd end) { return end == ListEnd::kFront ? "LPOP" : "RPOP"; }
-Bytes end_name(ListEnd end) { return end == ListEnd::kFront ? "LEFT" : "RIGHT"; }
 
 // LMPOP's reply: the key and an array of elements. False: no list, nothing was replied.
 bool pop_several(CommandContext& ctx, const PopRequest& request) {
@@ -171,9 +175,7 @@ void blmove(CommandContext& ctx, ArgReader& args) {
   const MoveRequest request = take_move_request(args);
   const int64_t deadline_ms = take_block_timeout(args, ctx.now_ms());
   if (!args.done(ctx.reply())) return;
-  if (!move_element(ctx, request)) return wait_for_source(ctx, request, deadline_ms);
-  ctx.propagate_as(
-      {"LMOVE", request.source.bytes, request.destination.bytes, end_name(request.from), end_name(request.to)});
+  if (!move_element(ctx, request)) wait_for_source(ctx, request, deadline_ms);
 }
 
 void brpoplpush(CommandContext& ctx, ArgReader& args) {
@@ -181,8 +183,7 @@ void brpoplpush(CommandContext& ctx, ArgReader& args) {
   const int64_t deadline_ms = take_block_timeout(args, ctx.now_ms());
   if (!args.done(ctx.reply())) return;
   const MoveRequest request{source, destination};
-  if (!move_element(ctx, request)) return wait_for_source(ctx, request, deadline_ms);
-  ctx.propagate_as({"RPOPLPUSH", source.bytes, destination.bytes});
+  if (!move_element(ctx, request)) wait_for_source(ctx, request, deadline_ms);
 }
 
 // timeout numkeys key [key ...] LEFT|RIGHT [COUNT count]; of several mistakes, one in the timeout is told last.

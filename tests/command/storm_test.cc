@@ -13,23 +13,21 @@
 #include <vector>
 
 #include "base/random.h"
-#include "server/core/argument_grammar.h"
 #include "tests/support/in_process_server.h"
 #include "tests/support/reply_text.h"
+#include "tests/support/request_maker.h"
 
 namespace larder {
 namespace {
 
 using testing::InProcessServer;
 using Connection = InProcessServer::Connection;
-using Type = GrammarArgument::Type;
 using Request = std::vector<std::string>;
 
 constexpr uint64_t kDefaultSeed = 20260101;
 constexpr uint64_t kDefaultSteps = 60000;
 constexpr uint64_t kConversationSteps = 15000;
 constexpr size_t kConnections = 8;
-constexpr size_t kRequestWordsMax = 60;
 
 uint64_t from_environment(const char* name, uint64_t fallback) {
   const char* text = std::getenv(name);
@@ -37,151 +35,13 @@ uint64_t from_environment(const char* name, uint64_t fallback) {
 }
 
 // What a storm must not do: it would end the server, or stop it for long.
-bool is_excluded(Bytes full_name) {
-  constexpr Bytes kExcluded[] = {"shutdown",     "debug", "client|pause", "client|kill",
-                                 "client|reply", "quit",  "config|set",   "config|rewrite"};
-  return std::find(std::begin(kExcluded), std::end(kExcluded), full_name) != std::end(kExcluded);
-}
-
+constexpr Bytes kExcluded[] = {"shutdown",     "debug", "client|pause", "client|kill",
+                               "client|reply", "quit",  "config|set",   "config|rewrite"};
 // What makes a client receive more than the replies to its requests.
-bool starts_conversation(Bytes full_name) {
-  constexpr Bytes kStarts[] = {"subscribe",    "psubscribe",   "ssubscribe", "unsubscribe",
-                               "punsubscribe", "sunsubscribe", "monitor",    "client|tracking"};
-  return std::find(std::begin(kStarts), std::end(kStarts), full_name) != std::end(kStarts);
-}
+constexpr Bytes kStartsConversation[] = {"subscribe",    "psubscribe",   "ssubscribe", "unsubscribe",
+                                         "punsubscribe", "sunsubscribe", "monitor",    "client|tracking"};
 
 enum class Replies { kOneEach, kAny };
-
-class RequestMaker {
- public:
-  RequestMaker(const Registry& registry, Random& random, Replies replies) : random_(random) {
-    for (const auto& command : registry.all()) {
-      if (command->spec->run == nullptr || command->docs == nullptr || is_excluded(command->full_name)) continue;
-      if (replies == Replies::kOneEach && starts_conversation(command->full_name)) continue;
-      auto grammar = parse_argument_grammar(command->docs->grammar);
-      if (grammar) commands_.push_back({command.get(), std::move(*grammar)});
-    }
-  }
-
-  Request make() {
-    const Entry& entry = commands_[random_.uniform(commands_.size())];
-    Request request;
-    if (entry.command->parent != nullptr) request.emplace_back(entry.command->parent->spec->name);
-    request.emplace_back(entry.command->spec->name);
-    for (const GrammarArgument& argument : entry.grammar) add(argument, request);
-    spoil(request);
-    return request;
-  }
-
- private:
-  struct Entry {
-    const Command* command;
-    std::vector<GrammarArgument> grammar;
-  };
-
-  void add(const GrammarArgument& argument, Request& request) {
-    if (argument.optional && random_.one_in(2)) return;
-    const uint64_t times = argument.multiple ? 1 + random_.uniform(4) : 1;
-    for (uint64_t i = 0; i < times && request.size() < kRequestWordsMax; ++i) {
-      if (!argument.token.empty() && (i == 0 || argument.multiple_token)) request.push_back(argument.token);
-      if (argument.type == Type::kPureToken) continue;
-      if (argument.type == Type::kOneOf) {
-        add(argument.arguments[random_.uniform(argument.arguments.size())], request);
-      } else if (argument.type == Type::kBlock) {
-        for (const GrammarArgument& inner : argument.arguments) add(inner, request);
-      } else {
-        request.push_back(value(argument.type));
-      }
-    }
-  }
-
-  // Now and then a request that no grammar allows.
-  void spoil(Request& request) {
-    if (random_.one_in(20) && request.size() > 1) request.pop_back();
-    if (random_.one_in(20)) request.push_back(hostile());
-    if (random_.one_in(20)) request[random_.uniform(request.size())] = hostile();
-  }
-
-  std::string value(Type type) {
-    if (random_.one_in(12)) return hostile();
-    switch (type) {
-      case Type::kKey:
-        return "key:" + std::to_string(random_.uniform(40));
-      case Type::kInteger:
-        return integer();
-      case Type::kDouble:
-        return random_.one_in(3) ? integer() : std::to_string(random_.real() * 1000 - 500);
-      case Type::kUnixTime:
-        return std::to_string(1700000000 + random_.between(-100, 1000));
-      case Type::kPattern:
-        return random_.one_in(2) ? "*" : "key:[0-" + std::to_string(random_.uniform(10)) + "]*";
-      default:
-        return random_.one_in(3) ? integer()
-                                 : std::string(random_.uniform(80), static_cast<char>('a' + random_.uniform(26)));
-    }
-  }
-
-  std::string integer() {
-    switch (random_.uniform(4)) {
-      case 0:
-        return std::to_string(random_.uniform(3));
-      case 1:
-        return std::to_string(random_.between(-20, 200));
-      case 2:
-        return std::to_string(random_.between(-100000, 100000));
-      default:
-        return std::to_string(random_.uniform(20));
-    }
-  }
-
-  std::string hostile() {
-    static const std::vector<std::string> kHostile = {"",
-                                                      "0",
-                                                      "-0",
-                                                      "-1",
-                                                      "9223372036854775807",
-                                                      "-9223372036854775808",
-                                                      "9223372036854775808",
-                                                      "18446744073709551615",
-                                                      "1e308",
-                                                      "-1e400",
-                                                      "nan",
-                                                      "inf",
-                                                      "-inf",
-                                                      "0x10",
-                                                      " 1",
-                                                      "1 ",
-                                                      "+1",
-                                                      "01",
-                                                      "1.5",
-                                                      "4294967296",
-                                                      "536870911",
-                                                      "536870912",
-                                                      "2147483648",
-                                                      std::string(1, '\0'),
-                                                      "\r\n",
-                                                      "*",
-                                                      "[",
-                                                      "[^",
-                                                      "\\",
-                                                      "{}",
-                                                      "key:1",
-                                                      "NX",
-                                                      "EX",
-                                                      "GET",
-                                                      "LIMIT",
-                                                      "COUNT",
-                                                      "MATCH",
-                                                      "%s%n",
-                                                      "\xff\xfe",
-                                                      std::string(300, '9'),
-                                                      std::string(20000, 'z')};
-    return kHostile[random_.uniform(kHostile.size())];
-  }
-
-  Random& random_;
-  std::vector<Entry> commands_;
-};
 
 class Storm : public ::testing::Test {
  protected:
@@ -237,7 +97,11 @@ void Storm::storm(uint64_t steps, Replies replies) {
   RecordProperty("seed", std::to_string(seed));
   SCOPED_TRACE("seed " + std::to_string(seed));
   Random random(seed);
-  RequestMaker maker(server_.services().registry, random, replies);
+  std::vector<Bytes> excluded(std::begin(kExcluded), std::end(kExcluded));
+  if (replies == Replies::kOneEach) {
+    excluded.insert(excluded.end(), std::begin(kStartsConversation), std::end(kStartsConversation));
+  }
+  testing::RequestMaker maker(server_.services().registry, random, excluded);
   std::vector<Connection*> clients;
   for (size_t i = 0; i < kConnections; ++i) clients.push_back(&server_.connect());
   for (uint64_t step = 0; step < steps; ++step) {
