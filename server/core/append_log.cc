@@ -324,7 +324,7 @@ void AppendLog::end_rewrite(const Status& outcome) {
 }
 
 void AppendLog::cron() {
-  if (only_once_ && !rewriting_) (void)turn_off();
+  if (only_once_ && !rewriting_ && !rewrite_scheduled_) (void)turn_off();
   if (state_ == State::kOff && rewrite_scheduled_ && producer_ != nullptr && !producer_->is_busy()) {
     rewrite_scheduled_ = false;
     if (const Status begun = rewrite(false); !begun.ok()) {
