@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "base/version.h"
 #include "base/worker.h"
+#include "persistence/aof_check.h"
 #include "persistence/rdb_check.h"
 #include "server/command/all_families.h"
 #include "server/config/command_line.h"
@@ -200,10 +201,34 @@ int check_rdb(FileSystem& files, const Clock& clock, const char* path) {
   return checked.ok() ? 0 : kExitFailure;
 }
 
+// `larder-check-aof [--fix] FILE` or `larder-server --check-aof [--fix] FILE`. False: it is none of these.
+bool wants_aof_check(int argc, char** argv, bool& fix, const char*& path) {
+  const Bytes program(argv[0]);
+  const Bytes name = program.substr(program.rfind('/') + 1);
+  const bool by_name = name == "larder-check-aof" || name == "redis-check-aof";
+  const int first = by_name ? 1 : 2;
+  if (!by_name && (argc < 2 || Bytes(argv[1]) != "--check-aof")) return false;
+  fix = argc == first + 2 && Bytes(argv[first]) == "--fix";
+  if (argc != first + 1 && !fix) return false;
+  path = argv[argc - 1];
+  return true;
+}
+
+int check_log(FileSystem& files, const Clock& clock, const char* path, bool fix) {
+  std::string report;
+  const Status checked = check_aof(files, path, fix, clock.wall_ms(), &report);
+  report += checked.ok() ? "The log is whole.\n" : checked.to_string() + "\n";
+  std::fputs(report.c_str(), stdout);
+  return checked.ok() ? 0 : kExitFailure;
+}
+
 int run(int argc, char** argv) {
   SystemClock clock;
   const std::unique_ptr<FileSystem> files = make_os_file_system();
   if (const char* path = file_to_check(argc, argv)) return check_rdb(*files, clock, path);
+  bool fix = false;
+  const char* log_path = nullptr;
+  if (wants_aof_check(argc, argv, fix, log_path)) return check_log(*files, clock, log_path, fix);
   Result<CommandLine> command_line = parse_command_line(argc, argv, *files);
   if (!command_line) return fail(command_line.error().message);
   if (command_line->action == CommandLine::Action::kPrint) {

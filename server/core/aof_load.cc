@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "persistence/aof_cut.h"
 #include "server/config/settings.h"
 #include "server/core/registry.h"
 #include "server/core/server_stats.h"
@@ -16,23 +17,9 @@ namespace {
 
 constexpr size_t kBatchCommands = 32;
 constexpr size_t kBatchKeys = 512;
-constexpr size_t kCopyBytes = 1024 * 1024;
 constexpr Bytes kRdbMagic = "REDIS";
 // The first so many replies that are errors are logged; a log is usually right or altogether wrong.
 constexpr uint64_t kLoggedErrorsMax = 3;
-
-Status copy_rest(File& from, uint64_t offset, FileSystem& files, const std::string& to) {
-  LARDER_TRY_ASSIGN(const std::unique_ptr<File> out, files.open(to, OpenMode::kTruncate));
-  std::string piece(kCopyBytes, '\0');
-  while (true) {
-    LARDER_TRY_ASSIGN(const size_t got, from.read_at(offset, piece.data(), piece.size()));
-    if (got == 0) break;
-    LARDER_TRY(out->append({piece.data(), got}));
-    offset += got;
-  }
-  LARDER_TRY(out->sync());
-  return out->close();
-}
 
 }  // namespace
 
@@ -170,13 +157,8 @@ Status AofLoad::cut(const Part& part, const AofReader::End& end) {
                          : ". The file is damaged: restore it, or repair it with larder-check-aof --fix, or start "
                            "with --aof-load-corrupt-tail-max-size of at least that many bytes"));
   }
-  const std::string saved = part.path + ".cut-" + std::to_string(end.offset);
   services_.log.warning("{}: {}", part.path, facts);
-  LARDER_TRY(copy_rest(*file_, end.offset, services_.files, saved));
-  LARDER_TRY(services_.files.sync_directory(directory_));
-  LARDER_TRY_ASSIGN(const std::unique_ptr<File> file, services_.files.open(part.path, OpenMode::kReadWrite));
-  LARDER_TRY(file->truncate(end.offset));
-  LARDER_TRY(file->sync());
+  LARDER_TRY_ASSIGN(const std::string saved, cut_aof_file(services_.files, part.path, end.offset));
   services_.log.warning("{} was cut at offset {}; what was behind is in {}", part.path, end.offset, saved);
   return {};
 }

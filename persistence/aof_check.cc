@@ -1,0 +1,111 @@
+#include "persistence/aof_check.h"
+
+#include <memory>
+#include <vector>
+
+#include "persistence/aof_cut.h"
+#include "persistence/aof_manifest.h"
+#include "persistence/aof_reader.h"
+#include "persistence/rdb_loader.h"
+
+namespace larder {
+namespace {
+
+constexpr Bytes kManifestEnd = ".manifest";
+constexpr Bytes kRdbMagic = "REDIS";
+constexpr int kDatabases = 16384;  // more than any server has
+constexpr size_t kKeysPerStep = 4096;
+constexpr size_t kCommandsPerStep = 4096;
+
+std::string bytes_text(uint64_t count) { return std::to_string(count) + " bytes"; }
+
+// The RDB that the file begins with, if it does. Returns where the commands begin.
+Result<uint64_t> check_preamble(File& file, uint64_t file_bytes, int64_t now_ms, std::string* report) {
+  char magic[kRdbMagic.size()];
+  LARDER_TRY_ASSIGN(const size_t got, file.read_at(0, magic, sizeof magic));
+  if (Bytes(magic, got) != kRdbMagic) return uint64_t{0};
+  StoreOptions store_options;
+  store_options.database_count = 1;
+  Store store(store_options);
+  RdbLoadOptions options;
+  options.now_ms = now_ms;
+  options.only_check = true;
+  options.databases = kDatabases;
+  RdbLoader loader(store, file, 0, file_bytes, options);
+  Result<bool> more = true;
+  while (more.ok() && *more) more = loader.step(kKeysPerStep);
+  if (!more) return more.error();
+  *report += "  an RDB of " + std::to_string(loader.counts().keys_loaded + loader.counts().keys_expired) + " keys, " +
+             bytes_text(loader.offset()) + "\n";
+  return loader.offset();
+}
+
+class Check {
+ public:
+  Check(FileSystem& files, bool fix, int64_t now_ms, std::string* report)
+      : files_(files), fix_(fix), now_ms_(now_ms), report_(*report) {}
+
+  // `more_follow`: files that are executed behind this one, so that nothing may be missing at its end.
+  Status check_file(const std::string& path, bool more_follow) {
+    LARDER_TRY_ASSIGN(const std::unique_ptr<File> file, files_.open(path, OpenMode::kRead));
+    LARDER_TRY_ASSIGN(const uint64_t file_bytes, file->size());
+    report_ += path + ": " + bytes_text(file_bytes) + "\n";
+    const Result<uint64_t> begin = check_preamble(*file, file_bytes, now_ms_, &report_);
+    if (!begin) return Error{ErrorCode::kCorruption, path + ": " + begin.error().message};
+    AofReader reader(*file, file_bytes, *begin);
+    while (true) {
+      LARDER_TRY_ASSIGN(const bool more, reader.next(kCommandsPerStep));
+      if (!more) break;
+    }
+    return judge(path, reader, more_follow);
+  }
+
+ private:
+  Status judge(const std::string& path, const AofReader& reader, bool more_follow) {
+    const AofReader::End& end = reader.end();
+    report_ += "  " + std::to_string(reader.command_count()) + " commands";
+    if (reader.salt()) report_ += ", " + std::to_string(reader.last_sequence()) + " groups with checksums";
+    report_ += "\n";
+    if (end.ending == AofReader::Ending::kComplete) {
+      report_ += "  complete\n";
+      return {};
+    }
+    const std::string lost = bytes_text(reader.file_bytes() - end.offset);
+    report_ += end.ending == AofReader::Ending::kTorn ? "  torn: " : "  damaged: ";
+    report_ += end.reason + "\n  whole up to offset " + std::to_string(end.offset) + ", " + lost + " behind\n";
+    if (!fix_) return {ErrorCode::kCorruption, path + ": " + end.reason};
+    if (more_follow) {
+      return {ErrorCode::kCorruption,
+              path + ": not cut, because what other files hold happened after what would be lost"};
+    }
+    LARDER_TRY_ASSIGN(const std::string saved, cut_aof_file(files_, path, end.offset));
+    report_ += "  cut at offset " + std::to_string(end.offset) + "; the " + lost + " behind are in " + saved + "\n";
+    return {};
+  }
+
+  FileSystem& files_;
+  const bool fix_;
+  const int64_t now_ms_;
+  std::string& report_;
+};
+
+}  // namespace
+
+Status check_aof(FileSystem& files, const std::string& path, bool fix, int64_t now_ms, std::string* report) {
+  Check check(files, fix, now_ms, report);
+  if (!path.ends_with(kManifestEnd)) return check.check_file(path, false);
+  LARDER_TRY_ASSIGN(const std::string text, read_file(files, path, AofManifest::kTextBytesMax));
+  const Result<AofManifest> manifest = AofManifest::parse(text);
+  if (!manifest) return Error{manifest.error().code, path + ": " + manifest.error().message};
+  std::vector<std::string> names;
+  if (manifest->base) names.push_back(manifest->base->name);
+  for (const AofManifest::File& file : manifest->incremental) names.push_back(file.name);
+  Status outcome;
+  for (size_t i = 0; i < names.size(); ++i) {
+    const Status checked = check.check_file(join_path(parent_path(path), names[i]), i + 1 < names.size());
+    if (!checked.ok() && outcome.ok()) outcome = checked;
+  }
+  return outcome;
+}
+
+}  // namespace larder

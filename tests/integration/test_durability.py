@@ -1,0 +1,131 @@
+"""Ending the process in the middle of work: what was acknowledged under appendfsync
+always is there at the next start, whenever the process is killed.
+
+LARDER_KILLS is the number of kills (12); the long run of 200 is by hand.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import threading
+import time
+
+from harness import Client, Closed, ReplyError, Server, equal
+
+KILLS = int(os.environ.get("LARDER_KILLS", "12"))
+WRITERS = 6
+PIPELINE = 8
+LOG = ["--appendonly", "yes"]
+
+
+class Writer(threading.Thread):
+    """Counts in keys of its own, on one connection, until the server is gone. acknowledged[key] is the last value that
+    was answered, sent[key] the last that was sent."""
+
+    def __init__(self, port, name, seed, acknowledged, sent):
+        super().__init__(daemon=True)
+        self.port, self.name_of_keys, self.random = port, name, random.Random(seed)
+        self.acknowledged, self.sent = acknowledged, sent
+
+    def run(self):
+        try:
+            with Client(self.port) as client:
+                while True:
+                    self.round(client)
+        except (Closed, OSError):
+            pass
+
+    def round(self, client):
+        batch = []
+        for _ in range(self.random.randint(1, PIPELINE)):
+            key = f"{self.name_of_keys}:{self.random.randrange(4)}"
+            value = self.sent.get(key, 0) + 1
+            self.sent[key] = value
+            batch.append((key, value))
+        for key, value in batch:
+            if self.random.random() < 0.5:
+                client.send("SET", key, value)
+            else:
+                client.send("EVAL", "return redis.call('SET', KEYS[1], ARGV[1])", 1, key, value)
+        for key, value in batch:
+            equal(client.read(), "OK")
+            self.acknowledged[key] = value
+
+
+def check(port, acknowledged, sent):
+    with Client(port) as client:
+        for key, value in acknowledged.items():
+            found = int(client.call("GET", key) or 0)
+            assert value <= found <= sent[key], f"{key}: {value} was acknowledged, {found} is there, {sent[key]} was sent"
+        return {key: int(client.call("GET", key) or 0) for key in sent}
+
+
+def test_kill_under_always_loses_nothing(binary):
+    seed = random.randrange(1 << 30)
+    print(f"     seed {seed}")
+    chance = random.Random(seed)
+    acknowledged, sent, total = {}, {}, 0
+    with Server(binary, LOG + ["--appendfsync", "always", "--auto-aof-rewrite-min-size", "64kb"]) as server:
+        for _ in range(KILLS):
+            writers = [Writer(server.port, f"w{i}", chance.random(), acknowledged, sent) for i in range(WRITERS)]
+            for writer in writers:
+                writer.start()
+            time.sleep(chance.uniform(0.05, 0.5))
+            server.process.send_signal(signal.SIGKILL)
+            for writer in writers:
+                writer.join(20)
+            server.process.wait()
+            total += sum(acknowledged.values())
+            server.restart()
+            # What is there is what the next round goes on from.
+            now = wait_loaded(server.port, acknowledged, sent)
+            acknowledged.update(now)
+            sent.update(now)
+    print(f"     {KILLS} kills, {sum(acknowledged.values())} acknowledged writes, none lost")
+
+
+def wait_loaded(port, acknowledged, sent):
+    until = time.monotonic() + 20
+    while True:
+        try:
+            return check(port, acknowledged, sent)
+        except ReplyError as error:
+            if not str(error).startswith("LOADING") or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+
+
+def test_kill_after_a_second_of_everysec(binary):
+    with Server(binary, LOG + ["--appendfsync", "everysec"]) as server:
+        with Client(server.port) as client:
+            client.call("SET", "k", "v")
+            client.call("RPUSH", "l", "a", "b")
+            time.sleep(0.1)  # the writer gathers for 5 ms
+        server.kill()
+        server.restart()
+        with Client(server.port) as client:
+            equal(client.call("WAITAOF", 1, 0, 0), [1, 0])
+            equal(client.call("GET", "k"), b"v")
+            equal(client.call("LLEN", "l"), 2)
+
+
+def test_a_torn_tail_is_cut_at_the_start_and_by_the_checker(binary):
+    with Server(binary, LOG + ["--appendfsync", "always"]) as server:
+        with Client(server.port) as client:
+            for i in range(10):
+                client.call("SET", f"k{i}", "v")
+        server.kill()
+        folder = os.path.join(server.folder, "appendonlydir")
+        path = os.path.join(folder, "appendonly.aof.1.incr.aof")
+        os.truncate(path, os.path.getsize(path) - 5)
+        manifest = os.path.join(folder, "appendonly.aof.manifest")
+        checked = subprocess.run([binary, "--check-aof", manifest], stdout=subprocess.PIPE, timeout=20)
+        assert checked.returncode == 1 and b"torn: " in checked.stdout, checked.stdout
+        server.restart()
+        with Client(server.port) as client:
+            equal(client.call("DBSIZE"), 9)
+        assert "was cut at offset" in server.output(), server.output()
+        server.stop()
+        checked = subprocess.run([binary, "--check-aof", manifest], stdout=subprocess.PIPE, timeout=20)
+        equal(checked.returncode, 0)

@@ -1,0 +1,76 @@
+#include "persistence/aof_check.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/unit/persistence/aof_test_log.h"
+
+namespace larder {
+namespace {
+
+// Two incremental files of three commands each.
+class AofCheck : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    files_.set_content("/other", "");
+    AofWriter writer(files_, {kTestDirectory, kTestName, 1});
+    ASSERT_TRUE(writer.open({}, {}).ok());
+    for (uint64_t number = 1; number <= 6; ++number) {
+      AofGroup group{AofGroup::with_room()};
+      append_numbered(group.bytes, number);
+      group.number = number;
+      ASSERT_TRUE(writer.append(std::move(group)).ok() && writer.sync().ok());
+      const bool rotated = number != 3 || writer.rotate().ok();
+      ASSERT_TRUE(rotated);
+    }
+    ASSERT_TRUE(writer.close().ok());
+  }
+  Status check(bool fix = false) {
+    report_.clear();
+    return check_aof(files_, "/log/a.manifest", fix, 0, &report_);
+  }
+
+  MemoryFileSystem files_;
+  std::string report_;
+};
+
+TEST_F(AofCheck, AWholeLog) {
+  EXPECT_TRUE(check().ok()) << report_;
+  EXPECT_NE(report_.find("3 commands, 3 groups with checksums\n  complete\n"), std::string::npos) << report_;
+}
+
+TEST_F(AofCheck, DamageInTheLastFileIsCutOnRequest) {
+  std::string text = files_.content("/log/a.2.incr.aof");
+  const size_t last_group = text.rfind("#LG:");
+  text[last_group + 80] ^= 1;
+  files_.set_content("/log/a.2.incr.aof", text);
+  const Status checked = check();
+  EXPECT_EQ(checked.code(), ErrorCode::kCorruption);
+  EXPECT_NE(report_.find("whole up to offset " + std::to_string(last_group)), std::string::npos) << report_;
+  EXPECT_EQ(files_.content("/log/a.2.incr.aof"), text);
+  EXPECT_TRUE(check(true).ok()) << report_;
+  EXPECT_EQ(files_.content("/log/a.2.incr.aof.cut-" + std::to_string(last_group)), text.substr(last_group));
+  EXPECT_TRUE(check().ok()) << report_;
+  EXPECT_EQ(read_aof_folder(files_).numbers, (std::vector<uint64_t>{1, 2, 3, 4, 5}));
+}
+
+TEST_F(AofCheck, DamageInFrontOfOtherFilesIsNotCut) {
+  std::string text = files_.content("/log/a.1.incr.aof");
+  text[100] ^= 1;
+  files_.set_content("/log/a.1.incr.aof", text);
+  EXPECT_FALSE(check(true).ok());
+  EXPECT_EQ(files_.content("/log/a.1.incr.aof"), text);
+  // As a file by itself it is cut.
+  EXPECT_TRUE(check_aof(files_, "/log/a.1.incr.aof", true, 0, &report_).ok());
+  EXPECT_LT(files_.content("/log/a.1.incr.aof").size(), text.size());
+}
+
+TEST_F(AofCheck, WhatIsNoLogIsSaidSo) {
+  files_.set_content("/log/a.manifest", "what is this\n");
+  EXPECT_EQ(check().code(), ErrorCode::kCorruption);
+  EXPECT_EQ(check_aof(files_, "/log/none", false, 0, &report_).code(), ErrorCode::kNotFound);
+}
+
+}  // namespace
+}  // namespace larder
