@@ -93,6 +93,14 @@ Status AofWriter::fail(Status why) {
   return why;
 }
 
+Status AofWriter::fail_sync(Status why) {
+  if (dropped_number_ > durable_number_) {
+    needs_base_ = true;
+    mended_from_ = 0;
+  }
+  return fail(std::move(why));
+}
+
 Status AofWriter::append(AofGroup group) {
   if (group.empty()) {
     written_number_ = std::max(written_number_, group.number);
@@ -106,6 +114,7 @@ Status AofWriter::append(AofGroup group) {
   written_number_ = kept_.back().number;
   if (sync_rule_ == AofSyncRule::kNever) {
     safe_bytes_ = file_bytes_;
+    dropped_number_ = written_number_;
     kept_.clear();
     kept_bytes_ = 0;
   }
@@ -125,7 +134,7 @@ Status AofWriter::write_group(AofGroup& group) {
 Status AofWriter::sync() {
   if (failed()) return failure_;
   if (durable_sequence_ == sequence_ && safe_bytes_ == file_bytes_) return {};
-  if (Status synced = file_->sync(); !synced.ok()) return fail(std::move(synced));
+  if (Status synced = file_->sync(); !synced.ok()) return fail_sync(std::move(synced));
   note_synced();
   return {};
 }
@@ -133,7 +142,7 @@ Status AofWriter::sync() {
 void AofWriter::note_synced() {
   safe_bytes_ = file_bytes_;
   durable_sequence_ = sequence_;
-  durable_number_ = written_number_;
+  if (!needs_base_) durable_number_ = written_number_;
   kept_.clear();
   kept_bytes_ = 0;
 }
@@ -155,7 +164,7 @@ Status AofWriter::finish_file() {
   LARDER_TRY(sync());
   LARDER_TRY(claim());
   // The claim too: only the last file of a log may end in the middle of something.
-  if (Status synced = file_->sync(); !synced.ok()) return fail(std::move(synced));
+  if (Status synced = file_->sync(); !synced.ok()) return fail_sync(std::move(synced));
   return {};
 }
 
@@ -178,6 +187,7 @@ Result<uint64_t> AofWriter::rotate() {
   manifest_.incremental.push_back(file_entry_);
   count_other_files();
   if (Status written = write_manifest(); !written.ok()) return fail(std::move(written));
+  if (needs_base_ && mended_from_ == 0) mended_from_ = file_entry_.sequence;
   return file_entry_.sequence;
 }
 
@@ -198,6 +208,11 @@ Status AofWriter::adopt_base(const std::string& temporary_name, bool is_rdb, uin
   LARDER_TRY(write_aof_manifest(files_, options_.directory, options_.file_name, next));
   manifest_ = std::move(next);
   names_files_ = true;
+  if (mended_from_ != 0 && first_sequence >= mended_from_) {
+    needs_base_ = false;
+    mended_from_ = 0;
+    if (durable_sequence_ == sequence_) durable_number_ = written_number_;
+  }
   remove_history();
   count_other_files();
   return {};

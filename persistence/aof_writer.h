@@ -93,6 +93,9 @@ class AofWriter {
   // Numbers of groups: what was appended without a failure, what is synced.
   uint64_t written_number() const { return written_number_; }
   uint64_t durable_number() const { return durable_number_; }
+  // A sync has failed on groups that were not kept (SyncRule::kNever): only a base that is made from now on brings back
+  // what may be lost. Until it is adopted durable_number() stays where it is.
+  bool needs_base() const { return needs_base_; }
   bool has_unsynced() const { return safe_bytes_ < file_bytes_ || !kept_.empty(); }
   bool has_unclaimed() const { return claimed_sequence_ != durable_sequence_; }
   uint64_t kept_bytes() const { return kept_bytes_; }
@@ -114,6 +117,7 @@ class AofWriter {
   Status finish_file();
   Status write_kept_anew();
   Status fail(Status why);
+  Status fail_sync(Status why);
   Status cut_current_file();
   uint64_t file_size_or_zero(const std::string& name) const;
   void count_other_files();
@@ -143,6 +147,9 @@ class AofWriter {
   int32_t selected_db_ = -1;  // where the commands of the last group end
   uint64_t written_number_ = 0;
   uint64_t durable_number_ = 0;
+  uint64_t dropped_number_ = 0;  // the last group that was not kept until it was synced
+  bool needs_base_ = false;
+  uint64_t mended_from_ = 0;  // a base of the files from this one on holds what may be lost; 0: not rotated since
   Status failure_;
 };
 

@@ -338,6 +338,7 @@ void AppendLog::cron() {
   const bool grown = settings.aof_rewrite_percentage > 0 &&
                      report_.log_bytes > static_cast<uint64_t>(settings.aof_rewrite_min_bytes) &&
                      100 * grown_by / base_bytes >= static_cast<double>(settings.aof_rewrite_percentage);
+  rewrite_scheduled_ |= report_.needs_base;
   if (!rewrite_scheduled_ && !grown) return;
   if (environment_.clock.mono_ms() < retry_at_ms_ || producer_->is_busy()) return;
   if (!rewrite_scheduled_) environment_.log.notice("Starting automatic rewriting of the append only log");

@@ -250,6 +250,7 @@ void LogThread::publish() {
     report_.syncs = syncs_;
     report_.delayed_syncs = delayed_syncs_;
     report_.failed = writer_.failed();
+    report_.needs_base = writer_.needs_base();
     report_.failure = writer_.failed() ? writer_.failure().to_string() : std::string();
     version_.fetch_add(1, std::memory_order_release);
   }

@@ -48,6 +48,7 @@ class LogThread {
     uint64_t syncs = 0;
     uint64_t delayed_syncs = 0;  // those that took longer than the time between two
     bool failed = false;
+    bool needs_base = false;  // AofWriter::needs_base()
     std::string failure;
     // The latest rotation and the latest base, counted so that the loop sees each once.
     uint64_t rotations = 0;

@@ -246,6 +246,37 @@ TEST(AofWriter, AFullDiskHealsWhenThereIsRoomAgain) {
   expect_history(read_aof_folder(files), number, number, "after the full disk");
 }
 
+// What a failed sync may have lost and nobody has kept comes back with a base only.
+TEST(AofWriter, WhatWasNotKeptNeedsABase) {
+  MemoryFileSystem files;
+  files.set_content("/other", "");
+  AofWriter writer(files, {kTestDirectory, kTestName, 1});
+  writer.set_sync_rule(AofSyncRule::kNever);
+  ASSERT_TRUE(writer.open({}, {}).ok());
+  Buffer base;
+  for (uint64_t number = 1; number <= 2; ++number) {
+    AofGroup group{AofGroup::with_room()};
+    append_numbered(group.bytes, number);
+    append_numbered(base, number);
+    group.number = number;
+    ASSERT_TRUE(writer.append(std::move(group)).ok());
+  }
+  files.fail_call(1);
+  EXPECT_FALSE(writer.sync().ok());
+  EXPECT_TRUE(writer.heal().ok());
+  EXPECT_TRUE(writer.sync().ok());
+  EXPECT_TRUE(writer.needs_base());
+  EXPECT_EQ(writer.durable_number(), 0u);
+  const Result<uint64_t> first = writer.rotate();
+  ASSERT_TRUE(first.ok());
+  files.set_content("/log/temporary", base.bytes());
+  ASSERT_TRUE(writer.adopt_base("temporary", false, *first).ok());
+  EXPECT_FALSE(writer.needs_base());
+  EXPECT_EQ(writer.durable_number(), 2u);
+  files.power_cut();
+  expect_history(read_aof_folder(files), 2, 2, "after the base");
+}
+
 TEST(AofWriter, AFileOfAnotherServerIsGoneOnWith) {
   MemoryFileSystem files;
   Buffer plain;
