@@ -87,7 +87,8 @@ class Server:
         until = time.monotonic() + START_SECONDS
         while not self._ready.wait(0.05):
             if self.process.poll() is not None:
-                raise AssertionError(f"the server stopped at its start:\n{self.output()}")
+                self._reader.join(5)
+                raise AssertionError(f"the server stopped at its start ({self.process.returncode}):\n{self.output()}")
             if time.monotonic() > until:
                 self.kill()
                 raise AssertionError(f"the server was not ready in time:\n{self.output()}")

@@ -49,7 +49,7 @@ class Writer(threading.Thread):
             else:
                 client.send("EVAL", "return redis.call('SET', KEYS[1], ARGV[1])", 1, key, value)
         for key, value in batch:
-            equal(client.read(), "OK")
+            equal(client.read(), b"OK")
             self.acknowledged[key] = value
 
 
@@ -65,7 +65,7 @@ def test_kill_under_always_loses_nothing(binary):
     seed = random.randrange(1 << 30)
     print(f"     seed {seed}")
     chance = random.Random(seed)
-    acknowledged, sent, total = {}, {}, 0
+    acknowledged, sent = {}, {}
     with Server(binary, LOG + ["--appendfsync", "always", "--auto-aof-rewrite-min-size", "64kb"]) as server:
         for _ in range(KILLS):
             writers = [Writer(server.port, f"w{i}", chance.random(), acknowledged, sent) for i in range(WRITERS)]
@@ -76,7 +76,6 @@ def test_kill_under_always_loses_nothing(binary):
             for writer in writers:
                 writer.join(20)
             server.process.wait()
-            total += sum(acknowledged.values())
             server.restart()
             # What is there is what the next round goes on from.
             now = wait_loaded(server.port, acknowledged, sent)
