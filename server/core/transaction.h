@@ -61,6 +61,7 @@ class TransactionTable {
     }
   }
   size_t watching_clients() const;
+  size_t watched_key_count() const { return watchers_.size(); }
 
   // MULTI: from now on the client's requests are queued.
   static void open(Client& client);

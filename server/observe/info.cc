@@ -21,6 +21,7 @@
 #include "server/core/server_stats.h"
 #include "server/core/snapshot.h"
 #include "server/core/tracking.h"
+#include "server/core/transaction.h"
 #include "server/observe/info_fields.h"
 #include "storage/keyspace.h"
 
@@ -107,6 +108,8 @@ void clients_section(const Services& services, InfoFields& fields) {
   fields.number("blocked_clients", blocked);
   fields.number("pubsub_clients", services.pubsub.client_count());
   fields.number("tracking_clients", services.tracking.client_count());
+  fields.number("watching_clients", services.transactions.watching_clients());
+  fields.number("total_watched_keys", services.transactions.watched_key_count());
   fields.number("clients_in_timeout_table", services.blocking.timeout_count());
   fields.number("total_blocking_keys", services.blocking.key_count());
   fields.number("total_blocking_keys_on_nokey", services.blocking.key_count_on_removal());
