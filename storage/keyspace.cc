@@ -98,7 +98,8 @@ EntrySlot* Keyspace::insert_entry(uint64_t hash, Entry* entry, int64_t now_ms) {
   if (store_.guard_ != nullptr) [[unlikely]]
     store_.guard_->added(*this, *entry);
   note_deadline(hash, kNoDeadline, entry->deadline_ms(), now_ms);
-  if (store_.tells_created_) [[unlikely]]
+  // Not of a keyspace that a command computes in.
+  if (store_.tells_created_ && &store_.database(index_) == this) [[unlikely]]
     store_.observer_->created(*this, entry->key());
   return slot;
 }
