@@ -1,0 +1,157 @@
+// Snapshots on a disk that fails: the file that was there stays whole, writes are refused while saving is in trouble, and
+// all is well again when the disk is.
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/support/in_process_server.h"
+
+namespace larder::testing {
+namespace {
+
+constexpr const char* kFile = "/data/dump.rdb";
+const InProcessOptions kOptions{.arguments = {"--dir", "/data", "--save", "3600 1"}};
+
+bool has_field(InProcessServer::Connection& client, const std::string& field) {
+  return client.call("INFO", "persistence").find(field + "\r\n") != std::string::npos;
+}
+
+bool is_refused(InProcessServer::Connection& client) {
+  return client.call("SET", "probe", "x").rfind("-MISCONF", 0) == 0;
+}
+
+// What a server finds that starts on these files.
+std::string value_after_restart(MemoryFileSystem& files) {
+  InProcessOptions options = kOptions;
+  options.files = &files;
+  InProcessServer server(options);
+  server.run();
+  return server.connect().call("GET", "k");
+}
+
+void save_once(InProcessServer& server) {
+  auto& client = server.connect();
+  client.call("SET", "k", "old");
+  EXPECT_EQ(client.call("SAVE"), "+OK\r\n");
+}
+
+// How many calls of the file system a snapshot makes.
+uint64_t calls_of_a_save() {
+  InProcessServer server(kOptions);
+  save_once(server);
+  auto& client = server.connect();
+  const uint64_t before = server.files().call_count();
+  client.call("BGSAVE");
+  return server.files().call_count() - before;
+}
+
+TEST(SaveFaultTest, AnyFailingCallFailsTheSaveAndNothingElse) {
+  const uint64_t calls = calls_of_a_save();
+  ASSERT_GE(calls, 5U);  // open, append, sync, rename, sync of the directory
+  for (const bool in_background : {true, false}) {
+    for (uint64_t n = 1; n <= calls; n++) {
+      SCOPED_TRACE("call " + std::to_string(n) + (in_background ? " of BGSAVE" : " of SAVE"));
+      InProcessServer server(kOptions);
+      save_once(server);
+      const std::string old_file = server.files().content(kFile);
+      auto& client = server.connect();
+      client.call("SET", "k", "new");
+      server.files().fail_call(n);
+      if (in_background) {
+        EXPECT_EQ(client.call("BGSAVE"), "+Background saving started\r\n");
+        EXPECT_TRUE(has_field(client, "rdb_last_bgsave_status:err"));
+        EXPECT_TRUE(is_refused(client));
+        EXPECT_EQ(client.call("GET", "k"), "$3\r\nnew\r\n");
+      } else {
+        EXPECT_EQ(client.call("SAVE").substr(0, 4), "-ERR");
+      }
+      EXPECT_FALSE(has_field(client, "rdb_changes_since_last_save:0"));
+      // Only when the last call failed, the sync of the directory, the new file is there already.
+      if (n < calls) {
+        EXPECT_EQ(server.files().content(kFile), old_file);
+      }
+      server.files().fail_call(0);
+      EXPECT_EQ(client.call("BGSAVE"), "+Background saving started\r\n");
+      EXPECT_TRUE(has_field(client, "rdb_last_bgsave_status:ok"));
+      EXPECT_FALSE(is_refused(client));
+      client.call("SAVE");
+      EXPECT_EQ(value_after_restart(server.files()), "$3\r\nnew\r\n");
+    }
+  }
+}
+
+TEST(SaveFaultTest, AFullDiskHealsByItself) {
+  InProcessServer server(kOptions);
+  save_once(server);
+  const std::string old_file = server.files().content(kFile);
+  auto& client = server.connect();
+  client.call("SET", "k", "new");
+  server.files().set_capacity(old_file.size() + 20);
+  client.call("BGSAVE");
+  EXPECT_TRUE(has_field(client, "rdb_last_bgsave_status:err"));
+  EXPECT_TRUE(is_refused(client));
+  EXPECT_EQ(server.files().content(kFile), old_file);
+  EXPECT_EQ(client.call("CONFIG", "SET", "stop-writes-on-bgsave-error", "no"), "+OK\r\n");
+  EXPECT_FALSE(is_refused(client));
+  EXPECT_EQ(client.call("CONFIG", "SET", "stop-writes-on-bgsave-error", "yes"), "+OK\r\n");
+  // A save point tries again by itself, and finds room.
+  EXPECT_EQ(client.call("CONFIG", "SET", "save", "1 1"), "+OK\r\n");
+  server.advance_ms(6000);
+  EXPECT_TRUE(is_refused(client));
+  server.files().set_capacity(UINT64_MAX);
+  server.advance_ms(6000);
+  EXPECT_TRUE(has_field(client, "rdb_last_bgsave_status:ok"));
+  EXPECT_FALSE(is_refused(client));
+  EXPECT_EQ(value_after_restart(server.files()), "$3\r\nnew\r\n");
+}
+
+TEST(SaveFaultTest, WithoutSavePointsWritesGoOn) {
+  InProcessServer server({.arguments = {"--dir", "/data", "--save", ""}});
+  auto& client = server.connect();
+  server.files().fail_call(1);
+  client.call("BGSAVE");
+  EXPECT_TRUE(has_field(client, "rdb_last_bgsave_status:err"));
+  EXPECT_FALSE(is_refused(client));
+}
+
+// The power goes at every call: what a new server finds is the old snapshot or the new one.
+TEST(SaveFaultTest, APowerCutLeavesOneWholeSnapshot) {
+  const uint64_t calls = calls_of_a_save();
+  for (uint64_t n = 1; n <= calls; n++) {
+    for (const size_t kept_bytes : {size_t{0}, size_t{7}, SIZE_MAX}) {
+      SCOPED_TRACE("call " + std::to_string(n) + ", " + std::to_string(kept_bytes) + " bytes kept");
+      MemoryFileSystem files;
+      {
+        InProcessOptions options = kOptions;
+        options.files = &files;
+        InProcessServer server(options);
+        save_once(server);
+        auto& client = server.connect();
+        client.call("SET", "k", "new");
+        // From this call on nothing reaches the disk any more.
+        files.fail_call(n, ErrorCode::kIo, true);
+        client.call("BGSAVE");
+        files.power_cut(kept_bytes);
+      }
+      files.fail_call(0);
+      const std::string value = value_after_restart(files);
+      EXPECT_TRUE(value == "$3\r\nold\r\n" || value == "$3\r\nnew\r\n") << value;
+    }
+  }
+}
+
+TEST(SaveFaultTest, ASavePointSavesInTime) {
+  InProcessServer server({.arguments = {"--dir", "/data", "--save", "10 2"}});
+  auto& client = server.connect();
+  client.call("SET", "a", "1");
+  server.advance_ms(20000);
+  EXPECT_FALSE(has_field(client, "rdb_saves:1"));
+  client.call("SET", "b", "1");
+  server.advance_ms(1000);
+  EXPECT_TRUE(has_field(client, "rdb_saves:1"));
+  EXPECT_TRUE(has_field(client, "rdb_changes_since_last_save:0"));
+}
+
+}  // namespace
+}  // namespace larder::testing
