@@ -357,7 +357,7 @@ constexpr OptionRow kRows[] = {
     flag("stop-writes-on-bgsave-error", &Settings::stop_writes_on_bgsave_error),
     flag("rdbcompression", &Settings::rdb_compression),
     flag("rdbchecksum", &Settings::rdb_checksum, kImmutable),
-    number("rdb-version", &Settings::rdb_version, 10, 11),
+    number("rdb-version", &Settings::rdb_version, 10, 12),
     kept_flag("rdb-del-sync-files", "no"),
     kept_flag("rdb-save-incremental-fsync", "yes"),
     kept_word("sanitize-dump-payload", "no", kSanitizeWords),

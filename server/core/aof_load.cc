@@ -18,6 +18,7 @@ namespace {
 constexpr size_t kBatchCommands = 32;
 constexpr size_t kBatchKeys = 512;
 constexpr Bytes kRdbMagic = "REDIS";
+constexpr Bytes kValkeyRdbMagic = "VALKE";  // the front of it
 // The first so many replies that are errors are logged; a log is usually right or altogether wrong.
 constexpr uint64_t kLoggedErrorsMax = 3;
 
@@ -110,7 +111,7 @@ Status AofLoad::open_part() {
   client_.db = 0;
   in_transaction_ = false;
   queued_.clear();
-  if (Bytes(magic, got) != kRdbMagic) {
+  if (Bytes(magic, got) != kRdbMagic && Bytes(magic, got) != kValkeyRdbMagic) {
     reader_ = std::make_unique<AofReader>(*file_, part.bytes);
     return {};
   }

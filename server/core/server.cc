@@ -289,6 +289,7 @@ bool Server::background() {
     more |= snapshots_.background(std::min(deadline_us, clock_.mono_us() + kSnapshotSliceUs));
     if (clock_.mono_us() >= deadline_us) break;
   }
+  dispatcher_.set_gate(kServerSnapshotFailed, saves_.refuses_writes());
   // Keys that expired, and what came while clients were paused.
   if (blocking_.has_ready()) {
     dispatcher_.start_clock();

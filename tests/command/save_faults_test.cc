@@ -5,13 +5,15 @@
 
 #include <string>
 
+#include "server/core/save_control.h"
 #include "tests/support/in_process_server.h"
 
 namespace larder::testing {
 namespace {
 
-constexpr const char* kFile = "/data/dump.rdb";
-const InProcessOptions kOptions{.arguments = {"--dir", "/data", "--save", "3600 1"}};
+const InProcessOptions kOptions{.arguments = {"--save", "3600 1"}};
+
+std::string file_of(InProcessServer& server) { return server.files().content(server.services().saves.path()); }
 
 bool has_field(InProcessServer::Connection& client, const std::string& field) {
   return client.call("INFO", "persistence").find(field + "\r\n") != std::string::npos;
@@ -54,7 +56,7 @@ TEST(SaveFaultTest, AnyFailingCallFailsTheSaveAndNothingElse) {
       SCOPED_TRACE("call " + std::to_string(n) + (in_background ? " of BGSAVE" : " of SAVE"));
       InProcessServer server(kOptions);
       save_once(server);
-      const std::string old_file = server.files().content(kFile);
+      const std::string old_file = file_of(server);
       auto& client = server.connect();
       client.call("SET", "k", "new");
       server.files().fail_call(n);
@@ -69,7 +71,7 @@ TEST(SaveFaultTest, AnyFailingCallFailsTheSaveAndNothingElse) {
       EXPECT_FALSE(has_field(client, "rdb_changes_since_last_save:0"));
       // Only when the last call failed, the sync of the directory, the new file is there already.
       if (n < calls) {
-        EXPECT_EQ(server.files().content(kFile), old_file);
+        EXPECT_EQ(file_of(server), old_file);
       }
       server.files().fail_call(0);
       EXPECT_EQ(client.call("BGSAVE"), "+Background saving started\r\n");
@@ -84,14 +86,14 @@ TEST(SaveFaultTest, AnyFailingCallFailsTheSaveAndNothingElse) {
 TEST(SaveFaultTest, AFullDiskHealsByItself) {
   InProcessServer server(kOptions);
   save_once(server);
-  const std::string old_file = server.files().content(kFile);
+  const std::string old_file = file_of(server);
   auto& client = server.connect();
   client.call("SET", "k", "new");
   server.files().set_capacity(old_file.size() + 20);
   client.call("BGSAVE");
   EXPECT_TRUE(has_field(client, "rdb_last_bgsave_status:err"));
   EXPECT_TRUE(is_refused(client));
-  EXPECT_EQ(server.files().content(kFile), old_file);
+  EXPECT_EQ(file_of(server), old_file);
   EXPECT_EQ(client.call("CONFIG", "SET", "stop-writes-on-bgsave-error", "no"), "+OK\r\n");
   EXPECT_FALSE(is_refused(client));
   EXPECT_EQ(client.call("CONFIG", "SET", "stop-writes-on-bgsave-error", "yes"), "+OK\r\n");
@@ -107,7 +109,7 @@ TEST(SaveFaultTest, AFullDiskHealsByItself) {
 }
 
 TEST(SaveFaultTest, WithoutSavePointsWritesGoOn) {
-  InProcessServer server({.arguments = {"--dir", "/data", "--save", ""}});
+  InProcessServer server({.arguments = {"--save", ""}});
   auto& client = server.connect();
   server.files().fail_call(1);
   client.call("BGSAVE");
@@ -142,7 +144,7 @@ TEST(SaveFaultTest, APowerCutLeavesOneWholeSnapshot) {
 }
 
 TEST(SaveFaultTest, ASavePointSavesInTime) {
-  InProcessServer server({.arguments = {"--dir", "/data", "--save", "10 2"}});
+  InProcessServer server({.arguments = {"--save", "10 2"}});
   auto& client = server.connect();
   client.call("SET", "a", "1");
   server.advance_ms(20000);
