@@ -180,7 +180,7 @@ FAMILIES = {
         ZDIFFSTORE {k} {numkeys2} {k} {k}
         ZRANDMEMBER {k} 0
         SORT {k} ALPHA [DESC]
-        SORT {k} BY nosort [DESC] LIMIT 0 5
+        SORT {k} BY nosort [DESC] LIMIT 0 100000
     """,
     "geo": """
         GEOADD {k} {lon} {lat} {m}
