@@ -254,6 +254,7 @@ TEST_F(ZsetValueTest, RandomOperationsAgreeWithAModel) {
         } else {
           remove(member);
         }
+        if (size <= 300 || random.one_in(100)) value().check_integrity();
         if (random.one_in(size / 10)) compare_samples(random, 1000);
         if (random.one_in(size)) compare_all();
         if (HasFatalFailure()) return;
