@@ -77,11 +77,13 @@ class Server:
         self._reader.start()
 
     def _read_output(self):
-        for line in self.process.stdout:
-            self._lines.append(line.decode(errors="replace"))
+        # Its own, not those of the process that a restart puts in their place meanwhile.
+        output, lines, ready = self.process.stdout, self._lines, self._ready
+        for line in output:
+            lines.append(line.decode(errors="replace"))
             if b"Ready to accept connections" in line:
-                self._ready.set()
-        self.process.stdout.close()
+                ready.set()
+        output.close()
 
     def wait_ready(self):
         until = time.monotonic() + START_SECONDS
