@@ -71,7 +71,7 @@ class ZsetMember {
   }
 
   ZsetMember() = default;
-  char header_[kScoreBytes + 1];
+  [[maybe_unused]] char header_[kScoreBytes + 1];  // what a member has at least: read by memcpy
 };
 static_assert(alignof(ZsetMember) == 1);
 
