@@ -1,8 +1,8 @@
 # Precompiled standard headers, for the sanitizer preset: there four fifths of the compiler's time goes to reading them. The
 # release preset and header_check do without, so a missing #include is still an error somewhere.
 #
-# larder_precompile(<target> <set>): the target uses the set larder_precompiled (library code, no exceptions) or
-# larder_precompiled_tests (test code and GoogleTest). A target must have the flags the set was compiled with.
+# larder_precompile(<target> <set>): the target uses the set larder_precompiled (library code, no exceptions),
+# larder_precompiled_glue (the same with LARDER_GLUE_OPTIONS) or larder_precompiled_tests (test code and GoogleTest). A target must have the flags the set was compiled with.
 function(larder_precompile target set)
   if(LARDER_PRECOMPILE AND TARGET ${set})
     target_precompile_headers(${target} REUSE_FROM ${set})
@@ -27,6 +27,7 @@ if(LARDER_PRECOMPILE)
       <functional> <initializer_list> <iterator> <limits> <map> <memory> <optional> <random> <set> <span> <string> <string_view>
       <tuple> <type_traits> <unordered_map> <utility> <variant> <vector>)
   larder_precompiled_set(larder_precompiled OPTIONS -fno-exceptions HEADERS ${headers} LINK Threads::Threads)
+  larder_precompiled_set(larder_precompiled_glue OPTIONS -fno-exceptions ${LARDER_GLUE_OPTIONS} HEADERS ${headers} LINK Threads::Threads)
   if(GTest_FOUND)
     # Test code goes into executables, whose objects CMake compiles with -fPIE.
     list(APPEND LARDER_TEST_OPTIONS -fPIE)

@@ -1,3 +1,6 @@
+# What the tests work hardest: optimized in every preset.
+set(LARDER_DATA_LIBRARIES larder_base larder_protocol larder_storage larder_persistence)
+
 # larder_library(<name> [EXCEPTIONS] [EXCLUDE file...] [LINK library...])
 # The folder's sources as one library. Without EXCEPTIONS it is built with -fno-exceptions. EXCLUDE names files that
 # belong to an executable (main.cc).
@@ -13,7 +16,12 @@ function(larder_library name)
     target_link_libraries(${name} PRIVATE larder_flags)
     if(NOT arg_EXCEPTIONS)
       target_compile_options(${name} PRIVATE -fno-exceptions)
-      larder_precompile(${name} larder_precompiled)
+      if(LARDER_GLUE_OPTIONS AND NOT name IN_LIST LARDER_DATA_LIBRARIES)
+        target_compile_options(${name} PRIVATE ${LARDER_GLUE_OPTIONS})
+        larder_precompile(${name} larder_precompiled_glue)
+      else()
+        larder_precompile(${name} larder_precompiled)
+      endif()
     endif()
   else()
     add_library(${name} INTERFACE)
