@@ -32,12 +32,18 @@ uint64_t load_big_endian(Bytes bytes) {
 
 // Four sums, because each addition waits for the one before it.
 [[gnu::always_inline]] inline uint64_t count_words(const char* at, size_t words) {
-  uint64_t sums[4] = {};
+  uint64_t first = 0;
+  uint64_t second = 0;
+  uint64_t third = 0;
+  uint64_t fourth = 0;
   for (; words >= 4; words -= 4, at += 4 * kWordBytes) {
-    for (size_t i = 0; i < 4; i++) sums[i] += static_cast<uint64_t>(std::popcount(load_word(at + i * kWordBytes)));
+    first += static_cast<uint64_t>(std::popcount(load_word(at)));
+    second += static_cast<uint64_t>(std::popcount(load_word(at + kWordBytes)));
+    third += static_cast<uint64_t>(std::popcount(load_word(at + 2 * kWordBytes)));
+    fourth += static_cast<uint64_t>(std::popcount(load_word(at + 3 * kWordBytes)));
   }
-  for (; words > 0; words--, at += kWordBytes) sums[0] += static_cast<uint64_t>(std::popcount(load_word(at)));
-  return sums[0] + sums[1] + sums[2] + sums[3];
+  for (; words > 0; words--, at += kWordBytes) first += static_cast<uint64_t>(std::popcount(load_word(at)));
+  return first + second + third + fourth;
 }
 
 #if defined(__x86_64__) && !defined(__POPCNT__)
@@ -92,8 +98,8 @@ uint64_t find_bit(Bytes bytes, bool wanted, uint64_t first, uint64_t end) {
     if (word != 0) return std::min(at * 8 + static_cast<uint64_t>(std::countl_zero(word)), end);
     while (at + 5 * kWordBytes <= bytes_end) {
       const char* next = bytes.data() + at + kWordBytes;
-      uint64_t any = 0;
-      for (size_t i = 0; i < 4; i++) any |= load_word(next + i * kWordBytes) ^ flip;
+      const uint64_t any = (load_word(next) ^ flip) | (load_word(next + kWordBytes) ^ flip) |
+                           (load_word(next + 2 * kWordBytes) ^ flip) | (load_word(next + 3 * kWordBytes) ^ flip);
       if (any != 0) break;
       at += 4 * kWordBytes;
     }
@@ -154,29 +160,39 @@ void write_bit_field(char* bytes, uint64_t offset, unsigned width, uint64_t valu
 
 namespace {
 
+// What every machine's vector instructions take at once. Said to the compiler, which at -O2 finds it by itself only where
+// nothing can overlap.
+using Lane = uint64_t __attribute__((vector_size(16)));
+
 // So much at once that the sums stay in the first cache, whatever the number of sources.
 struct Block {
-  static constexpr size_t kWords = 64;
-  static constexpr size_t kBytes = kWords * kWordBytes;
-  uint64_t words[kWords];
+  static constexpr size_t kLanes = 32;
+  static constexpr size_t kBytes = kLanes * sizeof(Lane);
+  Lane lanes[kLanes];
 };
+
+Lane load_lane(const char* at) {
+  Lane lane;
+  std::memcpy(&lane, at, sizeof(lane));
+  return lane;
+}
 
 // A source's bytes of one block: where they lie if all are there, else a copy filled up with zeros.
 const char* source_block(Bytes source, size_t offset, Block* copy) {
   if (source.size() >= offset + Block::kBytes) return source.data() + offset;
   *copy = {};
-  if (source.size() > offset) std::memcpy(copy->words, source.data() + offset, source.size() - offset);
-  return reinterpret_cast<const char*>(copy->words);
+  if (source.size() > offset) std::memcpy(copy->lanes, source.data() + offset, source.size() - offset);
+  return reinterpret_cast<const char*>(copy->lanes);
 }
 
-// step(word of `into`, word of `source`) for all words.
+// step(lane of `into`, lane of `source`) for all lanes.
 template <class Step>
-void for_each_word(Block& into, const char* source, Step step) {
-  for (size_t i = 0; i < Block::kWords; i++) step(into.words[i], load_word(source + i * kWordBytes));
+void for_each_lane(Block& into, const char* source, Step step) {
+  for (size_t i = 0; i < Block::kLanes; i++) step(into.lanes[i], load_lane(source + i * sizeof(Lane)));
 }
 
 void or_into(Block& into, const char* source) {
-  for_each_word(into, source, [](uint64_t& word, uint64_t other) { word |= other; });
+  for_each_lane(into, source, [](Lane& lane, const Lane& other) { lane |= other; });
 }
 
 // One block of the operations that combine the first source with the union of the others.
@@ -185,7 +201,7 @@ void combine_with_union(std::span<const Bytes> sources, size_t offset, Block& re
   Block copy;
   Block any = {};
   for (const Bytes source : sources.subspan(1)) or_into(any, source_block(source, offset, &copy));
-  for_each_word(result, reinterpret_cast<const char*>(any.words), combine);
+  for_each_lane(result, reinterpret_cast<const char*>(any.lanes), combine);
 }
 
 // `result` gets what is set in one source, and loses what is set in two.
@@ -194,38 +210,39 @@ void combine_one(std::span<const Bytes> sources, size_t offset, Block& result) {
   Block twice = {};
   for (const Bytes source : sources.subspan(1)) {
     const char* block = source_block(source, offset, &copy);
-    for (size_t i = 0; i < Block::kWords; i++) {
-      const uint64_t word = load_word(block + i * kWordBytes);
-      twice.words[i] |= result.words[i] & word;
-      result.words[i] |= word;
+    for (size_t i = 0; i < Block::kLanes; i++) {
+      const Lane lane = load_lane(block + i * sizeof(Lane));
+      twice.lanes[i] |= result.lanes[i] & lane;
+      result.lanes[i] |= lane;
     }
   }
-  for_each_word(result, reinterpret_cast<const char*>(twice.words), [](uint64_t& w, uint64_t other) { w &= ~other; });
+  for_each_lane(result, reinterpret_cast<const char*>(twice.lanes),
+                [](Lane& lane, const Lane& other) { lane &= ~other; });
 }
 
 template <class Step>
 void combine_each(std::span<const Bytes> sources, size_t offset, Block& result, Step step) {
   Block copy;
-  for (const Bytes source : sources.subspan(1)) for_each_word(result, source_block(source, offset, &copy), step);
+  for (const Bytes source : sources.subspan(1)) for_each_lane(result, source_block(source, offset, &copy), step);
 }
 
 void combine_block(BitOperation operation, std::span<const Bytes> sources, size_t offset, Block& result) {
   switch (operation) {
     case BitOperation::kAnd:
-      return combine_each(sources, offset, result, [](uint64_t& word, uint64_t other) { word &= other; });
+      return combine_each(sources, offset, result, [](Lane& lane, const Lane& other) { lane &= other; });
     case BitOperation::kOr:
-      return combine_each(sources, offset, result, [](uint64_t& word, uint64_t other) { word |= other; });
+      return combine_each(sources, offset, result, [](Lane& lane, const Lane& other) { lane |= other; });
     case BitOperation::kXor:
-      return combine_each(sources, offset, result, [](uint64_t& word, uint64_t other) { word ^= other; });
+      return combine_each(sources, offset, result, [](Lane& lane, const Lane& other) { lane ^= other; });
     case BitOperation::kNot:
-      for (uint64_t& word : result.words) word = ~word;
+      for (Lane& lane : result.lanes) lane = ~lane;
       return;
     case BitOperation::kDiff:
-      return combine_with_union(sources, offset, result, [](uint64_t& word, uint64_t any) { word &= ~any; });
+      return combine_with_union(sources, offset, result, [](Lane& lane, const Lane& any) { lane &= ~any; });
     case BitOperation::kDiffOne:
-      return combine_with_union(sources, offset, result, [](uint64_t& word, uint64_t any) { word = any & ~word; });
+      return combine_with_union(sources, offset, result, [](Lane& lane, const Lane& any) { lane = any & ~lane; });
     case BitOperation::kAndOr:
-      return combine_with_union(sources, offset, result, [](uint64_t& word, uint64_t any) { word &= any; });
+      return combine_with_union(sources, offset, result, [](Lane& lane, const Lane& any) { lane &= any; });
     case BitOperation::kOne:
       return combine_one(sources, offset, result);
   }
@@ -238,9 +255,9 @@ void combine_bits(BitOperation operation, std::span<const Bytes> sources, char* 
   Block result;
   for (size_t offset = 0; offset < size; offset += Block::kBytes) {
     Block copy;
-    std::memcpy(result.words, source_block(sources[0], offset, &copy), Block::kBytes);
+    std::memcpy(result.lanes, source_block(sources[0], offset, &copy), Block::kBytes);
     combine_block(operation, sources, offset, result);
-    std::memcpy(out + offset, result.words, std::min(size - offset, Block::kBytes));
+    std::memcpy(out + offset, result.lanes, std::min(size - offset, Block::kBytes));
   }
 }
 

@@ -128,7 +128,8 @@ char* StringValue::resize_for_edit(size_t size, Room room) {
 
 char* StringValue::resize_in_blob(size_t size, Room room) {
   const bool has_blob = entry().encoding() == Encoding::kBlob;
-  if (has_blob && !entry().blob()->is_shared() && size <= entry().blob()->capacity()) {
+  const bool keeps_room = room == Room::kToGrow || (has_blob && entry().blob()->suits(size));
+  if (has_blob && !entry().blob()->is_shared() && size <= entry().blob()->capacity() && keeps_room) {
     entry().blob()->set_size(size);
     return entry().blob()->data();
   }

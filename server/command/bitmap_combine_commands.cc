@@ -98,8 +98,12 @@ void bitop(CommandContext& ctx, ArgReader& args) {
     if (ctx.keys().erase(destination)) ctx.changed(destination.bytes, Event::kDel);
     return ctx.reply().integer(0);
   }
-  ctx.keys().assign_string(destination, Bytes(), DeadlineRule::none(), StringForm::kEdited);
-  auto value = ctx.keys().edit<StringValue>(destination);
+  auto value = ctx.keys().edit_or_create<StringValue>(destination);
+  // What was there is used again if it can be; its type and its time to live are not.
+  if (value.wrong_type() || value->deadline_ms() != kNoDeadline) {
+    ctx.keys().assign_string(destination, Bytes(), DeadlineRule::none(), StringForm::kEdited);
+    value = ctx.keys().edit<StringValue>(destination);
+  }
   combine_bits(row->operation, sources.bytes(), value->overwrite_bytes(size), size);
   ctx.changed(destination.bytes, Event::kSet);
   ctx.reply().integer(static_cast<int64_t>(size));
