@@ -11,8 +11,8 @@
 namespace larder {
 namespace script_commands {
 
-std::optional<ScriptCall> take_call(CommandContext& ctx, ArgReader& args, bool read_only) {
-  const auto key_count = args.take<int64_t>();
+std::optional<ScriptCall> take_call(CommandContext& ctx, ArgReader& args, bool read_only, ErrorText bad_key_count) {
+  const int64_t key_count = args.take_int(INT64_MIN, INT64_MAX, bad_key_count, bad_key_count);
   if (!args.ok()) return ctx.reply().error(args.error()), std::nullopt;
   if (key_count > static_cast<int64_t>(args.remaining())) return ctx.reply().error(kNumKeysTooMany), std::nullopt;
   if (key_count < 0) return ctx.reply().error(kNumKeysNegative), std::nullopt;
@@ -122,6 +122,57 @@ constexpr CommandSpec kScriptRows[] = {
     {.name = "show", .arity = 3, .flags = kNotInScripts | kWhileStale, .acl = Acl::kScripting, .run = script_show},
 };
 
+namespace sc = script_commands;
+
+constexpr char kAllShards[] = "request_policy:all_shards,response_policy:all_succeeded";
+
+constexpr CommandSpec kFunctionRows[] = {
+    {.name = "delete",
+     .arity = 3,
+     .flags = kNotInScripts | kWrite,
+     .acl = Acl::kScripting,
+     .run = sc::function_delete,
+     .tips = kAllShards},
+    {.name = "dump", .arity = 2, .flags = kNotInScripts, .acl = Acl::kScripting, .run = sc::function_dump},
+    {.name = "flush",
+     .arity = -2,
+     .flags = kNotInScripts | kWrite,
+     .acl = Acl::kScripting,
+     .run = sc::function_flush,
+     .tips = kAllShards},
+    {.name = "help", .arity = 2, .flags = kWhileLoading | kWhileStale, .acl = Acl::kScripting, .run = container_help},
+    {.name = "kill",
+     .arity = 2,
+     .flags = kNotInScripts | kAllowBusy,
+     .acl = Acl::kScripting,
+     .run = sc::function_kill,
+     .tips = "request_policy:all_shards,response_policy:one_succeeded"},
+    {.name = "list",
+     .arity = -2,
+     .flags = kNotInScripts,
+     .acl = Acl::kScripting,
+     .run = sc::function_list,
+     .tips = "nondeterministic_output_order"},
+    {.name = "load",
+     .arity = -3,
+     .flags = kNotInScripts | kWrite | kDenyOom,
+     .acl = Acl::kScripting,
+     .run = sc::function_load,
+     .tips = kAllShards},
+    {.name = "restore",
+     .arity = -3,
+     .flags = kNotInScripts | kWrite | kDenyOom,
+     .acl = Acl::kScripting,
+     .run = sc::function_restore,
+     .tips = kAllShards},
+    {.name = "stats",
+     .arity = 2,
+     .flags = kNotInScripts | kAllowBusy,
+     .acl = Acl::kScripting,
+     .run = sc::function_stats,
+     .tips = "nondeterministic_output,request_policy:all_shards,response_policy:special"},
+};
+
 constexpr CommandSpec kRows[] = {
     {"eval", -3, kEvalFlags | kMayReplicate, Acl::kScripting, key_specs("RW+ACCESS+UPDATE@i2:keynum(0,1,1)"),
      eval<false>},
@@ -129,6 +180,10 @@ constexpr CommandSpec kRows[] = {
      evalsha<false>},
     {"eval_ro", -3, kEvalFlags | kReadonly, Acl::kScripting, key_specs("RO+ACCESS@i2:keynum(0,1,1)"), eval<true>},
     {"evalsha_ro", -3, kEvalFlags | kReadonly, Acl::kScripting, key_specs("RO+ACCESS@i2:keynum(0,1,1)"), evalsha<true>},
+    {"fcall", -3, kEvalFlags | kMayReplicate, Acl::kScripting, key_specs("RW+ACCESS+UPDATE@i2:keynum(0,1,1)"),
+     sc::fcall},
+    {"fcall_ro", -3, kEvalFlags | kReadonly, Acl::kScripting, key_specs("RO+ACCESS@i2:keynum(0,1,1)"), sc::fcall_ro},
+    {.name = "function", .arity = -2, .subcommands = kFunctionRows},
     {.name = "script", .arity = -2, .subcommands = kScriptRows},
 };
 

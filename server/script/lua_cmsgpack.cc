@@ -292,7 +292,8 @@ int unpack_values(lua_State* state, lua_Integer limit, lua_Integer offset) {
                       static_cast<int>(limit));
   }
   if (static_cast<size_t>(offset) > size) {
-    return luaL_error(state, "Start offset %d greater than input length %d.", static_cast<int>(offset), static_cast<int>(size));
+    return luaL_error(state, "Start offset %d greater than input length %d.", static_cast<int>(offset),
+                      static_cast<int>(size));
   }
   const auto* begin = reinterpret_cast<const unsigned char*>(text);
   Unpacker in{state, LuaRuntime::of(state), begin + offset, begin + size};

@@ -135,8 +135,9 @@ bool LuaRuntime::finish(int status) {
   }
   if (status == 0) return true;
   if (status == LUA_ERRMEM) {
-    error_ = {"ERR the script ran out of memory: script-memory-limit is " + std::to_string(heap_.bytes_max()) + " bytes", "",
-              0, true};
+    error_ = {
+        "ERR the script ran out of memory: script-memory-limit is " + std::to_string(heap_.bytes_max()) + " bytes", "",
+        0, true};
   } else if (error_.text.empty()) {
     error_.text = "ERR stack overflow";  // the handler had no room left
   }

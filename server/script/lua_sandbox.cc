@@ -20,24 +20,27 @@ struct Whitelist {
   size_t count;
 };
 
-constexpr const char* kBase[] = {"assert", "error",  "gcinfo",   "getmetatable", "ipairs",   "next",
-                                 "pairs",  "pcall",  "rawequal", "rawget",       "rawset",   "select",
-                                 "setmetatable", "tonumber", "tostring", "type", "unpack", "xpcall", "_VERSION"};
-constexpr const char* kString[] = {"byte", "char", "dump", "find",    "format", "gmatch", "gsub", "len",
-                                   "lower", "match", "rep", "reverse", "sub",    "upper"};
+constexpr const char* kBase[] = {
+    "assert", "error",  "gcinfo",       "getmetatable", "ipairs",   "next", "pairs",  "pcall",  "rawequal", "rawget",
+    "rawset", "select", "setmetatable", "tonumber",     "tostring", "type", "unpack", "xpcall", "_VERSION"};
+constexpr const char* kString[] = {"byte", "char",  "dump",  "find", "format",  "gmatch", "gsub",
+                                   "len",  "lower", "match", "rep",  "reverse", "sub",    "upper"};
 constexpr const char* kTable[] = {"concat", "foreach", "foreachi", "getn", "maxn", "sort"};
-constexpr const char* kMath[] = {"abs",  "acos", "asin",  "atan", "atan2", "ceil", "cos",  "cosh", "deg", "exp",
-                                 "floor", "fmod", "frexp", "huge", "ldexp", "log",  "log10", "max", "min", "modf",
-                                 "pi",   "pow",  "rad",   "sin",  "sinh",  "sqrt", "tan",  "tanh"};
+constexpr const char* kMath[] = {"abs",   "acos", "asin",  "atan", "atan2", "ceil", "cos",   "cosh", "deg", "exp",
+                                 "floor", "fmod", "frexp", "huge", "ldexp", "log",  "log10", "max",  "min", "modf",
+                                 "pi",    "pow",  "rad",   "sin",  "sinh",  "sqrt", "tan",   "tanh"};
 constexpr const char* kCoroutine[] = {"create", "resume", "running", "status", "wrap", "yield"};
-constexpr const char* kBit[] = {"arshift", "band",   "bnot", "bor",    "bswap", "bxor",
-                                "lshift",  "rol",    "ror",  "rshift", "tobit", "tohex"};
+constexpr const char* kBit[] = {"arshift", "band", "bnot", "bor",    "bswap", "bxor",
+                                "lshift",  "rol",  "ror",  "rshift", "tobit", "tohex"};
 constexpr const char* kOs[] = {"clock"};
 
 constexpr Whitelist kLibraries[] = {
-    {"string", kString, std::size(kString)},          {"table", kTable, std::size(kTable)},
-    {"math", kMath, std::size(kMath)},                {"bit", kBit, std::size(kBit)},
-    {"coroutine", kCoroutine, std::size(kCoroutine)}, {"os", kOs, std::size(kOs)},
+    {"string", kString, std::size(kString)},
+    {"table", kTable, std::size(kTable)},
+    {"math", kMath, std::size(kMath)},
+    {"bit", kBit, std::size(kBit)},
+    {"coroutine", kCoroutine, std::size(kCoroutine)},
+    {"os", kOs, std::size(kOs)},
 };
 
 int reject_change(lua_State* state) { return luaL_error(state, kReadonlyText); }
@@ -166,7 +169,8 @@ int base_load(lua_State* state) {
 
 // Scripts may look and clean up; the collector's pace is the server's.
 int base_collectgarbage(lua_State* state) {
-  static const char* const kOptions[] = {"stop", "restart", "collect", "count", "step", "setpause", "setstepmul", nullptr};
+  static const char* const kOptions[] = {"stop", "restart",  "collect",    "count",
+                                         "step", "setpause", "setstepmul", nullptr};
   const int option = luaL_checkoption(state, 1, "collect", kOptions);
   if (std::strcmp(kOptions[option], "count") == 0) {
     lua_pushnumber(state, lua_gc(state, LUA_GCCOUNT, 0) + lua_gc(state, LUA_GCCOUNTB, 0) / 1024.0);
@@ -178,9 +182,14 @@ int base_collectgarbage(lua_State* state) {
 }
 
 constexpr luaL_Reg kBaseFunctions[] = {
-    {"rawset", base_rawset}, {"rawget", base_rawget},         {"setmetatable", base_setmetatable},
-    {"next", base_next},     {"pcall", base_pcall},           {"load", base_load},
-    {"loadstring", base_loadstring}, {"collectgarbage", base_collectgarbage},
+    {"rawset", base_rawset},
+    {"rawget", base_rawget},
+    {"setmetatable", base_setmetatable},
+    {"next", base_next},
+    {"pcall", base_pcall},
+    {"load", base_load},
+    {"loadstring", base_loadstring},
+    {"collectgarbage", base_collectgarbage},
 };
 
 // The real library, reduced to the listed names, is pushed.
@@ -193,9 +202,12 @@ void push_reduced(lua_State* state, int source, const Whitelist& list) {
 }
 
 void open_standard_libraries(lua_State* state) {
-  constexpr luaL_Reg kOpeners[] = {{"", luaopen_base},      {LUA_TABLIBNAME, luaopen_table},
-                                   {LUA_STRLIBNAME, luaopen_string}, {LUA_MATHLIBNAME, luaopen_math},
-                                   {LUA_BITLIBNAME, luaopen_bit},    {LUA_OSLIBNAME, luaopen_os}};
+  constexpr luaL_Reg kOpeners[] = {{"", luaopen_base},
+                                   {LUA_TABLIBNAME, luaopen_table},
+                                   {LUA_STRLIBNAME, luaopen_string},
+                                   {LUA_MATHLIBNAME, luaopen_math},
+                                   {LUA_BITLIBNAME, luaopen_bit},
+                                   {LUA_OSLIBNAME, luaopen_os}};
   for (const luaL_Reg& opener : kOpeners) {
     lua_pushcfunction(state, opener.func);
     lua_pushstring(state, opener.name);

@@ -162,8 +162,11 @@ int string_gsub(lua_State* state) {
 }  // namespace
 
 void add_string_functions(lua_State* state) {
-  constexpr luaL_Reg kFunctions[] = {{"find", string_find},     {"match", string_match}, {"gmatch", string_gmatch},
-                                     {"gfind", string_gmatch}, {"gsub", string_gsub}};
+  constexpr luaL_Reg kFunctions[] = {{"find", string_find},
+                                     {"match", string_match},
+                                     {"gmatch", string_gmatch},
+                                     {"gfind", string_gmatch},
+                                     {"gsub", string_gsub}};
   for (const luaL_Reg& function : kFunctions) {
     lua_pushcfunction(state, function.func);
     lua_setfield(state, -2, function.name);

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/sha1.h"
 #include "server/core/compatibility.h"
+#include "server/script/library_loader.h"
 #include "server/script/lua_libraries.h"
 #include "server/script/lua_reply.h"
 #include "server/script/lua_sandbox.h"
@@ -120,6 +121,8 @@ int redis_set_repl(lua_State* state) {
 
 int redis_acl_check_cmd(lua_State* state) { return engine_of(state).check_command(state); }
 
+int redis_register_function(lua_State* state) { return register_function(state, engine_of(state).library_load()); }
+
 int return_true(lua_State* state) {
   lua_pushboolean(state, 1);
   return 1;
@@ -167,7 +170,7 @@ constexpr Constant kConstants[] = {
 
 }  // namespace
 
-void open_redis_library(lua_State* state, ScriptEngine& engine) {
+void open_redis_library(lua_State* state, ScriptEngine& engine, bool for_functions) {
   push_globals(state);
   lua_newtable(state);
   for (const luaL_Reg& function : kFunctions) {
@@ -175,13 +178,17 @@ void open_redis_library(lua_State* state, ScriptEngine& engine) {
     lua_pushcclosure(state, function.func, 1);
     lua_setfield(state, -2, function.name);
   }
+  if (for_functions) {
+    lua_pushlightuserdata(state, &engine);
+    lua_pushcclosure(state, redis_register_function, 1);
+    lua_setfield(state, -2, "register_function");
+  }
   for (const Constant& constant : kConstants) {
     lua_pushnumber(state, constant.value);
     lua_setfield(state, -2, constant.name);
   }
   lua_pushlstring(state, kRedisVersion.data(), kRedisVersion.size());
   lua_setfield(state, -2, "REDIS_VERSION");
-  engine.add_registration(state);
   protect_table(state);
   lua_pushvalue(state, -1);
   lua_setfield(state, -3, "redis");

@@ -17,10 +17,10 @@ namespace larder {
 struct CachedScript {
   std::string sha;  // 40 lower-case digits
   std::string source;
-  uint32_t flags = 0;      // ScriptFlag
-  int reference = 0;       // of the compiled function, in the runtime of that generation
+  uint32_t flags = 0;  // ScriptFlag
+  int reference = 0;   // of the compiled function, in the runtime of that generation
   uint64_t generation = 0;
-  bool is_kept = false;    // by SCRIPT LOAD
+  bool is_kept = false;                    // by SCRIPT LOAD
   std::list<CachedScript*>::iterator use;  // in the order of use, when it is not kept
 };
 

@@ -1,6 +1,7 @@
 #include "server/script/script_engine.h"
 
 #include <algorithm>
+#include <climits>
 
 #include "base/assert.h"
 #include "base/clock.h"
@@ -19,6 +20,7 @@ namespace larder {
 namespace {
 
 constexpr char kChunkName[] = "@user_script";
+constexpr char kFunctionChunkName[] = "@user_function";
 
 constexpr ErrorText kNoCommand{"ERR Please specify at least one argument for this redis lib call"};
 constexpr ErrorText kBadArgument{"ERR Lua redis lib command arguments must be strings or integers"};
@@ -30,8 +32,12 @@ constexpr ErrorText kWriteFlagged{"ERR Can not execute a script with write flag 
 constexpr ErrorText kOomNotAllowed{
     "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'"};
 constexpr ErrorText kUnknownAclCommand{"ERR Invalid command passed to redis.acl_check_cmd()"};
+constexpr ErrorText kFunctionNotFound{"ERR Function not found"};
+constexpr char kBadLibraryName[] =
+    "ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one character long";
 constexpr char kKilledScript[] = "ERR Script killed by user with SCRIPT KILL...";
 constexpr char kKilledFunction[] = "ERR Script killed by user with FUNCTION KILL...";
+constexpr char kLoadTimeout[] = "ERR FUNCTION LOAD timeout";
 constexpr char kShuttingDown[] = "ERR the server is shutting down";
 
 // The others are looked at as often while a script makes the server busy.
@@ -47,19 +53,30 @@ void push_list(lua_State* state, std::span<const Bytes> values) {
   }
 }
 
-// The line of the last `return` of a source.
-int last_return_line(Bytes source) {
-  const Bytes before = source.substr(0, std::min(source.rfind("return"), source.size()));
+// The line of the last `return` of a source down to that line.
+int last_return_line(Bytes source, int last_line) {
+  size_t end = 0;
+  for (int line = 0; line < last_line && end < source.size(); ++line)
+    end = std::min(source.find('\n', end), source.size() - 1) + 1;
+  const Bytes before = source.substr(0, std::min(source.substr(0, end).rfind("return"), end));
   return 1 + static_cast<int>(std::count(before.begin(), before.end(), '\n'));
+}
+
+// The last line of a compiled function.
+int last_line_of(LuaRuntime& runtime, int reference) {
+  lua_Debug facts;
+  runtime.push(reference);
+  lua_getinfo(runtime.state(), ">S", &facts);
+  return facts.lastlinedefined > 0 ? facts.lastlinedefined : INT_MAX;
 }
 
 // "ERR user_script:1: ... script: <name>, on @user_script:1."  A tail call leaves no trace of its line: what failed behind
 // one is said to have been called by the last `return`.
-std::string describe(const ScriptError& error, Bytes name, Bytes source, Bytes chunk_name) {
+std::string describe(const ScriptError& error, Bytes name, Bytes source, int last_line, Bytes chunk_name) {
   std::string text = error.text;
   std::string place = error.source + ":" + std::to_string(error.line);
   if (error.line == 0) {
-    place = std::string(chunk_name) + ":" + std::to_string(last_return_line(source));
+    place = std::string(chunk_name) + ":" + std::to_string(last_return_line(source, last_line));
     if (!error.has_code && text.starts_with("ERR ")) text.insert(4, place.substr(1) + ": ");
   }
   return text + " script: " + std::string(name) + ", on " + place + ".";
@@ -81,15 +98,25 @@ LuaRuntime& ScriptEngine::script_runtime() {
     return *scripts_;
   }
   ++generation_;
-  scripts_ = std::make_unique<LuaRuntime>(*this, bytes_max, services_.random.next());
-  const bool opened = scripts_->run(
+  scripts_ = make_runtime(bytes_max, false);
+  return *scripts_;
+}
+
+std::unique_ptr<LuaRuntime> ScriptEngine::make_runtime(size_t bytes_max, bool for_functions) {
+  auto runtime = std::make_unique<LuaRuntime>(*this, bytes_max, services_.random.next());
+  struct Opening {
+    ScriptEngine* engine;
+    bool for_functions;
+  } opening{this, for_functions};
+  const bool opened = runtime->run(
       [](lua_State* state) {
-        open_redis_library(state, *static_cast<ScriptEngine*>(lua_touserdata(state, 1)));
+        const Opening& what = *static_cast<Opening*>(lua_touserdata(state, 1));
+        open_redis_library(state, *what.engine, what.for_functions);
         return 0;
       },
-      this);
+      &opening);
   LARDER_ASSERT(opened);
-  return *scripts_;
+  return runtime;
 }
 
 // ---- Scripts
@@ -163,9 +190,10 @@ void ScriptEngine::run_script(CommandContext& ctx, CachedScript& script, const S
   if (std::string error; !prepare(script, error)) return ctx.reply().error(error);
   if (!may_run(ctx, script.flags, call.read_only)) return;
   Run run{.engine = this, .call = &call, .runtime = scripts_.get(), .reply = &ctx.reply()};
+  run.name = script.sha;
   run.reference = script.reference;
   run.source = script.source;
-  execute(ctx, run, script.flags, script.sha);
+  execute(ctx, run, script.flags);
 }
 
 bool ScriptEngine::may_run(CommandContext& ctx, uint32_t flags, bool read_only) {
@@ -186,6 +214,7 @@ bool ScriptEngine::may_run(CommandContext& ctx, uint32_t flags, bool read_only) 
 void ScriptEngine::begin(CommandContext& ctx, Run& run, uint32_t flags) {
   LARDER_ASSERT(run_ == nullptr);
   run_ = &run;
+  run.request = ctx.argv();
   run.read_only = run.call->read_only || (flags & kScriptNoWrites);
   run.out_of_memory = !(flags & kScriptAllowOom) && dispatcher_.out_of_memory();
   run.wall_us = services_.clock.wall_us();
@@ -231,13 +260,15 @@ int ScriptEngine::run_protected(lua_State* state) {
   return 0;
 }
 
-void ScriptEngine::execute(CommandContext& ctx, Run& run, uint32_t flags, Bytes name) {
+void ScriptEngine::execute(CommandContext& ctx, Run& run, uint32_t flags) {
   begin(ctx, run, flags);
   const size_t reply_begin = ctx.reply().position();
   const bool succeeded = run.runtime->run(run_protected, &run);
   if (!succeeded) {
     ctx.reply().truncate_to(reply_begin);
-    ctx.reply().error(describe(run.runtime->error(), name, run.source, kChunkName));
+    const Bytes chunk_name = run.is_function ? kFunctionChunkName : kChunkName;
+    const int last_line = run.is_function ? last_line_of(*run.runtime, run.reference) : INT_MAX;
+    ctx.reply().error(describe(run.runtime->error(), run.name, run.source, last_line, chunk_name));
   }
   end(run);
 }
@@ -258,7 +289,16 @@ void ScriptEngine::become_busy() {
   dispatcher_.set_gate(kServerBusy, true);
 }
 
+ScriptEngine::Running ScriptEngine::running() const {
+  LARDER_ASSERT(is_running());
+  return {run_->is_function, run_->name, run_->request, services_.clock.mono_ms() - run_->started_ms};
+}
+
 bool ScriptEngine::interrupts(const char** why) {
+  if (load_ != nullptr) {
+    *why = kLoadTimeout;
+    return services_.clock.mono_ms() - load_->started_ms > LibraryLoad::kTimeMsMax;
+  }
   if (services_.pump == nullptr || run_ == nullptr) return false;
   services_.pump->script_is_running();
   const int64_t threshold_ms = services_.settings.busy_reply_threshold_ms;
@@ -370,8 +410,6 @@ void ScriptEngine::set_protocol(uint8_t version) { client_.protocol = version; }
 
 void ScriptEngine::set_propagates(bool propagates) { services_.propagation.set_muted(!propagates); }
 
-void ScriptEngine::add_registration(lua_State*) {}
-
 // ---- Scripting
 
 Scripting::Usage ScriptEngine::usage() const {
@@ -380,12 +418,157 @@ Scripting::Usage ScriptEngine::usage() const {
   usage.cache_bytes = cache_.source_bytes();
   usage.cached_scripts = cache_.size();
   usage.evicted_scripts = evicted_scripts_;
+  if (function_state_) usage.function_vm_bytes = function_state_->heap().used_bytes();
+  usage.library_bytes = functions_.source_bytes();
+  usage.libraries = functions_.libraries().size();
+  usage.functions = functions_.function_count();
   return usage;
 }
 
-std::vector<std::string> ScriptEngine::library_sources() const { return {}; }
-Status ScriptEngine::load_library(Bytes) { return {}; }
-void ScriptEngine::remove_all_libraries() {}
+// ---- Functions
+
+LuaRuntime& ScriptEngine::function_runtime() {
+  const auto bytes_max = static_cast<size_t>(services_.settings.script_memory_limit_bytes);
+  if (function_state_ && !function_state_->is_spent()) {
+    function_state_->set_bytes_max(bytes_max);
+    return *function_state_;
+  }
+  ++function_generation_;
+  function_state_ = make_runtime(bytes_max, true);
+  return *function_state_;
+}
+
+Result<std::unique_ptr<FunctionLibrary>> ScriptEngine::build_library(Bytes source) {
+  LARDER_TRY_ASSIGN(const LibraryHeader header, read_library_header(source));
+  if (!is_function_name(header.name)) return Error{ErrorCode::kInvalidArgument, kBadLibraryName};
+  if (!equals_ignore_case(header.engine, "lua")) {
+    return Error{ErrorCode::kInvalidArgument, "ERR Engine '" + std::string(header.engine) + "' not found"};
+  }
+  auto library = std::make_unique<FunctionLibrary>();
+  library->name = header.name;
+  library->source = source;
+  if (const Status status = register_functions(*library, header.code); !status.ok()) return status.error();
+  return library;
+}
+
+Status ScriptEngine::register_functions(FunctionLibrary& library, Bytes code) {
+  LuaRuntime& runtime = function_runtime();
+  const LoadedChunk chunk = runtime.load(code, kFunctionChunkName);
+  if (!chunk.error.empty()) return {ErrorCode::kInvalidArgument, "ERR Error compiling function: " + chunk.error};
+  LibraryLoad load{&library, services_.clock.mono_ms()};
+  load_ = &load;
+  runtime.push(chunk.reference);
+  const bool succeeded = runtime.call(0, 0);
+  load_ = nullptr;
+  runtime.release(chunk.reference);
+  library.generation = function_generation_;
+  if (succeeded && !library.functions.empty()) return {};
+  release_functions(library);
+  if (succeeded) return {ErrorCode::kInvalidArgument, "ERR No functions registered"};
+  return {ErrorCode::kInvalidArgument, "ERR Error registering functions: " + runtime.error().text};
+}
+
+Status ScriptEngine::rebuild(FunctionLibrary& library) {
+  LARDER_TRY_ASSIGN(const std::unique_ptr<FunctionLibrary> fresh, build_library(library.source));
+  for (const auto& function : library.functions) {
+    const LibraryFunction* again = fresh->find(function->name);
+    if (again == nullptr) return {ErrorCode::kInvalidArgument, "ERR the library did not register its functions again"};
+    function->reference = again->reference;
+  }
+  library.generation = fresh->generation;
+  return {};
+}
+
+void ScriptEngine::release_functions(const FunctionLibrary& library) {
+  if (function_state_ == nullptr || library.generation != function_generation_) return;
+  for (const auto& function : library.functions) function_state_->release(function->reference);
+}
+
+void ScriptEngine::fcall(CommandContext& ctx, Bytes name, const ScriptCall& call) {
+  LibraryFunction* function = functions_.find(name);
+  if (function == nullptr) return ctx.reply().error(kFunctionNotFound);
+  LuaRuntime& runtime = function_runtime();
+  if (function->library->generation != function_generation_) {
+    if (const Status status = rebuild(*function->library); !status.ok()) return ctx.reply().error(status.message());
+  }
+  if (!may_run(ctx, function->flags, call.read_only)) return;
+  Run run{.engine = this, .call = &call, .runtime = &runtime, .reply = &ctx.reply()};
+  run.name = function->name;
+  run.is_function = true;
+  run.reference = function->reference;
+  run.source = function->library->source;
+  execute(ctx, run, function->flags);
+}
+
+Result<std::string> ScriptEngine::load_functions(Bytes source, bool replaces) {
+  LARDER_TRY_ASSIGN(const LibraryHeader header, read_library_header(source));
+  if (!replaces && functions_.find_library(header.name) != nullptr) {
+    return Error{ErrorCode::kInvalidArgument, "ERR Library '" + std::string(header.name) + "' already exists"};
+  }
+  LARDER_TRY_ASSIGN(std::unique_ptr<FunctionLibrary> library, build_library(source));
+  if (const LibraryFunction* conflict = functions_.find_conflict(*library)) {
+    release_functions(*library);
+    return Error{ErrorCode::kInvalidArgument, "ERR Function " + conflict->name + " already exists"};
+  }
+  std::string name = library->name;
+  remove_functions(name);
+  functions_.add(std::move(library));
+  return name;
+}
+
+bool ScriptEngine::remove_functions(Bytes name) {
+  const std::unique_ptr<FunctionLibrary> library = functions_.remove(name);
+  if (library == nullptr) return false;
+  release_functions(*library);
+  return true;
+}
+
+Status ScriptEngine::restore_functions(std::span<const std::string> sources, RestorePolicy policy) {
+  FunctionStore restored;
+  Status failed;
+  for (const std::string& source : sources) {
+    auto library = build_library(source);
+    if (!library) {
+      failed = library.error();
+    } else if (restored.find_library((*library)->name) != nullptr ||
+               (policy == RestorePolicy::kAppend && functions_.find_library((*library)->name) != nullptr)) {
+      failed = {ErrorCode::kInvalidArgument, "ERR Library " + (*library)->name + " already exists"};
+    } else if (const LibraryFunction* conflict = restored.find_conflict(**library)) {
+      failed = {ErrorCode::kInvalidArgument, "ERR Function " + conflict->name + " already exists"};
+    }
+    if (!failed.ok()) return failed;
+    restored.add(std::move(*library));
+  }
+  // Functions of libraries that stay.
+  for (const auto& [name, library] : restored.libraries()) {
+    if (policy == RestorePolicy::kFlush) break;
+    for (const auto& function : library->functions) {
+      const LibraryFunction* other = functions_.find(function->name);
+      if (other == nullptr || restored.find_library(other->library->name) != nullptr) continue;
+      return {ErrorCode::kInvalidArgument, "ERR Function " + function->name + " already exists"};
+    }
+  }
+  if (policy == RestorePolicy::kFlush) functions_.clear();
+  for (const auto& [name, library] : restored.libraries()) remove_functions(name);
+  while (!restored.libraries().empty()) functions_.add(restored.remove(restored.libraries().begin()->first));
+  return {};
+}
+
+std::vector<std::string> ScriptEngine::library_sources() const {
+  std::vector<std::string> sources;
+  for (const auto& [name, library] : functions_.libraries()) sources.push_back(library->source);
+  return sources;
+}
+
+Status ScriptEngine::load_library(Bytes source) {
+  const Result<std::string> loaded = load_functions(source, true);
+  return loaded ? Status() : Status(loaded.error());
+}
+
+void ScriptEngine::remove_all_libraries() {
+  functions_.clear();
+  function_state_.reset();
+}
 
 std::unique_ptr<Scripting> make_script_engine(Services& services, Dispatcher& dispatcher) {
   return std::make_unique<ScriptEngine>(services, dispatcher);

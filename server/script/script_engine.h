@@ -28,11 +28,16 @@
 #include "server/core/dispatcher.h"
 #include "server/core/scripting.h"
 #include "server/core/services.h"
+#include "server/script/function_store.h"
+#include "server/script/library_loader.h"
 #include "server/script/lua_runtime.h"
 #include "server/script/script_cache.h"
 #include "server/script/script_flags.h"
 
 namespace larder {
+
+// What FUNCTION RESTORE does about the libraries that are there.
+enum class RestorePolicy : uint8_t { kAppend, kReplace, kFlush };
 
 // What a caller asks to run.
 struct ScriptCall {
@@ -61,10 +66,28 @@ class ScriptEngine final : public Scripting, public ScriptListener {
   Bytes script_source(Bytes sha);
   void flush_scripts();
 
+  // ---- Functions. The message of an error is the reply's text.
+  void fcall(CommandContext& ctx, Bytes function, const ScriptCall& call);
+  // Returns the library's name.
+  Result<std::string> load_functions(Bytes source, bool replaces);
+  bool remove_functions(Bytes library);
+  // All of them or, with an error, none.
+  Status restore_functions(std::span<const std::string> sources, RestorePolicy policy);
+  const FunctionStore& functions() const { return functions_; }
+
   // ---- The running script or function
   // SCRIPT KILL and FUNCTION KILL: empty, or why not.
   ErrorText kill(bool is_function);
   bool is_running() const { return run_ != nullptr; }
+  // What runs, for FUNCTION STATS.
+  struct Running {
+    bool is_function;
+    Bytes name;
+    std::span<const Bytes> request;
+    int64_t elapsed_ms;
+  };
+  // Requires: is_running().
+  Running running() const;
 
   // ---- Scripting, ScriptListener
   Usage usage() const override;
@@ -80,7 +103,7 @@ class ScriptEngine final : public Scripting, public ScriptListener {
   void log(int level, Bytes text);
   void set_protocol(uint8_t version);
   void set_propagates(bool propagates);
-  void add_registration(lua_State* state);
+  LibraryLoad* library_load() { return load_; }
 
  private:
   // One call from outside, for as long as it lasts.
@@ -89,6 +112,8 @@ class ScriptEngine final : public Scripting, public ScriptListener {
     const ScriptCall* call;
     LuaRuntime* runtime;
     ReplyWriter* reply;
+    Bytes name = {};
+    std::span<const Bytes> request = {};
     int reference = 0;  // of the function
     Bytes source = {};  // it was compiled from
     bool is_function = false;
@@ -111,8 +136,8 @@ class ScriptEngine final : public Scripting, public ScriptListener {
   void run_script(CommandContext& ctx, CachedScript& script, const ScriptCall& call);
   // Whether flags and state of the server let it run; the error is written otherwise.
   bool may_run(CommandContext& ctx, uint32_t flags, bool read_only);
-  // Runs the function `reference`; `name` is for the error's text.
-  void execute(CommandContext& ctx, Run& run, uint32_t flags, Bytes name);
+  // Runs the function `run.reference`.
+  void execute(CommandContext& ctx, Run& run, uint32_t flags);
   static int run_protected(lua_State* state);
   void begin(CommandContext& ctx, Run& run, uint32_t flags);
   void end(Run& run);
@@ -124,6 +149,16 @@ class ScriptEngine final : public Scripting, public ScriptListener {
   int fail_call(lua_State* state, Bytes text, bool raises);
 
   LuaRuntime& script_runtime();
+  LuaRuntime& function_runtime();
+  std::unique_ptr<LuaRuntime> make_runtime(size_t bytes_max, bool for_functions);
+
+  // Compiles a source and runs it, which names its functions.
+  Result<std::unique_ptr<FunctionLibrary>> build_library(Bytes source);
+  // Runs the source of `library`, which has no functions yet.
+  Status register_functions(FunctionLibrary& library, Bytes code);
+  // Compiles a library again, for a new state.
+  Status rebuild(FunctionLibrary& library);
+  void release_functions(const FunctionLibrary& library);
 
   Services& services_;
   Dispatcher& dispatcher_;
@@ -133,6 +168,10 @@ class ScriptEngine final : public Scripting, public ScriptListener {
   uint64_t generation_ = 0;
   ScriptCache cache_;
   uint64_t evicted_scripts_ = 0;
+  std::unique_ptr<LuaRuntime> function_state_;
+  uint64_t function_generation_ = 0;
+  FunctionStore functions_;
+  LibraryLoad* load_ = nullptr;  // while a library's source runs
   Run* run_ = nullptr;
   std::vector<Bytes> arguments_;
   std::vector<char> number_texts_;

@@ -71,14 +71,16 @@ Result<LibraryHeader> read_library_header(Bytes source) {
   LibraryHeader header;
   header.engine = words[0].substr(2);
   header.code = source.substr(end);
+  bool has_name = false;
   for (size_t i = 1; i < words.size(); ++i) {
     if (!words[i].starts_with("name=")) {
       return reply_error("ERR Invalid metadata value given: " + std::string(words[i]));
     }
-    if (!header.name.empty()) return reply_error("ERR Invalid metadata value, name argument was given multiple times");
+    if (has_name) return reply_error("ERR Invalid metadata value, name argument was given multiple times");
+    has_name = true;
     header.name = words[i].substr(5);
   }
-  if (header.name.empty()) return reply_error("ERR Library name was not given");
+  if (!has_name) return reply_error("ERR Library name was not given");
   return header;
 }
 
