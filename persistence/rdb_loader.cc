@@ -130,22 +130,6 @@ Status read_dump_payload(Bytes payload, const RdbLimits& limits, Keyspace& keysp
   return Status(ErrorCode::kCorruption, "bytes behind the value");
 }
 
-Result<std::vector<std::string>> read_function_payload(Bytes payload) {
-  RdbInput in(payload.substr(0, payload.size() - kPayloadFooterBytes));
-  std::vector<std::string> sources;
-  RdbText source;
-  while (in.bytes_left() > 0) {
-    uint8_t opcode;
-    if (!in.byte(&opcode)) return in.error();
-    if (opcode != static_cast<uint8_t>(RdbOpcode::kFunction2)) {
-      return Error{ErrorCode::kCorruption, "given type is not a function"};
-    }
-    if (!in.text(&source)) return in.error();
-    sources.emplace_back(source.bytes());
-  }
-  return sources;
-}
-
 RdbLoader::RdbLoader(Store& store, File& file, uint64_t offset, uint64_t end_offset, const RdbLoadOptions& options)
     : store_(store), options_(options), in_(file, offset, end_offset), values_(options.limits), scratch_(store, 0) {}
 
@@ -263,8 +247,8 @@ bool RdbLoader::skip_module_aux() {
 bool RdbLoader::read_function() {
   if (!in_.text(&second_)) return false;
   counts_.functions++;
-  if (!options_.on_function) return true;
-  const Status loaded = options_.on_function(second_.bytes());
+  if (!on_function) return true;
+  const Status loaded = on_function(second_.bytes());
   return loaded.ok() ||
          in_.fail(loaded.code(), "a library of functions does not load: " + std::string(loaded.message()));
 }

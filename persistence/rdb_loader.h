@@ -36,9 +36,6 @@ bool check_dump_payload(Bytes payload);
 Status read_dump_payload(Bytes payload, const RdbLimits& limits, Keyspace& keyspace, const HashedKey& key,
                          int64_t now_ms);
 
-// The sources in a payload of FUNCTION DUMP that passed check_dump_payload().
-Result<std::vector<std::string>> read_function_payload(Bytes payload);
-
 struct RdbLoadOptions {
   int64_t now_ms = 0;
   bool drop_expired = true;  // keys past their deadline are not loaded
@@ -47,8 +44,6 @@ struct RdbLoadOptions {
   bool replaces = false;    // a key that is there already gives way; else it is an error
   int databases = 0;        // how many there may be; 0: as many as the store has
   RdbLimits limits;
-  // Called for every library of functions, if set. A library's error ends the load.
-  std::function<Status(Bytes library_code)> on_function;
 };
 
 struct RdbLoadCounts {
@@ -74,7 +69,8 @@ class RdbLoader {
   uint64_t offset() const { return in_.offset(); }
   const RdbLoadCounts& counts() const { return counts_; }
 
-  // Called for every aux field, if set.
+  // Called for every library of functions and every aux field, if set. A library's error ends the load.
+  std::function<Status(Bytes library_code)> on_function;
   std::function<void(Bytes name, Bytes value)> on_aux;
 
  private:

@@ -58,11 +58,6 @@ void RdbWriter::entry(RdbEncoder& out, const Entry& entry) const {
   value(out, entry);
 }
 
-void RdbWriter::function(RdbEncoder& out, Bytes source) const {
-  opcode(out, RdbOpcode::kFunction2);
-  out.text(source);
-}
-
 void RdbWriter::end(RdbEncoder& out) const { opcode(out, RdbOpcode::kEof); }
 
 void RdbWriter::function(RdbEncoder& out, Bytes library_source) const {
@@ -131,33 +126,6 @@ void RdbWriter::value(RdbEncoder& out, const Entry& entry) const {
   LARDER_UNREACHABLE();
 }
 
-namespace {
-
-// The bytes of a chunk with the version and the checksum behind them.
-std::string finish_payload(const RdbChunk& chunk, int version, bool compress) {
-  Buffer finished;
-  finish_rdb_chunk(chunk, compress, &finished);
-  std::string payload(finished.bytes());
-  const auto put = [&payload](uint64_t value, size_t byte_count) {
-    for (size_t i = 0; i < byte_count; i++) payload.push_back(static_cast<char>(value >> (8 * i)));
-  };
-  put(static_cast<uint64_t>(version), 2);
-  put(crc64(0, payload), kRdbChecksumBytes);
-  return payload;
-}
-
-}  // namespace
-
-std::string dump_functions(std::span<const std::string> sources, bool compress) {
-  RdbChunk chunk;
-  RdbEncoder out(chunk);
-  for (const std::string& source : sources) {
-    opcode(out, RdbOpcode::kFunction2);
-    out.text(source);
-  }
-  return finish_payload(chunk, kRdbVersionMin, compress);
-}
-
 std::string dump_entry(Store& store, const Entry& entry, const RdbWriteOptions& options, bool compress) {
   const RdbWriter writer(store, options);
   RdbChunk chunk;
@@ -165,7 +133,15 @@ std::string dump_entry(Store& store, const Entry& entry, const RdbWriteOptions& 
   const RdbType type = writer.type_of(entry);
   out.byte(static_cast<uint8_t>(type));
   writer.value(out, entry);
-  return finish_payload(chunk, rdb_version_of(type), compress);
+  Buffer finished;
+  finish_rdb_chunk(chunk, compress, &finished);
+  std::string payload(finished.bytes());
+  const auto put = [&payload](uint64_t value, size_t byte_count) {
+    for (size_t i = 0; i < byte_count; i++) payload.push_back(static_cast<char>(value >> (8 * i)));
+  };
+  put(static_cast<uint64_t>(rdb_version_of(type)), 2);
+  put(crc64(0, payload), kRdbChecksumBytes);
+  return payload;
 }
 
 }  // namespace larder

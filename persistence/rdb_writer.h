@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
 
 #include "base/bytes.h"
@@ -27,8 +26,6 @@ class RdbWriter {
   // ---- A file: header, aux fields, keys, end. The checksum is the business of who finishes the chunks.
   void header(RdbEncoder& out) const;
   void aux(RdbEncoder& out, Bytes name, Bytes value) const;
-  // A library of functions, by its source.
-  void function(RdbEncoder& out, Bytes source) const;
   // What follows belongs to this database; `keys` and `volatile_keys` are hints for who loads.
   void select(RdbEncoder& out, int db, uint64_t keys, uint64_t volatile_keys) const;
   // A key with its value, deadline and access state.
@@ -52,7 +49,5 @@ class RdbWriter {
 
 // The payload of DUMP: type, value, version and checksum. The version is the oldest one that knows the type.
 std::string dump_entry(Store& store, const Entry& entry, const RdbWriteOptions& options, bool compress);
-// The payload of FUNCTION DUMP: the sources of libraries, version and checksum.
-std::string dump_functions(std::span<const std::string> sources, bool compress);
 
 }  // namespace larder

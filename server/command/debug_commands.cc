@@ -130,7 +130,6 @@ void debug_reload(CommandContext& ctx, ArgReader& args) {
   load.now_ms = ctx.now_ms();
   load.limits = rdb_limits(services.settings);
   load.replaces = merges;
-  load.on_function = [&services](Bytes source) { return services.scripting->load_library(source); };
   auto task = RdbLoadTask::open(services.files, services.saves.path(), services.store, load);
   if (!task) return ctx.reply().error(kReloadFailed);
   load_functions_too((*task)->loader(), services);

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/glob.h"
+#include "persistence/rdb_functions.h"
 #include "persistence/rdb_loader.h"
-#include "persistence/rdb_writer.h"
 #include "server/command/help_reply.h"
 #include "server/command/script_handlers.h"
 #include "server/config/settings.h"

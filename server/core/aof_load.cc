@@ -9,7 +9,6 @@
 #include "persistence/aof_cut.h"
 #include "server/config/settings.h"
 #include "server/core/registry.h"
-#include "server/core/scripting.h"
 #include "server/core/server_stats.h"
 #include "storage/keyspace.h"
 
@@ -120,7 +119,6 @@ Status AofLoad::open_part() {
   options.now_ms = services_.clock.wall_ms();
   options.drop_expired = false;  // the log says when they went
   options.limits = rdb_limits(services_.settings);
-  options.on_function = [this](Bytes source) { return services_.scripting->load_library(source); };
   base_loader_ = std::make_unique<RdbLoader>(services_.store, *file_, 0, part.bytes, options);
   load_functions_too(*base_loader_, services_);
   return {};

@@ -200,9 +200,6 @@ Result<std::unique_ptr<LoadTask>> Server::open_snapshot() {
   RdbLoadOptions load;
   load.now_ms = clock_.wall_ms();
   load.limits = rdb_limits(settings_);
-  load.on_function = [this](Bytes source) {
-    return services_.scripting != nullptr ? services_.scripting->load_library(source) : Status();
-  };
   Result<std::unique_ptr<RdbLoadTask>> task = RdbLoadTask::open(services_.files, saves_.path(), store_, load);
   if (task) {
     load_functions_too((*task)->loader(), services_);
