@@ -116,7 +116,7 @@ int register_function(lua_State* state, LibraryLoad* load) {
   const Bytes name = text_at(state, kName);
   if (!is_function_name(name)) {
     return raise(state,
-                 "ERR Function names can only contain letters, numbers, or underscores(_) and must be at least one "
+                 "ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one "
                  "character long");
   }
   if (load->library->find(name) != nullptr) return raise(state, "ERR Function already exists in the library");
