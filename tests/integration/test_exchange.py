@@ -292,3 +292,43 @@ def test_a_damaged_payload_is_refused_and_leaves_nothing(binary):
                 equal(client.error("RESTORE", "restored", 0, damaged),
                       "ERR DUMP payload version or checksum are wrong")
         equal(client.call("EXISTS", "restored"), 0)
+
+
+def fill_large(client, count=10000):
+    for start in range(0, count, 500):
+        names = ["m%06d" % i for i in range(start, start + 500)]
+        client.call("HSET", "large:hash", *[word for name in names for word in (name, "v")])
+        client.call("SADD", "large:set", *names)
+        client.call("ZADD", "large:zset", *[word for i, name in enumerate(names) for word in (i, name)])
+        client.call("RPUSH", "large:list", *names)
+        client.call("XADD", "large:stream", "*", "f", start)
+
+
+@limit(120)
+def test_a_background_save_has_the_state_of_its_beginning(binary):
+    reference_server()
+    larder, redis = pair(binary)
+    with larder, redis, Client(larder.port) as client:
+        fill(client, random.Random(SEED + 5))
+        fill_large(client)
+        for patience in range(4):
+            expected = contents(client)
+            client.call("BGSAVE")
+            turn = 0
+            while b"rdb_bgsave_in_progress:1" in client.call("INFO", "persistence"):
+                turn += 1
+                if turn <= patience:
+                    continue
+                client.call("HSET", "large:hash", f"new{turn}", "x")
+                client.call("SREM", "large:set", "m%06d" % turn)
+                client.call("ZADD", "large:zset", turn, f"new{turn}")
+                client.call("LPUSH", "large:list", "new")
+                client.call("XADD", "large:stream", "*", "f", "v")
+                client.call("DEL", "string:large")
+                client.call("SET", f"new{turn}", "x")
+            assert b"rdb_last_bgsave_status:ok" in client.call("INFO", "persistence")
+            redis.kill()
+            shutil.copy(os.path.join(larder.folder, "dump.rdb"), os.path.join(redis.folder, "dump.rdb"))
+            redis.restart()
+            with Client(redis.port) as there:
+                compare(contents(there), expected)
