@@ -183,7 +183,8 @@ PackedElement read_packed(const char* at) {
         break;
       case kInt24:
         element.number = static_cast<int32_t>((static_cast<uint32_t>(load_little<uint16_t>(at + 1)) << 8) |
-                                              (static_cast<uint32_t>(byte_at(at, 3)) << 24)) >> 8;
+                                              (static_cast<uint32_t>(byte_at(at, 3)) << 24)) >>
+                         8;
         body = 4;
         break;
       case kInt32:

@@ -30,8 +30,8 @@
 
 namespace larder {
 
-inline constexpr size_t kListpackHeaderBytes = 6;       // total bytes (4), element count (2)
-inline constexpr size_t kListpackFrameBytes = 7;        // the same and the end mark
+inline constexpr size_t kListpackHeaderBytes = 6;  // total bytes (4), element count (2)
+inline constexpr size_t kListpackFrameBytes = 7;   // the same and the end mark
 inline constexpr uint16_t kListpackCountUnknown = UINT16_MAX;
 
 // One element where it lies. Valid until the sequence changes.

@@ -1,8 +1,8 @@
 // OBJECT: how a value is kept and how it was used. Asking does not count as a use.
 
 #include "server/command/generic_handlers.h"
-#include "storage/eviction.h"
 #include "storage/encoding_name.h"
+#include "storage/eviction.h"
 
 namespace larder {
 namespace {

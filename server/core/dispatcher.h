@@ -29,9 +29,9 @@ enum ServerGate : uint32_t {
   kServerMemoryLimited = 1u << 1,  // maxmemory is set
   kServerLoading = 1u << 2,
   kServerSnapshotFailed = 1u << 3,  // stop-writes-on-bgsave-error applies
-  kServerLogFailed = 1u << 4,  // the append-only log cannot be written: requests that write are refused
-  kServerLogBehind = 1u << 5,  // too much waits for the log's disk: requests that write wait
-  kServerBusy = 1u << 8,  // a script runs for too long
+  kServerLogFailed = 1u << 4,       // the append-only log cannot be written: requests that write are refused
+  kServerLogBehind = 1u << 5,       // too much waits for the log's disk: requests that write wait
+  kServerBusy = 1u << 8,            // a script runs for too long
 };
 
 // Elapsed time for statistics. Counts cycles where the processor has a constant-rate counter and the clock is the

@@ -42,7 +42,8 @@ InProcessServer::InProcessServer(const InProcessOptions& options)
     start_error_ = command_line.error().message;
     return;
   }
-  const Server::Environment environment{clock_, files_, log_, process_, disposal_, snapshot_worker_, options.seed, false, false};
+  const Server::Environment environment{clock_,           files_,       log_,  process_, disposal_,
+                                        snapshot_worker_, options.seed, false, false};
   std::vector<CommandFamily> families(all_families().begin(), all_families().end());
   families.insert(families.end(), options.families.begin(), options.families.end());
   server_ = std::make_unique<Server>(environment, command_line->settings, families, test_identity(clock_));

@@ -131,7 +131,7 @@ TEST_P(HashTableModel, GrowsAndShrinksAgain) {
   Random random(test_seed());
   Model model(GetParam().hash_key);
   const bool is_weak = GetParam().hash_key == four_hashes || GetParam().hash_key == same_hash;
-  const uint64_t keys = is_weak ? 1000 : 10000;
+  const uint64_t keys = is_weak ? 1000 : 4000;
   for (uint32_t round = 0; round < 4; round++) {
     for (uint64_t step = 0; step < 2 * keys; step++) random_step(model, random, keys, round % 2 ? 5 : 90);
     ASSERT_NO_FATAL_FAILURE(model.check_all());
@@ -145,7 +145,7 @@ TEST_P(HashTableModel, GrowsAndShrinksAgain) {
 TEST_P(HashTableModel, ScanMeetsWhatStays) {
   Random random(test_seed());
   const bool is_weak = GetParam().hash_key == four_hashes || GetParam().hash_key == same_hash;
-  const uint64_t keys = is_weak ? 600 : 8000;
+  const uint64_t keys = is_weak ? 600 : 4000;
   for (int round = 0; round < 4; round++) {
     Model model(GetParam().hash_key);
     const uint64_t stay = keys / 10;

@@ -1,5 +1,5 @@
-#include "storage/encoding_name.h"
 #include "storage/string_value.h"
+#include "storage/encoding_name.h"
 
 #include <gtest/gtest.h>
 

@@ -104,7 +104,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"maxmemory-policy", "volatile-ttl", "volatile-ttl", nullptr},
         Case{"maxmemory-policy", "x", nullptr,
              "argument(s) must be one of the following: volatile-lru, volatile-lfu, volatile-random, volatile-ttl, "
-             "allkeys-lru, allkeys-lfu, allkeys-random, noeviction"},
+             "allkeys-lru, allkeys-lfu, allkeys-random, noeviction, allkeys-s3fifo, "
+             "volatile-s3fifo"},
         Case{"enable-debug-command", "local", "local", nullptr},
         Case{"appendfsync", "sometimes", nullptr, "argument(s) must be one of the following: everysec, always, no"},
         Case{"shutdown-on-sigterm", "force now", "now force", nullptr},
