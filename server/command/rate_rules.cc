@@ -43,7 +43,7 @@ bool RateRule::is_sound() const {
   if (capacity < 1 || amount < 1 || period_ms < 1) return false;
   if (capacity > kCountMax || amount > kCountMax || period_ms > kPeriodMsMax) return false;
   if (algorithm != RateAlgorithm::kGcra) return capacity <= kProductMax / period_ms;
-  return capacity <= Gcra::kToleranceNsMax / gcra().emission_ns;
+  return capacity <= Gcra::kToleranceNsMax / divide_up(period_ms * kNsPerMs, amount);
 }
 
 Gcra RateRule::gcra() const {
