@@ -128,8 +128,11 @@ void reply_full(ReplyWriter& reply, const StreamStructure& stream, uint64_t coun
 
 namespace stream_commands {
 
+// The key is judged before the options.
 void xinfo_stream(CommandContext& ctx, ArgReader& args) {
   const Key key = args.take<Key>();
+  const StreamStructure* stream = read_stream(ctx, key);
+  if (stream == nullptr) return;
   const bool full = !args.at_end() && args.take_word("FULL");
   int64_t count = kFullCountDefault;
   if (full && args.remaining() == 2 && args.take_word("COUNT")) {
@@ -138,8 +141,6 @@ void xinfo_stream(CommandContext& ctx, ArgReader& args) {
     if (count < 0) count = kFullCountDefault;
   }
   if (!args.at_end()) return ctx.reply().error(Bytes(subcommand_syntax_error("xinfo", ctx.argv()[1])));
-  const StreamStructure* stream = read_stream(ctx, key);
-  if (stream == nullptr) return;
   if (full) return reply_full(ctx.reply(), *stream, static_cast<uint64_t>(count));
   ctx.reply().map(10);
   reply_facts(ctx.reply(), *stream);
