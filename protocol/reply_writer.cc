@@ -3,9 +3,13 @@
 namespace larder {
 
 void ReplyWriter::error(Bytes text) {
+  // Line ends around the text are dropped, those inside it are blanks: it is one line.
+  const auto is_line_end = [](char c) { return c == '\r' || c == '\n'; };
+  while (!text.empty() && is_line_end(text.back())) text.remove_suffix(1);
+  while (!text.empty() && is_line_end(text.front())) text.remove_prefix(1);
   char* out = out_->reserve(text.size() + 3);
   *out++ = '-';
-  for (const char c : text) *out++ = c == '\r' || c == '\n' ? ' ' : c;
+  for (const char c : text) *out++ = is_line_end(c) ? ' ' : c;
   std::memcpy(out, "\r\n", 2);
   out_->commit_to(out + 2);
   error_count_++;

@@ -70,7 +70,8 @@ class Sources {
   };
 
   void add(const StringValue& value) {
-    Item& item = items_.emplace_back(value.pin());
+    items_.push_back(Item{value.pin(), {}});
+    Item& item = items_.back();
     if (!item.pin) item.copy = value.text().bytes();
     bytes_.push_back(item.pin ? item.pin.bytes() : Bytes(item.copy));
     size_max_ = std::max(size_max_, bytes_.back().size());
