@@ -77,7 +77,7 @@ WORKLOADS = {
     "XREAD 100": (many(10_000, "XADD", "stream:read", "*", "field", "value:{}"),
                   ["XREAD", "COUNT", "100", "STREAMS", "stream:read", "0"], 1, 40_000),
     "PFADD": ([], ["PFADD", "hll", "element:__rand_int__"], 16, 1_000_000),
-    "SETBIT": ([], ["SETBIT", "bits", "__rand_int__", "1"], 16, 1_000_000),
+    "SETBIT": ([], ["SETBIT", "bits", "123456", "1"], 16, 1_000_000),
     "BITCOUNT 1 MB": ([["SETBIT", "bits:mb", "8388607", "1"]], ["BITCOUNT", "bits:mb"], 1, 5_000),
     "GEOSEARCH": (geo_points(10_000), ["GEOSEARCH", "places", "FROMLONLAT", "2.5", "48.5", "BYRADIUS", "5", "km"], 1, 40_000),
 }
