@@ -20,7 +20,7 @@ size_t LuaPattern::match_at(size_t offset) {
   count_ = 0;
   nesting_ = 0;
   const At end = match(begin_ + offset, pattern_);
-  return end == nullptr ? npos : static_cast<size_t>(end - begin_);
+  return end == nullptr ? kNpos : static_cast<size_t>(end - begin_);
 }
 
 // ---- Items: a character, a class or a set

@@ -22,9 +22,9 @@ class LuaPattern {
   LuaPattern(lua_State* state, Bytes text, Bytes pattern);
 
   bool is_anchored() const { return is_anchored_; }
-  // Tries to match at this offset of the text. Returns the end of the match, or npos.
+  // Tries to match at this offset of the text. Returns the end of the match, or kNpos.
   size_t match_at(size_t offset);
-  static constexpr size_t npos = Bytes::npos;
+  static constexpr size_t kNpos = Bytes::npos;
 
   // Pushes the captures of the last match, or the whole match when the pattern has none; returns how many.
   int push_captures(size_t begin, size_t end);

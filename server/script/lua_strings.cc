@@ -43,7 +43,7 @@ int find_or_match(lua_State* state, bool finds) {
   LuaPattern matcher(state, text, pattern);
   for (size_t begin = first; begin <= text.size(); ++begin) {
     const size_t end = matcher.match_at(begin);
-    if (end != LuaPattern::npos) {
+    if (end != LuaPattern::kNpos) {
       if (!finds) return matcher.push_captures(begin, end);
       push_range(state, begin, end);
       return 2 + (matcher.capture_count() > 0 ? matcher.push_captures(begin, end) : 0);
@@ -66,7 +66,7 @@ int next_match(lua_State* state) {
   LuaPattern matcher(state, {text, text_size}, {pattern, pattern_size});
   for (auto begin = static_cast<size_t>(lua_tointeger(state, lua_upvalueindex(3))); begin <= text_size; ++begin) {
     const size_t end = matcher.match_at(begin);
-    if (end == LuaPattern::npos) continue;
+    if (end == LuaPattern::kNpos) continue;
     lua_pushinteger(state, static_cast<lua_Integer>(end == begin ? end + 1 : end));
     lua_replace(state, lua_upvalueindex(3));
     return matcher.push_captures(begin, end);
@@ -139,11 +139,11 @@ int string_gsub(lua_State* state) {
   size_t at = 0;
   while (count < count_max) {
     const size_t end = matcher.match_at(at);
-    if (end != LuaPattern::npos) {
+    if (end != LuaPattern::kNpos) {
       ++count;
       add_replacement(state, &out, matcher, at, end);
     }
-    if (end != LuaPattern::npos && end > at) {
+    if (end != LuaPattern::kNpos && end > at) {
       at = end;
     } else if (at < text.size()) {
       luaL_addchar(&out, text[at]);
