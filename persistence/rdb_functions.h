@@ -11,7 +11,7 @@
 namespace larder {
 
 std::string dump_functions(std::span<const std::string> sources, bool compress);
-// The sources in a payload that passed check_dump_payload() (rdb_loader.h).
+// The sources in a payload that passed check_dump_payload() (dump_payload.h).
 Result<std::vector<std::string>> read_function_payload(Bytes payload);
 
 }  // namespace larder

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "persistence/crc64.h"
+#include "persistence/dump_payload.h"
 #include "storage/eviction.h"
 
 namespace larder {
@@ -11,17 +11,10 @@ namespace {
 
 // Keys are longer than this in no file that a server wrote.
 constexpr size_t kKeyBytesMax = kEntryKeyBytesMax;
-constexpr size_t kPayloadFooterBytes = 2 + kRdbChecksumBytes;
 // The first version whose files end with a checksum.
 constexpr int kChecksumSinceVersion = 5;
 constexpr int kAuxSinceVersion = 7;
 constexpr int64_t kMsPerSecond = 1000;
-
-uint64_t little_endian(Bytes bytes) {
-  uint64_t value = 0;
-  for (size_t i = bytes.size(); i-- > 0;) value = (value << 8) | static_cast<uint8_t>(bytes[i]);
-  return value;
-}
 
 // The parts of a module's data, up to their end.
 bool skip_module_parts(RdbInput& in) {
@@ -107,22 +100,13 @@ bool RdbValueReader::read(RdbInput& in, RdbType type, Keyspace& keyspace, const 
   return false;
 }
 
-bool check_dump_payload(Bytes payload) {
-  if (payload.size() < kPayloadFooterBytes) return false;
-  const size_t version_at = payload.size() - kPayloadFooterBytes;
-  if (!is_rdb_version(little_endian(payload.substr(version_at, 2)))) return false;
-  return little_endian(payload.substr(version_at + 2)) == crc64(0, payload.substr(0, version_at + 2));
-}
-
 Status read_dump_payload(Bytes payload, const RdbLimits& limits, Keyspace& keyspace, const HashedKey& key,
                          int64_t now_ms) {
-  const size_t version_at = payload.size() - kPayloadFooterBytes;
-  const auto version = static_cast<int>(little_endian(payload.substr(version_at, 2)));
-  RdbInput in(payload.substr(0, version_at));
+  RdbInput in(dump_payload_body(payload));
   RdbValueReader values(limits);
   uint8_t type_byte;
   if (!in.byte(&type_byte)) return in.error();
-  const std::optional<RdbType> type = rdb_type_of(type_byte, version);
+  const std::optional<RdbType> type = rdb_type_of(type_byte, dump_payload_version(payload));
   if (!type) return Status(ErrorCode::kCorruption, "a value type that does not exist");
   if (!values.read(in, *type, keyspace, key, kNoDeadline, now_ms)) return in.error();
   if (in.bytes_left() == 0) return Status();

@@ -30,9 +30,7 @@ class RdbValueReader {
   Buffer packed_;
 };
 
-// Whether the payload ends with a version that is known here and with its right checksum.
-bool check_dump_payload(Bytes payload);
-// Builds the value of a payload that passed check_dump_payload(); see RdbValueReader::read.
+// Builds the value of a payload that passed check_dump_payload() (dump_payload.h); see RdbValueReader::read.
 Status read_dump_payload(Bytes payload, const RdbLimits& limits, Keyspace& keyspace, const HashedKey& key,
                          int64_t now_ms);
 

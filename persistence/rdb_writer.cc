@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/number_text.h"
-#include "persistence/crc64.h"
+#include "persistence/dump_payload.h"
 #include "storage/eviction.h"
 
 namespace larder {
@@ -133,15 +133,7 @@ std::string dump_entry(Store& store, const Entry& entry, const RdbWriteOptions& 
   const RdbType type = writer.type_of(entry);
   out.byte(static_cast<uint8_t>(type));
   writer.value(out, entry);
-  Buffer finished;
-  finish_rdb_chunk(chunk, compress, &finished);
-  std::string payload(finished.bytes());
-  const auto put = [&payload](uint64_t value, size_t byte_count) {
-    for (size_t i = 0; i < byte_count; i++) payload.push_back(static_cast<char>(value >> (8 * i)));
-  };
-  put(static_cast<uint64_t>(rdb_version_of(type)), 2);
-  put(crc64(0, payload), kRdbChecksumBytes);
-  return payload;
+  return finish_dump_payload(chunk, rdb_version_of(type), compress);
 }
 
 }  // namespace larder

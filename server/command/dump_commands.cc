@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/number_text.h"
+#include "persistence/dump_payload.h"
 #include "persistence/rdb_loader.h"
 #include "persistence/rdb_writer.h"
 #include "protocol/option_grammar.h"

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/glob.h"
+#include "persistence/dump_payload.h"
 #include "persistence/rdb_functions.h"
 #include "persistence/rdb_loader.h"
 #include "server/command/help_reply.h"

@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "persistence/crc64.h"
+#include "persistence/dump_payload.h"
 #include "persistence/rdb_loader.h"
 #include "persistence/rdb_writer.h"
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "persistence/dump_payload.h"
 #include "tests/unit/persistence/rdb_sample.h"
 
 namespace larder {
