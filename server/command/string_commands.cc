@@ -30,6 +30,7 @@ constexpr CommandSpec kRows[] = {
     {"incrby", 3, kWrite | kDenyOom | kFast, Acl::kString, key_specs("RW+ACCESS+UPDATE@i1:range(0,1,0)"), sc::incrby},
     {"incrbyfloat", 3, kWrite | kDenyOom | kFast, Acl::kString, key_specs("RW+ACCESS+UPDATE@i1:range(0,1,0)"),
      sc::incrbyfloat},
+    {"increx", -2, kWrite | kDenyOom | kFast, Acl::kString, key_specs("RW+ACCESS+UPDATE@i1:range(0,1,0)"), sc::increx},
     {"lcs", -3, kReadonly, Acl::kString, key_specs("RO+ACCESS@i1:range(1,1,0)"), sc::lcs},
     {"mget",
      -2,

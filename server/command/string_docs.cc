@@ -25,6 +25,10 @@ constexpr CommandDocs kDocs[] = {
      "key increment:integer"},
     {"incrbyfloat", "Adds a decimal number to the number at a key; a missing key counts from 0.", "2.6.0", "O(1)",
      "key increment:double"},
+    {"increx", "Adds to the number at a key within bounds, and sets or removes its time to live.", "8.8.0", "O(1)",
+     "key [BYFLOAT increment:double | BYINT increment:integer] [LBOUND lowerbound:string] [UBOUND upperbound:string] "
+     "[SATURATE] [EX seconds:integer | PX milliseconds:integer | EXAT unix-time-seconds:unix-time | "
+     "PXAT unix-time-milliseconds:unix-time | PERSIST] [ENX]"},
     {"lcs", "Finds the longest sequence of bytes that two strings have in common.", "7.0.0",
      "O(N*M) in the lengths of the two strings",
      "key1:key key2:key [LEN] [IDX] [MINMATCHLEN min-match-len:integer] [WITHMATCHLEN]"},

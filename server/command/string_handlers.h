@@ -42,6 +42,9 @@ void incrby(CommandContext& ctx, ArgReader& args);
 void decrby(CommandContext& ctx, ArgReader& args);
 void incrbyfloat(CommandContext& ctx, ArgReader& args);
 
+// string_increx_command.cc
+void increx(CommandContext& ctx, ArgReader& args);
+
 // string_lcs.cc
 void lcs(CommandContext& ctx, ArgReader& args);
 
