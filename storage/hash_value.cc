@@ -109,7 +109,7 @@ bool HashValue::get(Bytes field, HashText* value) const {
     return is_live(view);
   }
   const PackedField found = find_field(field);
-  if (found.field.at == nullptr || found.deadline_ms <= now_ms()) return false;
+  if (found.field.at == nullptr || is_over(found.deadline_ms)) return false;
   value->bytes_ = found.value.text(value->digits_);
   return true;
 }
@@ -126,7 +126,7 @@ std::optional<int64_t> HashValue::field_deadline_ms(Bytes field) const {
     if (found.field.at == nullptr) return {};
     deadline_ms = found.deadline_ms;
   }
-  if (deadline_ms <= now_ms()) return {};
+  if (is_over(deadline_ms)) return {};
   return deadline_ms;
 }
 
@@ -202,7 +202,7 @@ bool HashValue::set_in_structure(const HashFieldView& field, const HashLimits& l
 
 bool HashValue::set_packed(const HashFieldView& field, const HashLimits& limits, DeadlineRule deadline) {
   const PackedField old = find_field(field.name);
-  const bool is_new = old.field.at == nullptr || old.deadline_ms <= now_ms();
+  const bool is_new = old.field.at == nullptr || is_over(old.deadline_ms);
   HashFieldView view = field;
   view.deadline_ms = deadline.applied_to(is_new ? kNoDeadline : old.deadline_ms);
   if (view.deadline_ms != kNoDeadline && !head().has_deadlines()) {

@@ -77,7 +77,7 @@ class HashValue : public CollectionHandle {
   // The structure, for sampling; null for a hash that is packed.
   const HashStructure* table() const { return is_structure() ? hash_structure() : nullptr; }
   // Whether the field exists for who reads now.
-  bool is_live(const HashFieldView& field) const { return field.deadline_ms > now_ms(); }
+  bool is_live(const HashFieldView& field) const { return !is_over(field.deadline_ms); }
   // Calls visit(const HashFieldView&) for every field, valid during the call. `visit` must not change the hash.
   template <class Visit>
   void for_each(Visit visit) const;
@@ -117,7 +117,11 @@ class HashValue : public CollectionHandle {
   Bytes sequence() const { return packed().substr(sequence_offset(head())); }
   // Of a packed hash with deadlines.
   void write_due_ms(int64_t due_ms);
-  bool has_due() const { return due_ms() <= now_ms(); }
+  bool has_due() const { return is_over(due_ms()); }
+  // Whether a field with this deadline is gone, or only waits to be taken out. Never while a log is loaded.
+  bool is_over(int64_t deadline_ms) const {
+    return deadline_ms <= now_ms() && keyspace().store().expiry_mode() != ExpiryMode::kKeep;
+  }
 
   // A field where it lies in the packed form; field.at is null if it is not there (or no longer).
   struct PackedField {

@@ -19,7 +19,7 @@ constexpr size_t kSettlePassesMax = 8;
 
 Keyspace::ExpiryProgress Keyspace::advance_expiry(int64_t now_ms, size_t steps_max) {
   ExpiryProgress progress;
-  if (store_.expiry_mode_ == ExpiryMode::kHide) return progress;
+  if (store_.expiry_mode_ != ExpiryMode::kRemove) return progress;
   if (!old_expiry_ && expiry_.items() > 0) {
     const bool clock_went_back = expiry_.now_ms() > now_ms + kClockBackMsMax;
     const size_t needed = volatile_count_ + field_volatile_count_;

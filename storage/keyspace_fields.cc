@@ -35,6 +35,7 @@ void Keyspace::note_field_deadlines(uint64_t hash, int64_t old_due_ms, int64_t n
 }
 
 EntrySlot* Keyspace::settle_fields(uint64_t hash, EntrySlot* slot, int64_t now_ms) {
+  if (store_.expiry_mode_ == ExpiryMode::kKeep) return slot;
   HashValue value(*this, HashedKey{slot->item()->key(), hash}, slot, now_ms);
   if (store_.expiry_mode_ == ExpiryMode::kHide) return value.has_live() ? slot : nullptr;
   const std::string key(slot->item()->key());  // the entry may move

@@ -58,7 +58,7 @@ int64_t expire_field(CommandContext& ctx, HashValue& hash, Bytes field, int64_t 
   const auto old_deadline_ms = hash.field_deadline_ms(field);
   if (!old_deadline_ms) return kNoSuchField;
   if (!holds(condition, *old_deadline_ms, deadline_ms)) return kConditionFailed;
-  if (deadline_ms <= ctx.now_ms()) {
+  if (ctx.keys().is_past(deadline_ms)) {
     hash.remove(field);
     return kFieldDeleted;
   }

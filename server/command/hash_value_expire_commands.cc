@@ -128,7 +128,7 @@ void hsetex(CommandContext& ctx, ArgReader& args) {
   if (hash.wrong_type()) return ctx.reply().error(kWrongType);
   if (!setex_condition_holds(*hash, options)) return ctx.reply().integer(0);
   ctx.reply().integer(1);
-  if (options.deadline_ms && *options.deadline_ms <= ctx.now_ms()) return remove_fields(ctx, key, *hash, options);
+  if (options.deadline_ms && ctx.keys().is_past(*options.deadline_ms)) return remove_fields(ctx, key, *hash, options);
   hash->set_all(options.pairs, limits(ctx), options.rule());
   propagate_setex(ctx, key, options);
   ctx.changed(key.bytes, Event::kHSet);
@@ -170,7 +170,7 @@ void hgetex(CommandContext& ctx, ArgReader& args) {
     reply_field(ctx.reply(), *hash, field);
     const auto old_deadline_ms = hash->field_deadline_ms(field);
     if (!old_deadline_ms) continue;
-    if (deadline_ms && *deadline_ms <= ctx.now_ms()) {
+    if (deadline_ms && ctx.keys().is_past(*deadline_ms)) {
       hash->remove(field);
       deleted.push_back(field);
     } else if (deadline_ms || (persists && *old_deadline_ms != kNoDeadline)) {

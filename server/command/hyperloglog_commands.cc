@@ -92,6 +92,7 @@ void pfcount(CommandContext& ctx, ArgReader& args) {
   if (!was_cached) {
     store(*value, sketch);
     ctx.changed(keys[0], Event::kQuiet);
+    ctx.propagate_as(ctx.argv());  // no command that writes: not logged by itself
   }
   ctx.reply().integer(static_cast<int64_t>(cardinality));
 }

@@ -37,6 +37,9 @@ SANITIZER_ENV = {
 }
 
 
+PASSED_LINE = re.compile(r"ok |skip |\[       OK \]|\[ RUN      \]|\[-+\]|\s*$|\[\d+/\d+\] ")
+
+
 @dataclasses.dataclass
 class Count:
     passed: int = 0
@@ -215,7 +218,13 @@ def run_step(step):
     if step.read_count is count_of_build and not count.failed:
         shown = "done"
     line = f"{step.name}: {shown}{' (' + trouble + ')' if trouble else ''}, {seconds:.1f} s"
-    return count, line, "\n".join(output.splitlines()[-TAIL_LINES:]) if count.failed else ""
+    return count, line, what_failed(output) if count.failed else ""
+
+
+def what_failed(output):
+    """The end of the output without the lines that say that something passed."""
+    told = [line for line in output.splitlines() if not PASSED_LINE.match(line)]
+    return "\n".join(told[-TAIL_LINES:])
 
 
 class Tally:
