@@ -79,6 +79,8 @@ uint64_t steps_of_a_round() {
 InProcessOptions options_with_log(MemoryFileSystem& files, uint64_t seed, int64_t wall_us) {
   InProcessOptions options;
   options.arguments = {"--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--dir", "/"};
+  // Texts of half a gigabyte would be slow to compare.
+  options.arguments.insert(options.arguments.end(), {"--proto-max-bulk-len", "1mb"});
   options.seed = seed;
   options.files = &files;
   options.wall_start_us = wall_us;
