@@ -146,37 +146,19 @@ void geodist(CommandContext& ctx, ArgReader& args) {
 }
 
 void geohash(CommandContext& ctx, ArgReader& args) {
-  const auto key = args.take<Key>();
-  const auto members = args.rest();
-  const auto value = ctx.keys().read<ZsetValue>(key);
-  if (value.wrong_type()) return ctx.reply().error(kWrongType);
-  ctx.reply().array(members.size());
-  for (const Bytes member : members) {
-    const auto score = value ? value->score(member) : std::nullopt;
-    if (!score) {
-      ctx.reply().null();
-      continue;
-    }
+  ReplyWriter& reply = ctx.reply();
+  const auto reply_text = [&](double score) {
     char text[kGeohashTextBytes];
-    write_geohash_text(geohash_decode_score(*score), text);
-    ctx.reply().bulk(Bytes(text, sizeof(text)));
-  }
+    write_geohash_text(geohash_decode_score(score), text);
+    reply.bulk(Bytes(text, sizeof(text)));
+  };
+  reply_members(ctx, args, reply_text, [&] { reply.null(); });
 }
 
 void geopos(CommandContext& ctx, ArgReader& args) {
-  const auto key = args.take<Key>();
-  const auto members = args.rest();
-  const auto value = ctx.keys().read<ZsetValue>(key);
-  if (value.wrong_type()) return ctx.reply().error(kWrongType);
-  ctx.reply().array(members.size());
-  for (const Bytes member : members) {
-    const auto score = value ? value->score(member) : std::nullopt;
-    if (score) {
-      reply_point(ctx.reply(), geohash_decode_score(*score));
-    } else {
-      ctx.reply().null_array();
-    }
-  }
+  ReplyWriter& reply = ctx.reply();
+  const auto reply_place = [&](double score) { reply_point(reply, geohash_decode_score(score)); };
+  reply_members(ctx, args, reply_place, [&] { reply.null_array(); });
 }
 
 }  // namespace geo_commands

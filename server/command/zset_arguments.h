@@ -75,4 +75,23 @@ ZsetStructure* new_result(CommandContext& ctx);
 // Tells that members were taken out of `key`, and, if it is gone with its last one, that too.
 void tell_removal(CommandContext& ctx, Key key, const ZsetValue& value, Event event);
 
+// Answers an array with one element for each member asked for: reply_score(score) writes it, reply_missing() that of one
+// who is no member.
+template <class ReplyScore, class ReplyMissing>
+void reply_members(CommandContext& ctx, ArgReader& args, ReplyScore reply_score, ReplyMissing reply_missing) {
+  const auto key = args.take<Key>();
+  const auto members = args.rest();
+  if (!args.done(ctx.reply())) return;
+  const auto value = ctx.keys().read<ZsetValue>(key);
+  if (value.wrong_type()) return ctx.reply().error(kWrongType);
+  ctx.reply().array(members.size());
+  for (const Bytes member : members) {
+    if (const auto score = value ? value->score(member) : std::nullopt) {
+      reply_score(*score);
+    } else {
+      reply_missing();
+    }
+  }
+}
+
 }  // namespace larder

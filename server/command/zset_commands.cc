@@ -167,20 +167,9 @@ void zscore(CommandContext& ctx, ArgReader& args) {
 }
 
 void zmscore(CommandContext& ctx, ArgReader& args) {
-  const auto key = args.take<Key>();
-  const auto members = args.rest();
-  if (!args.done(ctx.reply())) return;
-  const auto value = ctx.keys().read<ZsetValue>(key);
-  if (value.wrong_type()) return ctx.reply().error(kWrongType);
-  ctx.reply().array(members.size());
-  for (const Bytes member : members) {
-    const auto score = value ? value->score(member) : std::nullopt;
-    if (score) {
-      ctx.reply().double_value(*score);
-    } else {
-      ctx.reply().null();
-    }
-  }
+  ReplyWriter& reply = ctx.reply();
+  reply_members(
+      ctx, args, [&](double score) { reply.double_value(score); }, [&] { reply.null(); });
 }
 
 void zcard(CommandContext& ctx, ArgReader& args) {
