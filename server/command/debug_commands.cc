@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/number_text.h"
+#include "server/command/debug_handlers.h"
 #include "server/command/families.h"
 #include "server/command/family_docs.h"
 #include "server/command/help_reply.h"
@@ -158,9 +159,15 @@ struct DebugSubcommand {
   CommandHandler run;
 };
 
+namespace dc = debug_commands;
+
 constexpr DebugSubcommand kSubcommands[] = {
+    {"DIGEST", 0, "DIGEST: a fingerprint of the whole dataset; the same data has the same one.", dc::digest},
+    {"DIGEST-VALUE", kAnyNumber, "DIGEST-VALUE <key> [key ...]: fingerprints of values.", dc::digest_value},
     {"ERROR", 1, "ERROR <text>: reply with this error.", debug_error},
+    {"LOG", 1, "LOG <message>: write it into the server's log.", dc::log},
     {"OBJECT", 1, "OBJECT <key>: how the value of a key is kept.", debug_object},
+    {"POPULATE", kAnyNumber, "POPULATE <count> [prefix] [size]: create so many keys with string values.", dc::populate},
     {"PROTOCOL", 1, "PROTOCOL <kind>: a reply of this kind.", debug_protocol},
     {"RELOAD", kAnyNumber, "RELOAD [NOSAVE] [NOFLUSH] [MERGE]: save, forget everything and load it again.",
      debug_reload},
