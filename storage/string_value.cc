@@ -83,6 +83,10 @@ void StringValue::set_integer(int64_t number) {
   assign(Keyspace::plan_integer(number), Bytes(), deadline_ms());
 }
 
+void StringValue::set_integer(int64_t number, DeadlineRule deadline) {
+  assign(Keyspace::plan_integer(number), Bytes(), deadline.applied_to(deadline_ms()));
+}
+
 bool StringValue::append(Bytes tail, size_t size_max) {
   const size_t old_size = size();
   if (old_size > size_max || tail.size() > size_max - old_size) return false;

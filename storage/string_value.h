@@ -73,8 +73,9 @@ class StringValue {
   // ---- Writing. The first write to a key that does not exist creates it. Views of the old text end.
   // Replaces the whole value. `value` may be a view of the old text.
   void assign(Bytes value, DeadlineRule deadline = DeadlineRule::keep(), StringForm form = StringForm::kAny);
-  // Replaces the whole value with a number; keeps the deadline.
+  // Replaces the whole value with a number; the first keeps the deadline.
   void set_integer(int64_t number);
+  void set_integer(int64_t number, DeadlineRule deadline);
   // Return false, and change nothing, if the result were longer than `size_max` bytes.
   [[nodiscard]] bool append(Bytes tail, size_t size_max);
   // Overwrites from `offset` on; bytes between the old end and `offset` become zero. An empty `patch` changes nothing.

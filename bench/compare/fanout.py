@@ -12,19 +12,16 @@ publishes 200 messages a second to 1,000 subscribers of which 10 never read, and
 the server's memory grew, and how many subscribers were closed.
 """
 
-import argparse
 import multiprocessing
 import os
-import pathlib
 import select
 import socket
-import statistics
 import sys
 import time
 
+from rounds import by_turns, medians, parser, started, write_json
 from servers import RespClient, Server
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 # name: (messages a write, messages a round, budget as a ratio to redis-server 7.0.15)
 FAN_OUT = {
     "pipelined": (100, 200_000, 0.55),
@@ -156,46 +153,34 @@ def stalled(server: Server, options) -> dict[str, float]:
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--larder", default=str(ROOT / "build/release/bin/larder-server"))
-    parser.add_argument("--reference", default="redis-server")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--scale", type=float, default=1.0, help="factor on the number of messages")
-    parser.add_argument("--subscribers", type=int, default=50)
-    parser.add_argument("--size", type=int, default=64, help="bytes of a message")
-    parser.add_argument("--stalled-seconds", type=float, default=15)
-    parser.add_argument("--only", help="only workloads whose name contains this")
-    parser.add_argument("--server-core", type=int, default=0)
-    parser.add_argument("--load-core", type=int, default=1)
-    return parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("--subscribers", type=int, default=50)
+    arguments.add_argument("--size", type=int, default=64, help="bytes of a message")
+    arguments.add_argument("--stalled-seconds", type=float, default=15)
+    return arguments.parse_args()
 
 
 def main() -> int:
     options = parse_arguments()
     os.sched_setaffinity(0, {options.load_core})
-    paths = {"larder": options.larder, "redis-server": options.reference}
-    servers = {name: Server(name, path, options.server_core, STALLED_LIMITS) for name, path in paths.items()}
-    try:
-        for name, (batch, messages, budget) in FAN_OUT.items():
-            if options.only and options.only not in name:
+    results: dict[str, dict[str, float]] = {}
+    with started(options, STALLED_LIMITS) as servers:
+        for workload, (batch, messages, budget) in FAN_OUT.items():
+            if options.only not in workload:
                 continue
             messages = max(1000, int(messages * options.scale) // 1000 * 1000)
-            samples = {name: [] for name in servers}
-            for _ in range(options.rounds):
-                for server in servers.values():
-                    samples[server.name].append(fan_out(server, batch, messages, options))
-            cpu_ns = {name: statistics.median(cpu for cpu, _ in rounds) for name, rounds in samples.items()}
-            rate = {name: statistics.median(rate for _, rate in rounds) for name, rounds in samples.items()}
+            samples = by_turns(servers, options.rounds, lambda server: fan_out(server, batch, messages, options))
+            cpu_ns = medians({name: [cpu for cpu, _ in rounds] for name, rounds in samples.items()})
+            rate = medians({name: [rate for _, rate in rounds] for name, rounds in samples.items()})
             shown = "  ".join(f"{name} {cpu_ns[name]:6.0f} ns {rate[name] / 1e6:5.2f} M/s" for name in servers)
-            print(f"{name:9} {shown}  larder/redis-server {cpu_ns['larder'] / cpu_ns['redis-server']:.2f} x"
+            print(f"{workload:9} {shown}  larder/redis-server {cpu_ns['larder'] / cpu_ns['redis-server']:.2f} x"
                   f"  budget {budget:.2f} x", flush=True)
-        if not options.only or options.only in "stalled":
+            results[workload] = cpu_ns
+        if options.only in "stalled":
             for server in servers.values():
                 figures = stalled(server, options)
                 print(f"stalled   {server.name:12} " + "  ".join(f"{k} {v:.0f}" for k, v in figures.items()), flush=True)
-    finally:
-        for server in servers.values():
-            server.stop()
+    write_json(options, results)
     return 0
 
 

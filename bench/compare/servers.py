@@ -23,9 +23,13 @@ class RespClient:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
         self.file = self.socket.makefile("rb")
 
+    @staticmethod
+    def encoded(*words) -> bytes:
+        raw = [w if isinstance(w, bytes) else str(w).encode() for w in words]
+        return b"*%d\r\n" % len(raw) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in raw)
+
     def send(self, *words) -> None:
-        encoded = [w if isinstance(w, bytes) else str(w).encode() for w in words]
-        self.socket.sendall(b"*%d\r\n" % len(encoded) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in encoded))
+        self.socket.sendall(self.encoded(*words))
 
     def read(self):
         line = self.file.readline()

@@ -8,40 +8,14 @@ last line is the median of all ratios.
     bench/compare/types.py --only Z --rounds 5
 """
 
-import argparse
-import json
-import pathlib
 import random
 import statistics
-import subprocess
 import sys
 
-from servers import Server
+from rounds import LARDER_BENCH, Load, by_turns, medians, parser, pipelined, show, started, write_json
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 MEMBERS = 1_000_000
-BATCH = 5_000
-
-
-def pipelined(client, commands) -> None:
-    """Sends (command words) in batches and reads the replies."""
-    batch = []
-    for words in commands:
-        batch.append(words)
-        if len(batch) == BATCH:
-            flush(client, batch)
-    flush(client, batch)
-
-
-def flush(client, batch) -> None:
-    out = []
-    for words in batch:
-        encoded = [word.encode() if isinstance(word, str) else word for word in words]
-        out.append(b"*%d\r\n" % len(encoded) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in encoded))
-    client.socket.sendall(b"".join(out))
-    for _ in batch:
-        client.read()
-    batch.clear()
+VALUE_BYTES = 16
 
 
 def many(count: int, *words: str):
@@ -54,91 +28,72 @@ def geo_points(count: int):
     return (["GEOADD", "places", f"{rng.uniform(2, 3):.6f}", f"{rng.uniform(48, 49):.6f}", f"place:{i}"] for i in range(count))
 
 
-# name: (what is there before, the command, pipeline, requests per round)
+# What a workload needs before it runs, made once in a run.
+DATA = {
+    "list:pop": lambda: many(MEMBERS, "RPUSH", "list:pop", "element:{}"),
+    "list:range": lambda: many(1000, "RPUSH", "list:range", "element:{}"),
+    "set:pop": lambda: many(MEMBERS, "SADD", "set:pop", "element:{}"),
+    "set:a, set:b": lambda: [["SADD", "set:a", *(f"m{i}" for i in range(1000))],
+                             ["SADD", "set:b", *(f"m{i}" for i in range(500, 1500))]],
+    "myhash": lambda: many(MEMBERS, "HSET", "myhash", "field:{}", "x" * VALUE_BYTES),
+    "zset": lambda: many(MEMBERS, "ZADD", "zset", "{}", "member:{}"),
+    "zset:a, zset:b": lambda: [*many(10_000, "ZADD", "zset:a", "{}", "member:{}"),
+                               *many(10_000, "ZADD", "zset:b", "{}", "other:{}")],
+    "stream:read": lambda: many(10_000, "XADD", "stream:read", "*", "field", "value:{}"),
+    "bits:mb": lambda: [["SETBIT", "bits:mb", "8388607", "1"]],
+    "places": lambda: geo_points(10_000),
+}
+
+# name: (the data it needs, the command, pipeline, requests of all rounds together)
 WORKLOADS = {
-    "LPUSH": ([], ["LPUSH", "mylist", "__data__"], 16, 1_000_000),
-    "LPOP": (many(MEMBERS, "RPUSH", "list:pop", "element:{}"), ["LPOP", "list:pop"], 16, 1_000_000),
-    "LRANGE 100": (many(1000, "RPUSH", "list:range", "element:{}"), ["LRANGE", "list:range", "0", "99"], 1, 100_000),
-    "LRANGE 600": ([], ["LRANGE", "list:range", "0", "599"], 1, 40_000),
-    "SADD": ([], ["SADD", "myset", "element:__rand_int__"], 16, 1_000_000),
-    "SPOP": (many(MEMBERS, "SADD", "set:pop", "element:{}"), ["SPOP", "set:pop"], 16, 600_000),
-    "SINTER 1k x 1k": ([["SADD", "set:a", *map(str, (f"m{i}" for i in range(1000)))],
-                        ["SADD", "set:b", *map(str, (f"m{i}" for i in range(500, 1500)))]],
-                       ["SINTER", "set:a", "set:b"], 1, 10_000),
-    "HSET": ([], ["HSET", "myhash", "field:__rand_int__", "__data__"], 16, 1_000_000),
-    "HGET": ([], ["HGET", "myhash", "field:__rand_int__"], 16, 1_000_000),
-    "ZADD": ([], ["ZADD", "myzset", "__rand_int__", "member:__rand_int__"], 16, 1_000_000),
-    "ZRANK": (many(MEMBERS, "ZADD", "zset", "{}", "member:{}"), ["ZRANK", "zset", "member:__rand_int__"], 16, 1_000_000),
-    "ZRANGE 100": ([], ["ZRANGE", "zset", "__rand_int__", "+inf", "BYSCORE", "LIMIT", "0", "100"], 1, 100_000),
-    "ZRANGEBYSCORE": ([], ["ZRANGEBYSCORE", "zset", "__rand_int__", "+inf", "LIMIT", "0", "10", ], 16, 400_000),
-    "ZUNIONSTORE 10k": ([*many(10_000, "ZADD", "zset:a", "{}", "member:{}"), *many(10_000, "ZADD", "zset:b", "{}", "other:{}")],
-                        ["ZUNIONSTORE", "zset:union", "2", "zset:a", "zset:b"], 1, 150),
-    "XADD": ([], ["XADD", "mystream", "MAXLEN", "~", "1000000", "*", "field", "__data__"], 16, 600_000),
-    "XREAD 100": (many(10_000, "XADD", "stream:read", "*", "field", "value:{}"),
-                  ["XREAD", "COUNT", "100", "STREAMS", "stream:read", "0"], 1, 40_000),
-    "PFADD": ([], ["PFADD", "hll", "element:__rand_int__"], 16, 1_000_000),
-    "SETBIT": ([], ["SETBIT", "bits", "123456", "1"], 16, 1_000_000),
-    "BITCOUNT 1 MB": ([["SETBIT", "bits:mb", "8388607", "1"]], ["BITCOUNT", "bits:mb"], 1, 5_000),
-    "GEOSEARCH": (geo_points(10_000), ["GEOSEARCH", "places", "FROMLONLAT", "2.5", "48.5", "BYRADIUS", "5", "km"], 1, 40_000),
+    "LPUSH": (None, ["LPUSH", "mylist", "__data__"], 16, 1_000_000),
+    "LPOP": ("list:pop", ["LPOP", "list:pop"], 16, 1_000_000),
+    "LRANGE 100": ("list:range", ["LRANGE", "list:range", "0", "99"], 1, 100_000),
+    "LRANGE 600": ("list:range", ["LRANGE", "list:range", "0", "599"], 1, 40_000),
+    "SADD": (None, ["SADD", "myset", "element:__rand_int__"], 16, 1_000_000),
+    "SPOP": ("set:pop", ["SPOP", "set:pop"], 16, 600_000),
+    "SINTER 1k x 1k": ("set:a, set:b", ["SINTER", "set:a", "set:b"], 1, 10_000),
+    "HSET": (None, ["HSET", "newhash", "field:__rand_int__", "__data__"], 16, 1_000_000),
+    "HGET": ("myhash", ["HGET", "myhash", "field:__rand_int__"], 16, 1_000_000),
+    "ZADD": (None, ["ZADD", "myzset", "__rand_int__", "member:__rand_int__"], 16, 1_000_000),
+    "ZRANK": ("zset", ["ZRANK", "zset", "member:__rand_int__"], 16, 1_000_000),
+    "ZRANGE 100": ("zset", ["ZRANGE", "zset", "__rand_int__", "+inf", "BYSCORE", "LIMIT", "0", "100"], 1, 100_000),
+    "ZRANGEBYSCORE": ("zset", ["ZRANGEBYSCORE", "zset", "__rand_int__", "+inf", "LIMIT", "0", "10"], 16, 400_000),
+    "ZUNIONSTORE 10k": ("zset:a, zset:b", ["ZUNIONSTORE", "zset:union", "2", "zset:a", "zset:b"], 1, 150),
+    "XADD": (None, ["XADD", "mystream", "MAXLEN", "~", "1000000", "*", "field", "__data__"], 16, 600_000),
+    "XREAD 100": ("stream:read", ["XREAD", "COUNT", "100", "STREAMS", "stream:read", "0"], 1, 40_000),
+    "PFADD": (None, ["PFADD", "hll", "element:__rand_int__"], 16, 1_000_000),
+    "SETBIT": (None, ["SETBIT", "bits", "123456", "1"], 16, 1_000_000),
+    "BITCOUNT 1 MB": ("bits:mb", ["BITCOUNT", "bits:mb"], 1, 5_000),
+    "GEOSEARCH": ("places", ["GEOSEARCH", "places", "FROMLONLAT", "2.5", "48.5", "BYRADIUS", "5", "km"], 1, 40_000),
 }
 
 
-def run_load(server: Server, command: list[str], pipeline: int, requests: int, options) -> float:
-    """Returns the server's CPU time per request in microseconds."""
-    before = server.cpu_seconds()
-    subprocess.run(["taskset", "-c", str(options.load_core), options.load, "-p", str(server.port), "-c", "50", "-n", str(requests),
-                    "-r", str(MEMBERS), "-d", "16", "-P", str(pipeline), "-q", *command],
-                   check=True, stdout=subprocess.DEVNULL, timeout=600)
-    return (server.cpu_seconds() - before) / requests * 1e6
-
-
-def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--server", action="append", default=[], metavar="NAME=PATH", help="a further server")
-    parser.add_argument("--larder", default=str(ROOT / "build/release/bin/larder-server"))
-    parser.add_argument("--reference", default="redis-server")
-    parser.add_argument("--load", default=str(ROOT / "build/release/bin/larder-bench"))
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--scale", type=float, default=1.0, help="factor on the number of requests")
-    parser.add_argument("--only", default="", help="only workloads whose name contains this")
-    parser.add_argument("--server-core", type=int, default=0)
-    parser.add_argument("--load-core", type=int, default=1)
-    parser.add_argument("--json", help="write the figures to this file")
-    return parser.parse_args()
+def prepare(servers, name: str) -> None:
+    commands = list(DATA[name]())
+    for server in servers.values():
+        client = server.client()
+        pipelined(client, commands)
+        client.close()
 
 
 def main() -> int:
-    options = parse_arguments()
-    paths = {"larder": options.larder, "redis-server": options.reference}
-    paths.update(pair.split("=", 1) for pair in options.server)
-    servers = {name: Server(name, path, options.server_core) for name, path in paths.items()}
+    options = parser(__doc__, load=LARDER_BENCH).parse_args()
     results: dict[str, dict[str, float]] = {}
-    try:
-        for workload, (before, command, pipeline, requests) in WORKLOADS.items():
-            prepared = list(before)
-            for server in servers.values():
-                client = server.client()
-                pipelined(client, prepared)
-                client.close()
+    ratios, prepared = [], set()
+    with started(options) as servers:
+        for workload, (data, command, pipeline, requests) in WORKLOADS.items():
             if options.only not in workload:
                 continue
-            samples: dict[str, list[float]] = {name: [] for name in servers}
-            for _ in range(options.rounds):
-                for name, server in servers.items():
-                    count = max(int(requests * options.scale / options.rounds), 10)
-                    samples[name].append(run_load(server, command, pipeline, count, options))
-            medians = {name: statistics.median(values) for name, values in samples.items()}
-            results[workload] = medians
-            shown = "  ".join(f"{name} {value:9.3f} us" for name, value in medians.items())
-            print(f"{workload:16} {shown}  larder/redis-server {medians['larder'] / medians['redis-server']:.2f} x", flush=True)
-    finally:
-        for server in servers.values():
-            server.stop()
-    ratios = [medians["larder"] / medians["redis-server"] for medians in results.values()]
+            if data is not None and data not in prepared:
+                prepare(servers, data)
+                prepared.add(data)
+            load = Load(command, pipeline, requests // options.rounds, MEMBERS, VALUE_BYTES)
+            results[workload] = medians(by_turns(servers, options.rounds, lambda server: load.cpu_us(server, options)))
+            ratios.append(show(workload, results[workload]))
     if ratios:
         print(f"median of the ratios {statistics.median(ratios):.2f} x, largest {max(ratios):.2f} x")
-    if options.json:
-        pathlib.Path(options.json).write_text(json.dumps(results, indent=2) + "\n")
+    write_json(options, results)
     return 0
 
 

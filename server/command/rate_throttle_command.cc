@@ -64,7 +64,7 @@ void cl_throttle(CommandContext& ctx, ArgReader& args) {
   if (!is_limited && quantity > 0) {
     arrival_ns = next_ns;
     const int64_t deadline_ms = (arrival_ns - 1) / kNsPerMs + 1;
-    value->assign(StringText(arrival_ns), DeadlineRule::at(deadline_ms));
+    value->set_integer(arrival_ns, DeadlineRule::at(deadline_ms));
     ctx.changed(key.bytes, Event::kQuiet);
     if (ctx.propagates()) propagate(ctx, key, arrival_ns, deadline_ms);
   }

@@ -64,6 +64,9 @@ struct IntegerCounter {
     Number result = 0;
     return __builtin_sub_overflow(a, b, &result) ? std::nullopt : std::optional(result);
   }
+  static void assign(StringValue& value, Number number, Bytes, DeadlineRule deadline) {
+    value.set_integer(number, deadline);
+  }
   static void reply(ReplyWriter& writer, Number number, Bytes) { writer.integer(number); }
   static size_t write(char* out, Number number) { return write_int64(out, number); }
 };
@@ -85,6 +88,7 @@ struct FloatCounter {
   static std::optional<Number> difference(Number a, Number b) {
     return std::isfinite(a - b) ? std::optional(a - b) : std::nullopt;
   }
+  static void assign(StringValue& value, Number, Bytes text, DeadlineRule deadline) { value.assign(text, deadline); }
   static void reply(ReplyWriter& writer, Number, Bytes text) {
     if (!writer.resp3()) return writer.bulk(text);
     // All digits, which double_value() would cut to those of a double.
@@ -164,34 +168,47 @@ std::optional<Outcome<Counter>> count(const Request<Counter>& request, typename 
   return Outcome<Counter>{bound, *applied, true};
 }
 
-// Stores the digits and does to the deadline what the options say; tells of both.
-void store(CommandContext& ctx, Key key, StringValue& value, Bytes digits, const IncrExOptions& options,
-           const ExpiryOptions& expiry, Event event) {
-  const bool had_deadline = value.deadline_ms() != kNoDeadline;
-  const bool sets_deadline = expiry.deadline_ms && !(options.has(kEnx) && had_deadline);
-  if (sets_deadline && ctx.keys().is_past(*expiry.deadline_ms)) {
-    if (!ctx.keys().erase(key)) return;
-    ctx.changed(key.bytes, Event::kDel);
-    return ctx.propagate_as({"DEL", key.bytes});
+// What becomes of the deadline: nothing, a new one, or none any more.
+struct DeadlineChange {
+  bool sets = false;
+  bool drops = false;
+  int64_t deadline_ms = kNoDeadline;  // the new one
+
+  DeadlineRule rule() const {
+    if (sets) return DeadlineRule::at(deadline_ms);
+    return drops ? DeadlineRule::none() : DeadlineRule::keep();
   }
-  const bool drops_deadline = options.has(kPersist) && had_deadline;
-  if (sets_deadline) {
-    value.assign(digits, DeadlineRule::at(*expiry.deadline_ms));
-  } else {
-    value.assign(digits, drops_deadline ? DeadlineRule::none() : DeadlineRule::keep());
-  }
+};
+
+DeadlineChange deadline_change(const IncrExOptions& options, const ExpiryOptions& expiry, int64_t old_deadline_ms) {
+  const bool had_deadline = old_deadline_ms != kNoDeadline;
+  DeadlineChange change;
+  change.drops = options.has(kPersist) && had_deadline;
+  change.sets = expiry.deadline_ms && !(options.has(kEnx) && had_deadline);
+  if (change.sets) change.deadline_ms = *expiry.deadline_ms;
+  return change;
+}
+
+void remove(CommandContext& ctx, Key key) {
+  if (!ctx.keys().erase(key)) return;
+  ctx.changed(key.bytes, Event::kDel);
+  ctx.propagate_as({"DEL", key.bytes});
+}
+
+// Tells of a value that is stored, and of its deadline.
+void tell(CommandContext& ctx, Key key, Bytes digits, const DeadlineChange& change, Event event) {
   ctx.changed(key.bytes, event);
-  if (sets_deadline) {
-    ctx.changed(key.bytes, Event::kExpire);
-    if (!ctx.propagates()) return;
-    const StringText deadline(*expiry.deadline_ms);
-    return ctx.propagate_as({"SET", key.bytes, digits, "PXAT", deadline});
+  if (change.sets) ctx.changed(key.bytes, Event::kExpire);
+  if (change.drops) ctx.changed(key.bytes, Event::kPersist);
+  if (!ctx.propagates()) return;
+  if (change.sets) {
+    const StringText deadline(change.deadline_ms);
+    ctx.propagate_as({"SET", key.bytes, digits, "PXAT", deadline});
+  } else if (change.drops) {
+    ctx.propagate_as({"SET", key.bytes, digits});
+  } else {
+    ctx.propagate_as({"SET", key.bytes, digits, "KEEPTTL"});
   }
-  if (drops_deadline) {
-    ctx.changed(key.bytes, Event::kPersist);
-    return ctx.propagate_as({"SET", key.bytes, digits});
-  }
-  ctx.propagate_as({"SET", key.bytes, digits, "KEEPTTL"});
 }
 
 template <class Counter>
@@ -219,7 +236,11 @@ void increment(CommandContext& ctx, ArgReader& args, Key key, const IncrExOption
   char applied_digits[kLongDoubleTextBytesMax];
   Counter::reply(ctx.reply(), outcome->applied,
                  Bytes(applied_digits, Counter::write(applied_digits, outcome->applied)));
-  if (outcome->stored) store(ctx, key, *value, text, options, expiry, Counter::kEvent);
+  if (!outcome->stored) return;
+  const DeadlineChange change = deadline_change(options, expiry, value->deadline_ms());
+  if (change.sets && ctx.keys().is_past(change.deadline_ms)) return remove(ctx, key);
+  Counter::assign(*value, outcome->value, text, change.rule());
+  tell(ctx, key, text, change, Counter::kEvent);
 }
 
 }  // namespace

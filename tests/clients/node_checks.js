@@ -51,6 +51,17 @@ async function retry(attempt, tries = 20) {
   }
 }
 
+const kStepMs = 10_000;
+
+// The promise, or an error that says what did not come in time.
+function within(promise, what) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no ${what} within ${kStepMs} ms`)), kStepMs);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
 function finish() {
   console.log('end');
   process.exit(failed === 0 ? 0 : 1);
@@ -70,4 +81,5 @@ module.exports = {
     resp: process.env.LARDER_EXPECT_RESP,
     expectLibraryName: process.env.LARDER_EXPECT_LIBRARY_NAME === '1',
   },
+  within,
 };

@@ -235,6 +235,11 @@ CLIENTS = [
         "flow.py": "apps/python/flow.py", "jobs.py": "apps/python/jobs.py"}, (3, 10)),
      "", {}, False),
     ("apps-go", go_program("apps/go/main.go"), "", {}, False),
+    # Libraries whose work is done by scripts, and the middleware of docs/examples.
+    ("libs-node", node_program("libs/node", {
+        "flow.js": "libs/node/flow.js", "dying_worker.js": "libs/node/dying_worker.js",
+        "rate_limit.js": "../../docs/examples/express/rate_limit.js"}, 18),
+     "", {}, False),
 ]
 
 

@@ -6,18 +6,7 @@
 const { fork } = require('child_process');
 const http = require('http');
 const { createClient, BasicClientSideCache } = require('redis');
-const { assert, check, finish, retry, settings } = require('./node_checks.js');
-
-const kStepMs = 10_000;
-
-// The promise, or an error that says what did not come in time.
-function within(promise, what) {
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no ${what} within ${kStepMs} ms`)), kStepMs);
-  });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
-}
+const { assert, check, finish, retry, settings, within } = require('./node_checks.js');
 
 async function connect(extra) {
   const client = createClient({ socket: { host: settings.host, port: settings.port }, ...extra });
