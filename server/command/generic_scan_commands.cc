@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include "base/glob.h"
@@ -15,11 +16,11 @@ namespace {
 // SCAN's filters. What a step visits counts whether or not it passes.
 struct ScanFilter {
   Bytes pattern = "*";
-  Bytes type;  // empty: any
+  std::optional<Bytes> type;  // nothing: any
   int64_t count = 10;
 
   bool passes(const Entry& entry) const {
-    if (!type.empty() && !equals_ignore_case(type, value_type_name(entry.type()))) return false;
+    if (type && !equals_ignore_case(*type, value_type_name(entry.type()))) return false;
     return pattern == "*" || glob_match(pattern, entry.key());
   }
 };
@@ -34,7 +35,6 @@ ScanFilter read_filter(ArgReader& args) {
       if (filter.count < 1) args.fail(kSyntax);
     } else if (args.take_word("TYPE")) {
       filter.type = args.take<Bytes>();
-      if (filter.type.empty()) args.fail(kSyntax);
     } else {
       args.fail(kSyntax);
     }

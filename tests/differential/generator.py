@@ -39,6 +39,10 @@ FAMILIES = {
         MGET {k}...
         LCS {k} {k} [LEN]
         LCS {k} {k} IDX [WITHMATCHLEN]
+        LCS {k} {k} IDX MINMATCHLEN {n} [WITHMATCHLEN]
+        SET {k} {v} EXAT 99999999999 [GET] [NX]
+        GETEX {k} PXAT 99999999999999
+        OBJECT ENCODING {k}
     """,
     "bitmap": """
         SETBIT {k} {off} {bit}
@@ -97,6 +101,7 @@ FAMILIES = {
         SORT {k} BY nosort GET # GET w_*
         SORT_RO {k} ALPHA
         SORT {k} ALPHA STORE {k}
+        SORT {k} BY w_* LIMIT {idx} {n} STORE {k}
     """,
     "set": """
         SADD {k} {m}...
@@ -115,6 +120,8 @@ FAMILIES = {
         SUNIONSTORE {k} {k}...
         SDIFFSTORE {k} {k}...
         SPOP {k} 100000
+        SRANDMEMBER {k} 0
+        SSCAN {k} 0 COUNT 100000 [MATCH {pattern}]
         SORT {k} ALPHA
     """,
     "hash": """
@@ -135,6 +142,7 @@ FAMILIES = {
         HINCRBY {k} {m} {i}
         HINCRBYFLOAT {k} {m} {f}
         HRANDFIELD {k} 0
+        HSCAN {k} 0 COUNT 100000 [MATCH {pattern}]
     """,
     "zset": """
         ZADD {k} {f} {m}
@@ -179,6 +187,7 @@ FAMILIES = {
         ZINTERSTORE {k} {numkeys2} {k} {k} [AGGREGATE {aggregate}]
         ZDIFFSTORE {k} {numkeys2} {k} {k}
         ZRANDMEMBER {k} 0
+        ZSCAN {k} 0 COUNT 100000 [MATCH {pattern}]
         SORT {k} ALPHA [DESC]
         SORT {k} BY nosort [DESC] LIMIT 0 100000
     """,
@@ -251,6 +260,11 @@ FAMILIES = {
         EXPIRE {k} {ttl} [{xflag}]
         PEXPIRE {k} {ttlms}
         EXPIREAT {k} 99999999999
+        PEXPIREAT {k} 99999999999999 [{xflag}]
+        PTTL {k}
+        PEXPIRETIME {k}
+        COPY {k} {k} DB 1 [REPLACE]
+        SCAN 0 COUNT 100000 TYPE {type} [MATCH {pattern}]
         PERSIST {k}
         TTL {k}
         EXPIRETIME {k}
@@ -316,7 +330,8 @@ class Generator:
             "unit": lambda: self.mostly(["m", "km", "mi", "ft", "KM"], ["cm"]),
             "id": self.stream_id, "topid": lambda: f"{self.clock}-{rng.randrange(3)}", "sid": self.range_id, "sid0": lambda: rng.choice(["0", "0-0", "-", "5"]),
             "gid": lambda: self.mostly(["$", "0", "3-0"], ["x"]), "group": lambda: f"g{rng.randrange(3)}",
-            "consumer": lambda: f"c{rng.randrange(3)}", "pattern": lambda: rng.choice(["*", "k*", "list?", "[a-m]*", "*t*"]),
+            "consumer": lambda: f"c{rng.randrange(3)}", "pattern": lambda: rng.choice(["*", "k*", "m?", "list?", "[a-m]*", "*t*", "[^m]*", ""]),
+            "type": lambda: rng.choice(["string", "list", "set", "hash", "zset", "stream", "SET", "none"]),
             "nokey": lambda: "missing",
             # Sets of one score: where scores are mixed, what a range by bytes finds in a skip list depends on chance.
             "lk": lambda: f"zset_lex{rng.randrange(3)}",
