@@ -135,11 +135,10 @@ void Dispatcher::begin_unanswered(Client& client, ReplyWriter& reply) {
 
 Dispatcher::Admission Dispatcher::reject(Client& client, const Command* command, ReplyWriter& reply, Bytes error) {
   const size_t start = reply.position();
-  const bool is_exec = command != nullptr && command->full_name == "exec" && client.transaction != nullptr;
-  if (is_exec && client.transaction->open) {
-    // An EXEC that may not run ends its transaction.
+  if (command != nullptr && command->full_name == "exec") {
+    // An EXEC that may not run says so also where there is no transaction, and ends the one that is.
     reply.error(exec_abort_error(error.starts_with("ERR ") ? error.substr(4) : error));
-    services_.transactions.close(client);
+    if (client.transaction) services_.transactions.close(client);
   } else {
     reply.error(error);
   }
@@ -214,7 +213,7 @@ Dispatcher::Admission Dispatcher::admit(Client& client, const Command* command, 
   if (gate_ & kServerPaused) {
     const PauseState& pause = services_.pause;
     const bool writes = (flags & (kWrite | kMayReplicate)) != 0;
-    const bool applies = pause.mode == PauseState::Mode::kAll ? top_level(*command).spec->name != "client" : writes;
+    const bool applies = writes || pause.mode == PauseState::Mode::kAll;
     if (pause.active(now_ms_) && applies) return Admission::kHold;
   }
   return Admission::kRun;

@@ -4,6 +4,7 @@
     tests/differential/differ.py                          two minutes with a fresh seed (printed)
     tests/differential/differ.py --seed 7 --commands 1000000
     tests/differential/differ.py --families list zset     only these families
+    tests/differential/differ.py --rounds clients         only rounds of several clients (clients.py)
 
 Commands go out in pipelined batches of random size, in RESP2 or RESP3 by turns. After each round of commands the whole keyspace of both is
 read and compared, and both are emptied. Replies whose order is not defined are compared without it. What is allowed to
@@ -12,6 +13,7 @@ on the same keys.
 """
 
 import argparse
+import itertools
 import pathlib
 import random
 import socket
@@ -23,6 +25,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE))
+from clients import Clients  # noqa: E402
 from generator import FAMILIES, Generator  # noqa: E402
 
 ROUND_COMMANDS = 2000
@@ -399,6 +402,13 @@ class Tester:
                 return
 
 
+# Kinds of rounds, run by turns; each with a generator of its own, so that a seed says the same of it whatever else is run.
+ROUNDS = {
+    "data": lambda tester: tester.round,
+    "clients": lambda tester: Clients(tester, random.Random(f"clients {tester.seed}"), sys.modules[__name__]).round,
+}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--larder", default=str(ROOT / "build/release/bin/larder-server"))
@@ -407,11 +417,13 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--commands", type=int, help="stop after so many, whatever the time")
     parser.add_argument("--families", nargs="+", default=list(FAMILIES), choices=list(FAMILIES))
+    parser.add_argument("--rounds", nargs="+", default=list(ROUNDS), choices=list(ROUNDS))
     parser.add_argument("--history", type=pathlib.Path, help="a folder for the requests of each round that failed")
     options = parser.parse_args()
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1 << 32)
     print(f"seed {seed}, families {' '.join(options.families)}", flush=True)
     tester = Tester(options.larder, options.reference, seed, options.families, options.history)
+    kinds = itertools.cycle([ROUNDS[name](tester) for name in options.rounds])
     rounds = 0
     started = reported = time.monotonic()
     try:
@@ -421,7 +433,7 @@ def main() -> int:
             if options.commands is None and time.monotonic() - started > options.seconds:
                 break
             before = tester.failures
-            tester.round()
+            next(kinds)()
             rounds += tester.failures == before
             if time.monotonic() - reported > 10:
                 reported = time.monotonic()

@@ -1,0 +1,405 @@
+"""Several clients of the differential tester: they block, wake each other, watch, publish and listen, on Larder and on redis-server alike.
+
+One request is sent at a time, by a client drawn at random; then whatever came to any client on each server is compared: replies,
+those of clients that were woken, messages, notifications, who was closed, and how many clients are blocked. Two requests of an
+observer, one after the other, show that a server has done everything: what it answers in a turn of its loop is sent before the
+next turn begins. Nothing but the rare test of a timeout waits for a clock.
+
+What may differ, and why, is in explained().
+"""
+
+import select
+import socket
+import time
+
+from generator import Generator
+
+STEPS = 400
+CLIENTS = 4
+SENT_BEHIND_MAX = 3  # requests that a blocked client has sent meanwhile
+SHOWN_STEPS = 40
+
+BLOCKING = """
+    BLPOP {k} 0
+    BLPOP {k} {k} 0
+    BRPOP {k} {k} 0
+    BLMOVE {k} {k} {side} {side} 0
+    BRPOPLPUSH {k} {k} 0
+    BLMPOP 0 {numkeys2} {k} {k} {side} [COUNT {n}]
+    BZPOPMIN {k} {k} 0
+    BZPOPMAX {k} 0
+    BZMPOP 0 {numkeys2} {k} {k} {minmax} [COUNT {n}]
+    XREAD BLOCK 0 STREAMS {k} $
+    XREAD COUNT {n} BLOCK 0 STREAMS {k} {k} $ {id}
+    XREADGROUP GROUP g {consumer} BLOCK 0 [NOACK] STREAMS {k} >
+    XREADGROUP GROUP g {consumer} COUNT 1 BLOCK 0 STREAMS {k} {k} > >
+    BLPOP {k} {badwait}
+    BZMPOP {badwait} 1 {k} MIN
+"""
+
+KEYS = """
+    RPUSH {k} {m}...
+    LPUSH {k} {m}...
+    RPUSH {k} {m} {m} {m}
+    RPUSHX {k} {m}
+    LPOP {k}
+    RPOP {k} {n}
+    LMOVE {k} {k} {side} {side}
+    LTRIM {k} {idx} {idx}
+    LREM {k} {idx} {m}
+    LRANGE {k} 0 -1
+    ZADD {k} {f} {m}
+    ZADD {k} 1 {m} 2 {m}
+    ZADD {k} XX INCR 1 {m}
+    ZINCRBY {k} 1 {m}
+    ZREM {k} {m}
+    ZPOPMIN {k}
+    ZUNIONSTORE {k} 2 {k} {k}
+    ZRANGESTORE {k} {k} 0 -1
+    XADD {k} {id} {m} {m}
+    XADD {k} NOMKSTREAM {id} {m} {m}
+    XDEL {k} {id}
+    XTRIM {k} MAXLEN {n}
+    XGROUP CREATE {k} g {gid} [MKSTREAM]
+    XGROUP DESTROY {k} g
+    XREADGROUP GROUP g {consumer} STREAMS {k} >
+    SADD {k} {m}
+    HSET {k} {m} {m}
+    SORT {k} ALPHA STORE {k}
+    SET {k} {m}
+    GET {k}
+    APPEND {k} {m}
+    INCR {k}
+    DEL {k}...
+    UNLINK {k}
+    EXISTS {k}
+    TYPE {k}
+    RENAME {k} {k}
+    RENAMENX {k} {k}
+    COPY {k} {k} [DB 1] [REPLACE]
+    MOVE {k} {db}
+    EXPIRE {k} 1000
+    PERSIST {k}
+    PEXPIRE {k} -1
+    SWAPDB 0 1
+    FLUSHDB
+    EVAL {pushscript} 1 {k}
+    RESTORE {k} 0 {dump} [REPLACE]
+"""
+
+TRANSACTIONS = """
+    MULTI
+    MULTI
+    EXEC
+    EXEC
+    EXEC
+    DISCARD
+    WATCH {k}...
+    WATCH {k}
+    UNWATCH
+    SELECT {db}
+    NOSUCH {k}
+"""
+
+MESSAGES = """
+    SUBSCRIBE {channel}...
+    PSUBSCRIBE {cpattern}...
+    SSUBSCRIBE {channel}
+    UNSUBSCRIBE {channel}
+    UNSUBSCRIBE
+    PUNSUBSCRIBE {cpattern}
+    PUNSUBSCRIBE
+    SUNSUBSCRIBE
+    PUBLISH {channel} {m}
+    PUBLISH {channel} {m}
+    PUBLISH {channel} {m}
+    SPUBLISH {channel} {m}
+    PUBSUB NUMSUB {channel} {channel}
+    PUBSUB NUMPAT
+    PUBSUB CHANNELS [{cpattern}]
+    PUBSUB SHARDNUMSUB {channel}
+"""
+
+OTHERS = """
+    CLIENT UNBLOCK {client}
+    CLIENT UNBLOCK {client} TIMEOUT
+    CLIENT UNBLOCK {client} ERROR
+    CLIENT UNBLOCK 123456789
+    CLIENT KILL ID {client}
+    CLIENT REPLY SKIP
+    CLIENT GETNAME
+    HELLO {version}
+    HELLO {version}
+    RESET
+    PING
+    PING {m}
+"""
+
+# A group of templates and how often it is drawn; a client inside MULTI, or blocked, draws otherwise.
+GROUPS = {"blocking": (BLOCKING, 20), "keys": (KEYS, 45), "transactions": (TRANSACTIONS, 15), "messages": (MESSAGES, 12), "others": (OTHERS, 8)}
+
+NOTIFY = ["", "KEA", "KEA", "KEAn", "Elzt", "Kg$", "KEm"]
+
+
+class Words(Generator):
+    """Requests of one client. {client} becomes a number of a client, which each server knows by another id."""
+
+    def __init__(self, rng, dump):
+        super().__init__(rng, [])
+        self.templates = {name: [line.split() for line in text.strip().splitlines()] for name, (text, _) in GROUPS.items()}
+        self.makers |= {
+            "badwait": lambda: rng.choice(["-1", "abc", "", "nan", "1e400", "99999999999999999"]), "db": lambda: rng.choice(["0", "0", "1"]),
+            "channel": lambda: rng.choice(["c0", "c1", "c2", "c3"]),
+            "cpattern": lambda: rng.choice(["c*", "c[01]", "*", "__key*__:*", "__keyevent@0__:*"]),
+            "version": lambda: self.mostly(["2", "3"], ["4", "x"]),
+            "pushscript": lambda: rng.choice(["return redis.call('RPUSH',KEYS[1],'s')", "return redis.call('ZADD',KEYS[1],1,'s')"]),
+            "dump": lambda: dump,
+            "client": lambda: f"client {rng.randrange(CLIENTS)}",
+            "consumer": lambda: f"c{rng.randrange(2)}",
+        }
+
+    def key(self, _family):
+        return self.rng.choice("abcde")
+
+    def request(self, in_transaction):
+        weights = [weight for _, weight in GROUPS.values()]
+        if in_transaction:
+            weights = [10, 45, 40, 5, 5]
+        group = self.rng.choices(list(GROUPS), weights)[0]
+        return self.fill(self.rng.choice(self.templates[group]), group)
+
+
+class Link:
+    """One connection to one server: what came is read without waiting."""
+
+    def __init__(self, port, of):
+        self.of = of
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.raw = b""
+        self.closed = False
+        self.send([["CLIENT", "ID"]])
+        self.id = str(self.wait_for(1)[0])
+
+    def send(self, commands):
+        try:
+            self.socket.sendall(self.of.encoded(commands))
+        except ConnectionError:
+            self.closed = True
+
+    def arrived(self):
+        """Whole replies and messages that are here."""
+        while not self.closed and select.select([self.socket], [], [], 0)[0]:
+            try:
+                piece = self.socket.recv(1 << 16)
+            except ConnectionError:
+                piece = b""
+            self.closed = not piece
+            self.raw += piece
+        replies = self.of.Replies(self.raw)
+        found = []
+        while replies.at < len(self.raw):
+            start = replies.at
+            try:
+                found.append(replies.read())
+            except (ValueError, IndexError):  # the end is not here yet
+                replies.at = start
+                break
+            if replies.at > len(self.raw):
+                found.pop()
+                replies.at = start
+                break
+        self.raw = self.raw[replies.at:]
+        return found
+
+    def wait_for(self, count):
+        found = []
+        while len(found) < count:
+            if not select.select([self.socket], [], [], 60)[0] or self.closed:
+                raise ConnectionError("the observer got no answer")
+            found += self.arrived()
+        return found
+
+
+class Member:
+    """One client on both servers."""
+
+    def __init__(self, ports, of):
+        self.links = [Link(port, of) for port in ports]
+        self.in_transaction = False
+        self.unanswered = 0  # requests since the last answer: it is blocked, as far as can be told
+
+    def close(self):
+        for link in self.links:
+            link.socket.close()
+
+
+def is_message(reply):
+    """Whether it is pushed (in RESP3) or may be (in RESP2)."""
+    return isinstance(reply, tuple) and reply[0] == "push"
+
+
+def plain(reply):
+    """A reply without what differs from server to server."""
+    items = reply[1] if isinstance(reply, tuple) else reply
+    if isinstance(items, list) and items and items[0] in (b"server", (b"server", b"redis")):  # HELLO: version and id of the client
+        return "hello"
+    if isinstance(reply, str) and reply.startswith("ERR timeout is "):
+        return "ERR timeout"  # 7.0 calls one that is too long negative
+    return reply
+
+
+def unordered(command):
+    return command[0] in ("UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE", "RESET") or command[:2] == ["PUBSUB", "CHANNELS"]
+
+
+def without_order(replies):
+    """Messages of the end of all subscriptions come in any order, each with how many are left; so do lists of channels."""
+    plain = []
+    for reply in replies:
+        items = reply[1] if isinstance(reply, tuple) else reply
+        if isinstance(items, list) and len(items) == 3 and items[0] in (b"unsubscribe", b"punsubscribe", b"sunsubscribe"):
+            plain.append(repr(items[:2]))
+        elif isinstance(items, list):
+            plain.append(repr(sorted(items, key=repr)))
+        else:
+            plain.append(repr(reply))
+    return sorted(plain)
+
+
+def explained(_command, ours, theirs):
+    """Why two clients' answers are both right though they differ, or None. The round ends there: the data may differ from now on."""
+    return None
+
+
+class Clients:
+    """Rounds of several clients. `of` is the differential tester's module: its connections and comparisons."""
+
+    def __init__(self, tester, rng, of):
+        self.tester = tester
+        self.rng = rng
+        self.of = of
+        self.ports = [server.port for server in tester.servers]
+        self.steps = 0
+
+    def round(self):
+        for connection in self.tester.connections:
+            connection.call_all([["HELLO", "2"], ["FLUSHALL"], ["CONFIG", "SET", "notify-keyspace-events", self.rng.choice(NOTIFY)]]
+                                if connection is self.tester.connections[0] else [["HELLO", "2"], ["FLUSHALL"]])
+        notify = self.tester.connections[0].call("CONFIG", "GET", "notify-keyspace-events")[1]
+        reference = self.tester.connections[1]
+        reference.call_all([["CONFIG", "SET", "notify-keyspace-events", notify], ["RPUSH", "dumped", "x", "y"]])
+        dump = reference.call("DUMP", "dumped")
+        reference.call("DEL", "dumped")
+        self.words = Words(self.rng, dump)
+        self.history = []
+        self.observer = Member(self.ports, self.of)
+        self.members = [Member(self.ports, self.of) for _ in range(CLIENTS)]
+        try:
+            for _ in range(STEPS):
+                if not self.step():
+                    return
+                self.steps += 1
+        finally:
+            for member in [self.observer, *self.members]:
+                member.close()
+            for connection in self.tester.connections:
+                connection.call("CONFIG", "SET", "notify-keyspace-events", "")
+        self.tester.compared += STEPS
+        self.tester.compare_keyspaces([])
+
+    # One act of one client, and what it makes of everybody. False: the round is over.
+    def step(self):
+        rng = self.rng
+        number = rng.randrange(CLIENTS)
+        member = self.members[number]
+        if member.unanswered >= SENT_BEHIND_MAX or (member.unanswered and rng.random() < 0.7):
+            free = [i for i, other in enumerate(self.members) if not other.unanswered]
+            if not free or rng.random() < 0.1:
+                return self.leave(number)
+            number = rng.choice(free)
+            member = self.members[number]
+        if rng.random() < 0.003 and not member.unanswered and not member.in_transaction:
+            return self.time_out(number)
+        command = self.words.request(member.in_transaction)
+        self.send(number, command)
+        return self.compare(number, command)
+
+    def send(self, number, command):
+        member = self.members[number]
+        self.history.append((number, command))
+        for side, link in enumerate(member.links):
+            link.send([[self.for_side(word, side) for word in command]])
+        if "SUBSCRIBE" not in command[0] and command[:2] != ["CLIENT", "REPLY"]:
+            member.unanswered += 1
+        if command[0] == "MULTI":
+            member.in_transaction = True
+        elif command[0] in ("EXEC", "DISCARD", "RESET"):
+            member.in_transaction = False
+
+    def for_side(self, word, side):
+        if isinstance(word, str) and word.startswith("client "):
+            return self.members[int(word[7:])].links[side].id
+        return word
+
+    def leave(self, number):
+        """A client goes, whatever it was doing, and another comes."""
+        self.history.append((number, ["(disconnects)"]))
+        self.members[number].close()
+        self.members[number] = Member(self.ports, self.of)
+        return self.compare(number, ["(disconnects)"])
+
+    def time_out(self, number):
+        """A client waits for what does not come."""
+        command = self.rng.choice([["BLPOP", "never", "0.02"], ["BZPOPMIN", "never", "0.001"], ["XREAD", "BLOCK", "15", "STREAMS", "never", "$"],
+                                   ["BLMOVE", "never", "a", "LEFT", "LEFT", "0.01"]])
+        self.send(number, command)
+        time.sleep(0.25)
+        return self.compare(number, command)
+
+    def blocked_counts(self):
+        counts = []
+        for link in self.observer.links:
+            link.send([["PING"]])
+            link.wait_for(1)
+        for link in self.observer.links:
+            link.send([["INFO", "clients"]])
+            text = link.wait_for(1)[0]
+            counts.append(next(line for line in text.decode().splitlines() if line.startswith("blocked_clients")))
+        return counts
+
+    def compare(self, number, command):
+        ours, theirs = self.blocked_counts()
+        if ours != theirs and not self.differ(number, command, ours, theirs):
+            return False
+        for i, member in enumerate(self.members):
+            if not self.compare_member(i, member, command):
+                return False
+        return True
+
+    def compare_member(self, number, member, command):
+        ours, theirs = ([plain(reply) for reply in link.arrived()] for link in member.links)
+        if ours != theirs or member.links[0].closed != member.links[1].closed:
+            told = [[list(filter(is_message, side)), [reply for reply in side if not is_message(reply)]] for side in (ours, theirs)]
+            same = told[0] == told[1] or (unordered(command) and without_order(ours) == without_order(theirs))
+            same = same or self.of.same_but_for_digits(*told)
+            ours.append("(closed)" if member.links[0].closed else "")
+            theirs.append("(closed)" if member.links[1].closed else "")
+            if (not same or ours[-1] != theirs[-1]) and not self.differ(number, command, ours, theirs):
+                return False
+        if any(reply != "" and not is_message(reply) for reply in theirs):
+            member.unanswered = 0
+        if member.links[0].closed:
+            member.close()
+            self.members[number] = Member(self.ports, self.of)
+        return True
+
+    def differ(self, number, command, ours, theirs):
+        """Whether the round goes on: it never does."""
+        if explained(command, ours, theirs):
+            return False
+        self.tester.failures += 1
+        print(f"DIFFERENT (seed {self.tester.seed}) client {number} after {self.of.shown(command)}\n  larder        {ours!r:.400}\n  redis-server  {theirs!r:.400}")
+        for who, words in self.history[-SHOWN_STEPS:]:
+            print(f"    client {who}: {self.of.shown(words)}")
+        return False
