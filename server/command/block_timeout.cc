@@ -42,6 +42,13 @@ int64_t take_block_timeout(ArgReader& args, int64_t now_ms) {
   return deadline_ms;
 }
 
+int64_t late_block_timeout(ArgReader& args, Bytes seconds, int64_t now_ms) {
+  int64_t deadline_ms = 0;
+  if (!args.ok() || !args.at_end()) return 0;
+  if (const ErrorText error = parse_block_timeout(seconds, now_ms, &deadline_ms)) args.fail(error);
+  return deadline_ms;
+}
+
 int64_t take_block_timeout_ms(ArgReader& args, int64_t now_ms) {
   int64_t deadline_ms = 0;
   const Bytes text = args.take<Bytes>();

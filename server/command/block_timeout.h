@@ -18,5 +18,7 @@ ErrorText parse_block_timeout_ms(Bytes milliseconds, int64_t now_ms, int64_t* de
 // The same for the next argument; an error is latched.
 int64_t take_block_timeout(ArgReader& args, int64_t now_ms);
 int64_t take_block_timeout_ms(ArgReader& args, int64_t now_ms);
+// The same for a timeout that was in front of all other arguments, when those are read and good.
+int64_t late_block_timeout(ArgReader& args, Bytes seconds, int64_t now_ms);
 
 }  // namespace larder

@@ -142,8 +142,9 @@ void reset(CommandContext& ctx, ArgReader& args) {
   ctx.services().monitors.remove(client);
   client.db = 0;
   client.name.clear();
-  client.flags &= ~(kClientNoEvict | kClientNoTouch | kClientReplyOff | kClientReplySkip | kClientReplySkipNext);
-  client.gate &= ~kGateReply;
+  // What CLIENT REPLY SKIP said of this very request stays: it is not answered.
+  client.flags &= ~(kClientNoEvict | kClientNoTouch | kClientReplyOff | kClientReplySkipNext);
+  if (!(client.flags & kClientReplySkip)) client.gate &= ~kGateReply;
   forget_authentication(client, ctx.services().settings);
   set_protocol(ctx, 2);
   ctx.reply().simple("RESET");

@@ -190,10 +190,7 @@ void brpoplpush(CommandContext& ctx, ArgReader& args) {
 void blmpop(CommandContext& ctx, ArgReader& args) {
   const Bytes timeout = args.take<Bytes>();
   const PopRequest request = take_pop_request(args);
-  int64_t deadline_ms = 0;
-  if (args.ok() && args.at_end()) {
-    if (const ErrorText error = parse_block_timeout(timeout, ctx.now_ms(), &deadline_ms)) args.fail(error);
-  }
+  const int64_t deadline_ms = late_block_timeout(args, timeout, ctx.now_ms());
   if (!args.done(ctx.reply())) return;
   if (pop_several(ctx, request)) return;
   ctx.block({.keys = request.keys, .deadline_ms = deadline_ms, .type = ValueType::kList});

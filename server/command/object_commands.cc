@@ -11,7 +11,7 @@ namespace {
 const Entry* take_entry(CommandContext& ctx, ArgReader& args) {
   const auto key = args.take<Key>();
   if (!args.done(ctx.reply())) return nullptr;
-  const Entry* entry = ctx.keys().read_entry(key, Touch::kNo);
+  const Entry* entry = ctx.keys().find(key);
   if (entry == nullptr) ctx.reply().null();
   return entry;
 }

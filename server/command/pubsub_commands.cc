@@ -15,6 +15,8 @@
 namespace larder {
 namespace {
 
+constexpr ErrorText kSsubscribeDenied{"ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client"};
+
 // Confirmations are pushes, not replies: CLIENT REPLY OFF does not stop them. They go the way of a message then.
 class Confirmations {
  public:
@@ -86,7 +88,11 @@ void unsubscribe_from(CommandContext& ctx, ArgReader& args, TopicKind kind) {
 
 void subscribe(CommandContext& ctx, ArgReader& args) { subscribe_to(ctx, args, TopicKind::kChannel); }
 void psubscribe(CommandContext& ctx, ArgReader& args) { subscribe_to(ctx, args, TopicKind::kPattern); }
-void ssubscribe(CommandContext& ctx, ArgReader& args) { subscribe_to(ctx, args, TopicKind::kShardChannel); }
+void ssubscribe(CommandContext& ctx, ArgReader& args) {
+  // One confirmation a channel is more than the one reply that EXEC has room for. SUBSCRIBE may do it all the same, as ever.
+  if (ctx.client().flags & kClientDenyBlocking) return ctx.reply().error(kSsubscribeDenied);
+  subscribe_to(ctx, args, TopicKind::kShardChannel);
+}
 void unsubscribe(CommandContext& ctx, ArgReader& args) { unsubscribe_from(ctx, args, TopicKind::kChannel); }
 void punsubscribe(CommandContext& ctx, ArgReader& args) { unsubscribe_from(ctx, args, TopicKind::kPattern); }
 void sunsubscribe(CommandContext& ctx, ArgReader& args) { unsubscribe_from(ctx, args, TopicKind::kShardChannel); }

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "server/command/overwriting.h"
 #include "server/command/set_handlers.h"
 #include "storage/keyspace.h"
 
@@ -165,6 +166,7 @@ void store(CommandContext& ctx, ArgReader& args, Event event, Fill fill) {
     return ctx.reply().integer(0);
   }
   const auto size = static_cast<int64_t>(result.set().size());
+  const Overwriting overwriting(ctx, destination);
   result.move_to(ctx.keys().keyspace());
   ctx.changed(destination.bytes, event);
   ctx.reply().integer(size);

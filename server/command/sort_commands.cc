@@ -13,6 +13,7 @@
 #include "server/command/families.h"
 #include "server/command/family_docs.h"
 #include "server/command/list_handlers.h"
+#include "server/command/overwriting.h"
 #include "server/core/command_spec.h"
 #include "storage/hash_value.h"
 #include "storage/list_value.h"
@@ -287,6 +288,7 @@ void Sorter::store() {
     bytes += text.size();
   };
   write_result(add, [&] { add({}); });
+  const Overwriting overwriting(ctx_, destination);
   ctx_.keys().erase(destination);
   auto list = ctx_.keys().edit_or_create<ListValue>(destination);
   list->expect_growth(bytes, result.size(), list_limits(ctx_));

@@ -125,6 +125,7 @@ bool find_sources(CommandContext& ctx, const ReadRequest& request, std::vector<S
   for (size_t i = 0; i < request.keys.size(); i++) {
     Source& source = (*sources)[i];
     const Key key{request.keys[i]};
+    if (request.by_group) ctx.keys().read_entry(key, Touch::kNo);  // it is a reader too: hits, misses
     const auto value = request.by_group ? ctx.keys().edit<StreamValue>(key) : ctx.keys().read<StreamValue>(key);
     if (value.wrong_type()) {
       ctx.reply().error(kWrongType);
@@ -143,6 +144,8 @@ bool find_sources(CommandContext& ctx, const ReadRequest& request, std::vector<S
       ctx.reply().error(error);
       return false;
     }
+    if (!request.by_group && source.stream == nullptr)
+      ctx.keys().read_entry(key);  // as Redis, which looks again for entries
   }
   return true;
 }

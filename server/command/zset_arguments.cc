@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "server/command/overwriting.h"
 #include "server/config/settings.h"
 
 namespace larder {
@@ -90,6 +91,7 @@ void put_and_reply_count(CommandContext& ctx, Key key, std::span<const ScoredByt
 
 void store_and_reply(CommandContext& ctx, Key destination, ZsetStructure* built, Event event) {
   const size_t members = built->size();
+  const Overwriting overwriting(ctx, destination);
   const bool replaced = ctx.keys().erase(destination);
   if (members == 0) {
     destroy_structure(built);

@@ -149,9 +149,11 @@ void zmpop(CommandContext& ctx, ArgReader& args) {
   if (pop_first(ctx, request) == Found::kNothing) ctx.reply().null_array();
 }
 
+// timeout numkeys key [key ...] MIN|MAX [COUNT count]; of several mistakes, one in the timeout is told last.
 void bzmpop(CommandContext& ctx, ArgReader& args) {
-  const int64_t deadline_ms = take_block_timeout(args, ctx.now_ms());
+  const Bytes timeout = args.take<Bytes>();
   const MultiPop request = take_multi_pop(args);
+  const int64_t deadline_ms = late_block_timeout(args, timeout, ctx.now_ms());
   if (!args.done(ctx.reply())) return;
   if (pop_first(ctx, request) == Found::kAnswered) return;
   ctx.block({.keys = request.keys, .deadline_ms = deadline_ms, .type = ValueType::kZset});
