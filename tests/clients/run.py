@@ -146,7 +146,7 @@ def python_program(requirements, programs, needs_python):
                      "-r", "requirements.txt"], folder)
 
         once(folder, digest, version, work)
-        stage(name, programs)
+        stage(name, dict(programs, **{"python_checks.py": "python_checks.py"}))
         return ["venv/bin/python", "flow.py"], folder
     return prepare
 
@@ -156,11 +156,12 @@ def python_client(major, needs_python):
                           {"flow.py": "redis-py/flow.py"}, needs_python)
 
 
-def go_program(source):
+def go_program(module, programs):
+    """`module` is the folder with go.mod and go.sum; main.go of `programs` is what runs."""
     def prepare(name):
         go = tool("go", "golang-go")
-        folder, digest = stage(name, {"go.mod": "go-redis/go.mod", "go.sum": "go-redis/go.sum",
-                                      "main.go": source})
+        locked = {p: f"{module}/{p}" for p in ("go.mod", "go.sum")}
+        folder, digest = stage(name, dict(locked, **programs, **{"checks.go": "go_checks.go"}))
         once(folder, digest, version_of([go, "version"]),
              lambda: install([go, "build", "-mod=readonly", "-o", "flow", "."], folder))
         return ["./flow"], folder
@@ -220,7 +221,7 @@ CLIENTS = [
     ("node-redis-6", node_client("node-redis", 6, 20), "3", {}, True),
     ("redis-py-5", python_client(5, (3, 8)), "2", {}, False),
     ("redis-py-8", python_client(8, (3, 10)), "3", {}, False),
-    ("go-redis", go_program("go-redis/main.go"), "3", {}, False),
+    ("go-redis", go_program("go-redis", {"main.go": "go-redis/main.go"}), "3", {}, False),
     ("jedis", java_client("jedis"), "3", {}, False),
     ("lettuce", java_client("lettuce"), "3", {}, False),
     ("redis-rs-0", rust_client(0, (1, 75)), "2", {}, False),
@@ -234,12 +235,21 @@ CLIENTS = [
     ("apps-python", python_program("apps/python/requirements.txt", {
         "flow.py": "apps/python/flow.py", "jobs.py": "apps/python/jobs.py"}, (3, 10)),
      "", {}, False),
-    ("apps-go", go_program("apps/go/main.go"), "", {}, False),
+    ("apps-go", go_program("go-redis", {"main.go": "apps/go/main.go"}), "", {}, False),
     # Libraries whose work is done by scripts, and the middleware of docs/examples.
     ("libs-node", node_program("libs/node", {
         "flow.js": "libs/node/flow.js", "dying_worker.js": "libs/node/dying_worker.js",
         "rate_limit.js": "../../docs/examples/express/rate_limit.js"}, 18),
      "", {}, False),
+    ("libs-python", python_program("libs/python/requirements.txt", {
+        "flow.py": "libs/python/flow.py", "actors.py": "libs/python/actors.py",
+        "rate_limit.py": "../../docs/examples/fastapi/rate_limit.py"}, (3, 11)),
+     "", {}, False),
+    ("libs-go", go_program("libs/go", {
+        "main.go": "libs/go/main.go",
+        "ratelimit/ratelimit.go": "../../docs/examples/nethttp/ratelimit.go"}),
+     "", {}, False),
+    ("libs-java", java_client("libs/java"), "", {}, False),
 ]
 
 

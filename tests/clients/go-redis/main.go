@@ -4,7 +4,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -23,39 +22,9 @@ const (
 	counter       = "app:rate:client-9"
 )
 
-var (
-	ctx    = context.Background()
-	failed = 0
-)
-
-// check runs one named step; a step reports trouble by a panic.
-func check(name string, body func()) {
-	defer func() {
-		if why := recover(); why != nil {
-			failed++
-			fmt.Printf("fail %s: %v\n", name, why)
-			return
-		}
-		fmt.Printf("ok %s\n", name)
-	}()
-	body()
-}
-
-func equal(seen, expected interface{}) {
-	if fmt.Sprintf("%T %v", seen, seen) != fmt.Sprintf("%T %v", expected, expected) {
-		panic(fmt.Sprintf("%T %.200v is not %T %.200v", seen, seen, expected, expected))
-	}
-}
-
 func between(seen, low, high time.Duration) {
 	if seen < low || seen > high {
 		panic(fmt.Sprintf("%v is not within %v..%v", seen, low, high))
-	}
-}
-
-func must(err error) {
-	if err != nil {
-		panic(err)
 	}
 }
 
@@ -66,7 +35,6 @@ func isNil(err error) {
 }
 
 func connect(poolSize int) *redis.Client {
-	address := os.Getenv("LARDER_HOST") + ":" + os.Getenv("LARDER_PORT")
 	return redis.NewClient(&redis.Options{Addr: address, ClientName: clientName, PoolSize: poolSize})
 }
 
@@ -292,8 +260,5 @@ func main() {
 	connectionFacts(client)
 	rateCounterResets(client)
 	must(client.Close())
-	fmt.Println("end")
-	if failed > 0 {
-		os.Exit(1)
-	}
+	finish()
 }

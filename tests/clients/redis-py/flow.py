@@ -2,49 +2,19 @@
 settings. The same file runs against every redis-py version of this folder."""
 
 import os
-import sys
 import threading
 import time
-import traceback
 
 import redis
 
-HOST = os.environ["LARDER_HOST"]
-PORT = int(os.environ["LARDER_PORT"])
+from python_checks import HOST, PORT, between, check, equal, finish
+
 EXPECT_RESP = os.environ["LARDER_EXPECT_RESP"]
 EXPECT_LIBRARY_NAME = os.environ["LARDER_EXPECT_LIBRARY_NAME"] == "1"
 NAME = "flow-redis-py"
 ALLOWED = 100
 WINDOW_SECONDS = 2
 COUNTER = "app:rate:client-9"
-
-failed = 0
-
-
-def check(name):
-    """Runs the decorated function at once and prints how it went."""
-
-    def run(body):
-        global failed
-        try:
-            body()
-            print(f"ok {name}", flush=True)
-        except Exception:
-            failed += 1
-            why = " ".join(traceback.format_exc().split())
-            print(f"fail {name}: {why[-400:]}", flush=True)
-        return body
-
-    return run
-
-
-def equal(seen, expected):
-    assert seen == expected, f"{seen!r} is not {expected!r}"
-
-
-def between(seen, low, high):
-    assert low <= seen <= high, f"{seen!r} is not within {low}..{high}"
-
 
 def connect(**extra):
     return redis.Redis(host=HOST, port=PORT, **extra)
@@ -271,8 +241,7 @@ def main():
         equal(client.get(COUNTER), b"1")
 
     client.close()
-    print("end")
-    sys.exit(1 if failed else 0)
+    finish()
 
 
 main()

@@ -4,10 +4,8 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,40 +13,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-const stepLimit = 10 * time.Second
-
-var (
-	ctx    = context.Background()
-	failed = 0
-)
-
-// check runs one named step; a step reports trouble by a panic.
-func check(name string, body func()) {
-	defer func() {
-		if why := recover(); why != nil {
-			failed++
-			fmt.Printf("fail %s: %v\n", name, why)
-			return
-		}
-		fmt.Printf("ok %s\n", name)
-	}()
-	body()
-}
-
-func equal(seen, expected interface{}) {
-	if fmt.Sprintf("%T %v", seen, seen) != fmt.Sprintf("%T %v", expected, expected) {
-		panic(fmt.Sprintf("%T %.200v is not %T %.200v", seen, seen, expected, expected))
-	}
-}
-
-func must(err error) {
-	if err != nil {
-		panic(err)
-	}
-}
-
 func connect() *redis.Client {
-	return redis.NewClient(&redis.Options{Addr: os.Getenv("LARDER_HOST") + ":" + os.Getenv("LARDER_PORT")})
+	return redis.NewClient(&redis.Options{Addr: address})
 }
 
 func receive(messages <-chan *redis.Message) *redis.Message {
@@ -57,14 +23,6 @@ func receive(messages <-chan *redis.Message) *redis.Message {
 		return message
 	case <-time.After(stepLimit):
 		panic("no message in time")
-	}
-}
-
-func waitUntil(condition func() bool, what string) {
-	for end := time.Now().Add(stepLimit); !condition(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			panic(what + " did not come true")
-		}
 	}
 }
 
@@ -214,8 +172,5 @@ func main() {
 	pubsub(client)
 	blocking(client)
 	keyspaceEvents(client)
-	fmt.Println("end")
-	if failed > 0 {
-		os.Exit(1)
-	}
+	finish()
 }

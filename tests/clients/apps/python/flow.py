@@ -2,12 +2,10 @@
 retry loop around WATCH, and jobs run by workers of RQ and of Celery, which are
 processes of their own."""
 
-import os
 import subprocess
 import sys
 import threading
 import time
-import traceback
 
 import redis
 from celery import chord
@@ -17,41 +15,7 @@ from rq.command import send_shutdown_command
 from rq.job import JobStatus
 
 import jobs
-
-HOST = os.environ["LARDER_HOST"]
-PORT = int(os.environ["LARDER_PORT"])
-STEP_SECONDS = 20  # the workers start within it on a loaded machine
-
-failed = 0
-
-
-def check(name):
-    """Runs the decorated function at once and prints how it went."""
-
-    def run(body):
-        global failed
-        try:
-            body()
-            print(f"ok {name}", flush=True)
-        except Exception:
-            failed += 1
-            why = " ".join(traceback.format_exc().split())
-            print(f"fail {name}: {why[-400:]}", flush=True)
-        return body
-
-    return run
-
-
-def equal(seen, expected):
-    assert seen == expected, f"{seen!r} is not {expected!r}"
-
-
-def wait_until(condition, what):
-    until = time.monotonic() + STEP_SECONDS
-    while not condition():
-        assert time.monotonic() < until, f"{what} did not come true"
-        time.sleep(0.02)
-
+from python_checks import HOST, PORT, STEP_SECONDS, check, equal, finish, wait_until
 
 def connect():
     return redis.Redis(host=HOST, port=PORT)
@@ -252,5 +216,4 @@ pubsub(client)
 transactions(client)
 rq_jobs(client)
 celery_tasks()
-print("end")
-sys.exit(1 if failed else 0)
+finish()
