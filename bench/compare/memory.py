@@ -19,6 +19,7 @@ from servers import Server
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BATCH = 5_000
+STEADY_LOOKS = 8  # of 0.2 s each
 
 
 def set_command(index: int, value_bytes: int, ttl: bool) -> bytes:
@@ -65,14 +66,15 @@ def setter(shape: tuple):
 
 
 def settled_resident_bytes(server: Server) -> int:
-    """Resident memory once it stops changing: background work after a load may go on for a moment."""
-    last = server.resident_bytes()
-    for _ in range(20):
+    """Resident memory once it has not changed for a while: allocators give pages back with a delay (jemalloc: a second)."""
+    last, steady = server.resident_bytes(), 0
+    for _ in range(50):
         time.sleep(0.2)
         now = server.resident_bytes()
-        if abs(now - last) < 64 * 1024:
-            return now
+        steady = steady + 1 if abs(now - last) < 64 * 1024 else 0
         last = now
+        if steady == STEADY_LOOKS:
+            break
     return last
 
 

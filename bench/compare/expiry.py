@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""How late keys with a time to live go, while the server works.
+
+Keys whose names carry their deadline are loaded, clients set and get other keys at a fixed rate, and a subscriber of the
+`expired` events compares the clock with the name. Delays are those a subscriber sees: server, socket and this program
+together. A probe sends a PING every half a millisecond meanwhile; its waits are those of other requests. Both have
+real-time priority on the core that they share with the load, so that the load does not count as a delay.
+
+    bench/compare/expiry.py                              # a million keys, random deadlines over a minute
+    bench/compare/expiry.py --keys 10000000
+    bench/compare/expiry.py --same-deadline              # a million keys that are all due in one millisecond
+    bench/compare/expiry.py --server redis=/usr/bin/redis-server --only redis
+"""
+
+import argparse
+import array
+import json
+import multiprocessing
+import os
+import pathlib
+import random
+import re
+import socket
+import subprocess
+import sys
+import time
+
+from servers import RespClient, Server
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BATCH = 5_000
+NAME_START = b"expiry:"
+EVENT = re.compile(rb"expiry:(\d{13}):")
+SILENCE_S = 5.0  # without an event, at the end: the rest does not come
+PROBE_INTERVAL_S = 0.0005
+GOALS = {"p99_ms": 10, "max_ms": 50, "removal_s": 2, "other_requests_p99_ms": 2}
+
+
+def take_load_core(options, priority: int) -> None:
+    os.sched_setaffinity(0, {options.load_core})
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
+    except PermissionError:
+        print("note: no right to real-time priority, so waits for the core count as delays", file=sys.stderr)
+
+
+def subscriber(port: int, options, first_deadline_ms: int, ready, results) -> None:
+    """Receives the events of all keys: the delays in ms, and when the last one came."""
+    take_load_core(options, 10)
+    client = RespClient(port)
+    client.call("SUBSCRIBE", "__keyevent@0__:expired")
+    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 20)
+    ready.set()
+    delays, last_ms, rest = array.array("f"), 0.0, b""
+    while len(delays) < options.keys:
+        idle_s = max(SILENCE_S, first_deadline_ms / 1000 + SILENCE_S - time.time())
+        client.socket.settimeout(idle_s)
+        try:
+            received = client.socket.recv(1 << 20)
+        except TimeoutError:
+            break
+        now_ms = time.time() * 1000
+        data = rest + received
+        whole, rest = data[: data.rfind(b"\n") + 1], data[data.rfind(b"\n") + 1 :]
+        if options.same_deadline:  # a million at once are only counted: looking at each takes longer than the server does
+            delays.extend([now_ms - first_deadline_ms] * whole.count(NAME_START))
+        else:
+            delays.extend([now_ms - int(deadline) for deadline in EVENT.findall(whole)])
+        last_ms = now_ms
+    results.put(("events", (delays.tobytes(), last_ms)))
+
+
+def probe(port: int, options, stop, results) -> None:
+    """(moment in ms, wait in ms) of a PING every PROBE_INTERVAL_S."""
+    take_load_core(options, 20)
+    client = RespClient(port)
+    samples = array.array("d")
+    while not stop.is_set():
+        begin = time.perf_counter()
+        client.call("PING")
+        samples.extend((time.time() * 1000, (time.perf_counter() - begin) * 1000))
+        time.sleep(PROBE_INTERVAL_S)
+    results.put(("probe", samples.tobytes()))
+
+
+def load_keys(server: Server, options, first_deadline_ms: int) -> None:
+    client = server.client()
+    rng = random.Random(options.seed)
+    value = b"v" * options.value_bytes
+    for start in range(0, options.keys, BATCH):
+        words = []
+        for i in range(start, min(start + BATCH, options.keys)):
+            deadline = first_deadline_ms + (0 if options.same_deadline else rng.randrange(options.seconds * 1000))
+            words.append(b"*5\r\n$3\r\nSET\r\n$29\r\nexpiry:%013d:%08d\r\n$%d\r\n%s\r\n$4\r\nPXAT\r\n$13\r\n%013d\r\n" % (
+                deadline, i, len(value), value, deadline))
+        client.socket.sendall(b"".join(words))
+        for _ in words:
+            client.read()
+    client.close()
+
+
+def at(ordered, share: float) -> float:
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if len(ordered) else float("nan")
+
+
+def settled_megabytes(server: Server, after_s: float) -> float:
+    time.sleep(after_s)
+    return server.resident_bytes() / 1e6
+
+
+def measure(name: str, path: str, options) -> dict:
+    server = Server(name, path, options.server_core, ["--notify-keyspace-events", "Ex",
+                                                      "--client-output-buffer-limit", "pubsub 0 0 0"])
+    try:
+        return measure_server(server, options)
+    finally:
+        server.stop()
+
+
+def measure_server(server: Server, options) -> dict:
+    fill = server.client()
+    for i in range(options.other_keys):
+        fill.send("SET", b"key:%012d" % i, b"x" * 100)
+    for _ in range(options.other_keys):
+        fill.read()
+    figures = {"rss_before_mb": settled_megabytes(server, 1)}
+    first_deadline_ms = int(time.time() * 1000) + int(options.keys / options.load_per_s * 1000) + 3000
+    load_keys(server, options, first_deadline_ms)
+    if time.time() * 1000 > first_deadline_ms - 1000:
+        raise RuntimeError("loading took longer than expected: give a lower --load-per-s")
+    figures["rss_loaded_mb"] = settled_megabytes(server, 0)
+
+    results, ready, stop = multiprocessing.Queue(), multiprocessing.Event(), multiprocessing.Event()
+    helpers = [multiprocessing.Process(target=subscriber, args=(server.port, options, first_deadline_ms, ready, results)),
+               multiprocessing.Process(target=probe, args=(server.port, options, stop, results))]
+    for helper in helpers:
+        helper.start()
+    ready.wait()
+    seconds = first_deadline_ms / 1000 - time.time() + (1 if options.same_deadline else options.seconds)
+    load = subprocess.Popen(
+        ["nice", "-n", "10", "taskset", "-c", str(options.load_core), options.load, "-p", str(server.port), "--ratio", "1:4",
+         "-r", str(options.other_keys), "-d", "100", "-c", "50", "--rate", str(options.rate), "--duration", str(seconds), "--json"],
+        stdout=subprocess.PIPE)
+    taken = dict([results.get()])  # the events
+    stop.set()
+    taken |= dict([results.get()])
+    for helper in helpers:
+        helper.join()
+    reply = json.loads(load.communicate()[0].decode().splitlines()[0])
+    figures["rss_after_mb"] = settled_megabytes(server, 3)
+    return figures | summary(taken, options, first_deadline_ms) | {"load_rps": reply["rps"]}
+
+
+def summary(taken: dict, options, first_deadline_ms: int) -> dict:
+    delays, last_ms = array.array("f", taken["events"][0]), taken["events"][1]
+    samples = array.array("d", taken["probe"])
+    ordered = sorted(delays)
+    waits = sorted(wait for moment, wait in zip(samples[::2], samples[1::2]) if first_deadline_ms <= moment <= last_ms)
+    return {"keys": options.keys, "events": len(delays), "p50_ms": at(ordered, 0.5), "p99_ms": at(ordered, 0.99),
+            "p999_ms": at(ordered, 0.999), "max_ms": at(ordered, 1), "removal_s": (last_ms - first_deadline_ms) / 1000,
+            "other_requests_p50_ms": at(waits, 0.5), "other_requests_p99_ms": at(waits, 0.99), "other_requests_max_ms": at(waits, 1),
+            "probes": len(waits)}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--server", action="append", default=[], metavar="NAME=PATH", help="a further server")
+    parser.add_argument("--larder", default=str(ROOT / "build/release/bin/larder-server"))
+    parser.add_argument("--load", default=str(ROOT / "build/release/bin/larder-bench"))
+    parser.add_argument("--only", help="only the server of this name")
+    parser.add_argument("--keys", type=int, default=1_000_000)
+    parser.add_argument("--seconds", type=int, default=60, help="over which the deadlines spread")
+    parser.add_argument("--same-deadline", action="store_true")
+    parser.add_argument("--value-bytes", type=int, default=32)
+    parser.add_argument("--other-keys", type=int, default=100_000, help="what the load sets and gets")
+    parser.add_argument("--rate", type=int, default=10_000, help="requests a second of the load")
+    parser.add_argument("--load-per-s", type=int, default=100_000, help="keys that can be loaded in a second, at least")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--server-core", type=int, default=0)
+    parser.add_argument("--load-core", type=int, default=1)
+    parser.add_argument("--json", help="write the figures to this file")
+    options = parser.parse_args()
+    paths = {"larder": options.larder} | dict(pair.split("=", 1) for pair in options.server)
+    results = {}
+    for name, path in paths.items():
+        if options.only not in (None, name):
+            continue
+        results[name] = measure(name, path, options)
+        print(name, json.dumps({key: round(value, 3) for key, value in results[name].items()}, indent=2), flush=True)
+    if options.json:
+        pathlib.Path(options.json).write_text(json.dumps(results, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""Latency at a fixed rate, side by side in one run: what clients see of a server that is busy but not full.
+
+First the saturation of each server is measured (a closed loop). Then each gets the same requests a second: a share of the
+*lowest* of these, and once more of Larder's own if that is higher. The loop is open (larder-bench --rate): each request is
+sent when it is due and its time counts from then, so a server that stalls cannot hide what it made wait. Servers take turns
+within each round; the figures are medians of the rounds.
+
+    bench/compare/latency.py
+    bench/compare/latency.py --pipeline 16 --rounds 7 --json out.json
+    nice -n -15 bench/compare/latency.py       # as root, where other programs run: servers and load go first
+"""
+
+import argparse
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+
+from cpu import fill
+from servers import Server
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FIGURES = ["p50_ms", "p99_ms", "p99.9_ms", "p99.99_ms", "max_ms"]
+
+
+def run_load(server: Server, options, seconds: float, *more: str) -> dict:
+    command = ["taskset", "-c", str(options.load_core), options.load, "-p", str(server.port), "-c", str(options.connections),
+               "-r", str(options.keys), "-d", "100", "--ratio", options.ratio, "-P", str(options.pipeline),
+               "--warmup", "0.5", "--duration", str(seconds), "--json", *more]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=seconds * 4 + 60)
+    return json.loads(done.stdout.decode().splitlines()[0])
+
+
+def medians(samples: list[dict]) -> dict:
+    return {figure: statistics.median(sample[figure] for sample in samples) for figure in ["rps", *FIGURES]}
+
+
+def by_turns(servers: dict[str, Server], rounds: int, run) -> dict[str, list[dict]]:
+    samples: dict[str, list[dict]] = {name: [] for name in servers}
+    for number in range(rounds):
+        order = list(servers) if number % 2 == 0 else list(reversed(servers))
+        for name in order:
+            samples[name].append(run(servers[name]))
+    return samples
+
+
+def measure(servers: dict[str, Server], options) -> dict:
+    runs = by_turns(servers, options.rounds, lambda server: run_load(server, options, options.seconds))
+    saturation = {name: medians(samples)["rps"] for name, samples in runs.items()}
+    print("saturation   " + "  ".join(f"{name} {rps:,.0f}/s" for name, rps in saturation.items()), flush=True)
+    results = {"pipeline": options.pipeline, "connections": options.connections, "ratio": options.ratio,
+               "saturation_rps": saturation, "rates": []}
+    for rate in sorted({int(min(saturation.values()) * options.share), int(saturation["larder"] * options.share)}):
+        runs = by_turns(servers, options.rounds, lambda server: run_load(server, options, options.seconds, "--rate", str(rate)))
+        figures = {name: medians(samples) for name, samples in runs.items()}
+        results["rates"].append({"rate": rate, "servers": figures})
+        print(f"at {rate:,} requests a second")
+        for name, values in figures.items():
+            print(f"  {name:14}" + "".join(f"  {figure[:-3]} {values[figure]:8.3f} ms" for figure in FIGURES), flush=True)
+    return results
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--server", action="append", default=[], metavar="NAME=PATH", help="a further server")
+    parser.add_argument("--larder", default=str(ROOT / "build/release/bin/larder-server"))
+    parser.add_argument("--reference", default="redis-server")
+    parser.add_argument("--load", default=str(ROOT / "build/release/bin/larder-bench"))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=4, help="of each run")
+    parser.add_argument("--share", type=float, default=0.7, help="of the saturation")
+    parser.add_argument("--connections", type=int, default=50)
+    parser.add_argument("--pipeline", type=int, default=1)
+    parser.add_argument("--ratio", default="1:4", help="SETs:GETs")
+    parser.add_argument("--keys", type=int, default=1_000_000)
+    parser.add_argument("--server-core", type=int, default=0)
+    parser.add_argument("--load-core", type=int, default=1)
+    parser.add_argument("--json", help="write the figures to this file")
+    options = parser.parse_args()
+    paths = {"larder": options.larder, "redis-server": options.reference}
+    paths.update(pair.split("=", 1) for pair in options.server)
+    servers: dict[str, Server] = {}
+    try:
+        for name, path in paths.items():
+            servers[name] = Server(name, path, options.server_core)
+            fill(servers[name], options.keys)
+        results = measure(servers, options)
+    finally:
+        for server in servers.values():
+            server.stop()
+    if options.json:
+        pathlib.Path(options.json).write_text(json.dumps(results, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
