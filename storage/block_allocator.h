@@ -62,6 +62,8 @@ class BlockAllocator {
   uint64_t used_bytes() const { return used_bytes_ + large_bytes_; }  // sizes of the blocks in use
   // The same with what is lost in pages and chunks. What of it is resident the system knows; never-used pages are not.
   uint64_t held_bytes() const { return chunk_count_ * kChunkBytes - decommitted_pages_ * kPageBytes + large_bytes_; }
+  // What of it is lost in pages that are in use or kept for use.
+  uint64_t slack_bytes() const { return held_bytes() - used_bytes(); }
   uint64_t block_count() const { return block_count_; }
   // Checks counts and lists; stops the process when one is wrong.
   void check_integrity() const;

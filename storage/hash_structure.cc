@@ -200,6 +200,10 @@ bool HashStructure::free_some(size_t elements_max) {
   return index_ && index_->free_some(chunks_max);
 }
 
+uint64_t HashStructure::compact_some(uint64_t position, BlockMover& mover) {
+  return mover.compact_bucket(table_, position, [](const HashField*, const HashField*) {});
+}
+
 void HashStructure::check_integrity() const {
   table_.check_integrity();
   size_t bytes = 0;

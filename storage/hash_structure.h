@@ -131,6 +131,7 @@ class HashStructure final : public Structure {
   Bytes encoding_name() const override;
   Structure* clone() const override;
   bool free_some(size_t elements_max) override;
+  uint64_t compact_some(uint64_t position, BlockMover& mover) override;
   void check_integrity() const override;
 
  private:

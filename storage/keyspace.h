@@ -210,6 +210,13 @@ class Keyspace {
   int64_t next_expiry_ms() const;
   const ExpiryIndex& expiry_index() const { return expiry_; }
 
+  // ---- Compaction, for the compactor alone
+  // Moves the entries of one home bucket if they lie in sparse pages; returns the next position, see HashTable::scan. The
+  // hashes of entries with a structure are added to `large`.
+  uint64_t compact_entries(uint64_t position, std::vector<uint64_t>* large, CompactionCounts* counts);
+  // The same for some members of the structure of the entry with this hash; 0 when there is nothing more to look at.
+  uint64_t compact_members(uint64_t hash, uint64_t position, CompactionCounts* counts);
+
   // ---- Eviction, for the evictor alone
   // Calls visit(hash, entry) for the entries of a bucket drawn at random, and for some with a deadline drawn from the
   // expiry index. `visit` must not change the keyspace.
@@ -376,6 +383,7 @@ class Store {
   Evictor& evictor() { return evictor_; }
   // Null: nobody needs to see changes. The guard outlives the store or is replaced.
   void set_guard(ChangeGuard* guard) { guard_ = guard; }
+  bool has_guard() const { return guard_ != nullptr; }
   // A reference to the blob of a string that is kept in one. Requires: entry.encoding() == Encoding::kBlob.
   BlobPin pin(const Entry& entry) { return BlobPin(entry.blob(), blobs_); }
   uint64_t hash_of(const Entry& entry) const { return hash_bytes(entry.key(), hash_seed_); }

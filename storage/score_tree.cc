@@ -675,6 +675,17 @@ void ScoreTree::set_score(ZsetMember* member, double score) {
   insert(member);
 }
 
+void ScoreTree::replace(const ZsetMember* member, ZsetMember* copy) {
+  Path path;
+  find(member, path);
+  path.leaf->slots()[path.slot] = path.leaf->slot_for(copy->order(), copy);
+  // The first member of a leaf is the least one of the nodes above, up to where the path is not the first child.
+  for (uint32_t depth = 0; depth < path.depth; depth++) {
+    ZsetMember*& least = path.inners[depth]->leasts()[path.taken[depth]];
+    if (least == member) least = copy;
+  }
+}
+
 // ---- Checks
 
 // What a node was found to hold.

@@ -82,6 +82,8 @@ class ScoreTree {
   void remove(const ZsetMember* member);
   // Gives the member another score and moves it to where it belongs. Requires: it is inside.
   void set_score(ZsetMember* member, double score);
+  // `copy`, which equals the member in score and bytes, takes its place. Requires: the member is inside.
+  void replace(const ZsetMember* member, ZsetMember* copy);
   // Brings in the leaf where a member of this score would be searched.
   void prefetch(double score) const;
 

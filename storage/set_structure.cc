@@ -84,6 +84,10 @@ bool SetStructure::free_some(size_t elements_max) {
   return !table_.empty();
 }
 
+uint64_t SetStructure::compact_some(uint64_t position, BlockMover& mover) {
+  return mover.compact_bucket(table_, position, [](const SetMember*, const SetMember*) {});
+}
+
 void SetStructure::check_integrity() const {
   table_.check_integrity();
   size_t bytes = 0;

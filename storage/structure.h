@@ -15,6 +15,7 @@
 #include "base/bytes.h"
 #include "base/random.h"
 #include "storage/block_allocator.h"
+#include "storage/compaction.h"
 #include "storage/hash_table_core.h"
 
 namespace larder {
@@ -43,6 +44,9 @@ class Structure {
   virtual Structure* clone() const = 0;
   // Frees about `elements_max` elements; true when some are left. After the first call the structure serves nothing else.
   virtual bool free_some(size_t elements_max) = 0;
+  // Moves some of the elements' blocks if they lie in sparse pages: from `position` on (0: the beginning); returns the next
+  // position, 0 at the end. What is not kept in blocks of its own stays where it is.
+  virtual uint64_t compact_some([[maybe_unused]] uint64_t position, [[maybe_unused]] BlockMover& mover) { return 0; }
   // Checks every invariant; stops the process when one is broken.
   virtual void check_integrity() const = 0;
 

@@ -84,6 +84,11 @@ bool ZsetStructure::free_some(size_t elements_max) {
   return tree_.free_some(elements_max - std::min(freed, elements_max));
 }
 
+uint64_t ZsetStructure::compact_some(uint64_t position, BlockMover& mover) {
+  return mover.compact_bucket(index_, position,
+                              [&](const ZsetMember* old, ZsetMember* copy) { tree_.replace(old, copy); });
+}
+
 void ZsetStructure::check_integrity() const {
   index_.check_integrity();
   tree_.check_integrity();

@@ -329,12 +329,12 @@ constexpr OptionRow kRows[] = {
     not_yet(flag("lazyfree-lazy-user-flush", &Settings::lazyfree_lazy_user_flush)),
     kept_flag("activerehashing", "yes"),
     kept_flag("jemalloc-bg-thread", "yes"),
-    kept_flag("activedefrag", "no"),
-    kept_memory("active-defrag-ignore-bytes", "104857600", 1, kLong),
-    kept_number("active-defrag-threshold-lower", "10", 0, 1000),
-    kept_number("active-defrag-threshold-upper", "100", 0, 1000),
-    kept_number("active-defrag-cycle-min", "1", 1, 99),
-    kept_number("active-defrag-cycle-max", "25", 1, 99),
+    flag("activedefrag", &Settings::active_defrag),
+    memory("active-defrag-ignore-bytes", &Settings::active_defrag_ignore_bytes, 1, kLong),
+    number("active-defrag-threshold-lower", &Settings::active_defrag_threshold_lower_percent, 0, 1000),
+    number("active-defrag-threshold-upper", &Settings::active_defrag_threshold_upper_percent, 0, 1000),
+    number("active-defrag-cycle-min", &Settings::active_defrag_cycle_min_percent, 1, 99),
+    number("active-defrag-cycle-max", &Settings::active_defrag_cycle_max_percent, 1, 99),
     kept_number("active-defrag-max-scan-fields", "1000", 1, kLong),
 
     // Values

@@ -110,6 +110,12 @@ struct Settings {
   int64_t lfu_decay_time_min = 1;
   bool lazyfree_lazy_user_flush = false;
   int64_t active_expire_effort = 1;
+  bool active_defrag = false;
+  int64_t active_defrag_ignore_bytes = 100 * 1024 * 1024;
+  int64_t active_defrag_threshold_lower_percent = 10;
+  int64_t active_defrag_threshold_upper_percent = 100;
+  int64_t active_defrag_cycle_min_percent = 1;
+  int64_t active_defrag_cycle_max_percent = 25;
   bool active_expiry = true;  // DEBUG SET-ACTIVE-EXPIRE
 
   // Up to which size sets and hashes are shown as packed (OBJECT ENCODING).

@@ -71,6 +71,7 @@ Server::Server(const Environment& environment, const Settings& settings, std::sp
       saves_(services_, snapshots_),
       loading_(clock_),
       log_base_(snapshots_, environment.files, store_),
+      defragmentation_(clock_, store_, settings_, stats_),
       dispatcher_(services_, environment.use_cycle_counter),
       tick_(services_, dispatcher_),
       busy_tick_(services_, dispatcher_) {
@@ -287,6 +288,7 @@ bool Server::background() {
     if (settings_.active_expiry && !append_log_.failed()) more |= expire_some(now_ms);
     more |= time_out_waiting(services_, dispatcher_, now_ms, kTimeoutsPerLook);
     more |= snapshots_.background(std::min(deadline_us, clock_.mono_us() + kSnapshotSliceUs));
+    more |= defragmentation_.work(deadline_us);
     if (clock_.mono_us() >= deadline_us) break;
   }
   dispatcher_.set_gate(kServerSnapshotFailed, saves_.refuses_writes());
@@ -304,7 +306,7 @@ bool Server::background() {
 bool Server::background_pending() {
   if (dispatcher_.has_gate(kServerPaused) || !flushed_.empty() || store_.has_garbage()) return true;
   if (blocking_.timeout_count() > 0) return true;
-  if (snapshots_.pending() || loading_.active()) return true;
+  if (snapshots_.pending() || loading_.active() || defragmentation_.is_running()) return true;
   if (!settings_.active_expiry) return false;
   for (int db = 0; db < store_.database_count(); ++db) {
     if (store_.database(db).has_expiry_items()) return true;
@@ -335,6 +337,7 @@ void Server::cron() {
   close_idle_clients(now_ms);
   if (!loading_.active()) saves_.cron(now_ms);
   dispatcher_.set_gate(kServerSnapshotFailed, saves_.refuses_writes());
+  defragmentation_.cron();
   append_log_.cron();
 }
 

@@ -24,6 +24,7 @@
 #include "server/core/blocking_table.h"
 #include "server/core/client_list.h"
 #include "server/core/client_memory.h"
+#include "server/core/defragmentation.h"
 #include "server/core/delivery.h"
 #include "server/core/dispatcher.h"
 #include "server/core/flush_queue.h"
@@ -167,6 +168,7 @@ class Server {
   SaveControl saves_;
   Loading loading_;
   SnapshotBase log_base_;
+  Defragmentation defragmentation_;
   Dispatcher dispatcher_;
   Tick tick_;
   Tick busy_tick_;

@@ -22,7 +22,10 @@ Connection* connection_of(Client& client) { return static_cast<Connection*>(clie
 
 NetServer::NetServer(EventLoop& loop, Server& server) : loop_(loop), server_(server) {
   loop_.on_turn([this] { return turn(); });
-  cron_ = std::make_unique<Timer>(loop_.raw(), [this] { server_.cron(); });
+  cron_ = std::make_unique<Timer>(loop_.raw(), [this] {
+    server_.cron();
+    if (server_.background_pending()) keep_background_going();
+  });
   cron_->start(Server::kCronIntervalMs, Server::kCronIntervalMs);
   background_ = std::make_unique<Timer>(loop_.raw(), [] {});  // it only ends the wait; turn() does the work
   keep_background_going();

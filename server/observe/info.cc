@@ -186,7 +186,7 @@ void memory_section(const Services& services, InfoFields& fields) {
   fields.number("mem_cluster_links", 0);
   fields.number("mem_aof_buffer", services.append_log.figures().pending_bytes);
   fields.text("mem_allocator", os_allocator_name());
-  fields.number("active_defrag_running", 0);
+  fields.number("active_defrag_running", services.stats.defrag_running_percent);
   fields.number("lazyfree_pending_objects", services.flushed.pending_entries());
   fields.number("lazyfreed_objects", 0);
 }
@@ -276,9 +276,12 @@ void stats_section(const Services& services, InfoFields& fields) {
   fields.number("pubsub_channels", services.pubsub.topic_count(TopicKind::kChannel));
   fields.number("pubsub_patterns", services.pubsub.topic_count(TopicKind::kPattern));
   fields.number("pubsubshard_channels", services.pubsub.topic_count(TopicKind::kShardChannel));
-  fields.zeros({"latest_fork_usec", "total_forks", "migrate_cached_sockets", "slave_expires_tracked_keys",
-                "active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits", "active_defrag_key_misses",
-                "total_active_defrag_time", "current_active_defrag_time"});
+  fields.zeros({"latest_fork_usec", "total_forks", "migrate_cached_sockets", "slave_expires_tracked_keys"});
+  fields.number("active_defrag_hits", stats.defrag_moved);
+  fields.number("active_defrag_misses", stats.defrag_left);
+  fields.zeros({"active_defrag_key_hits", "active_defrag_key_misses"});
+  fields.number("total_active_defrag_time", stats.defrag_us / 1000);
+  fields.number("current_active_defrag_time", stats.defrag_us / 1000);
   fields.number("tracking_total_keys", services.tracking.key_count());
   fields.number("tracking_total_items", services.tracking.item_count());
   fields.number("tracking_total_prefixes", services.tracking.prefix_count());

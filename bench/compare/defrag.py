@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+"""Whether memory goes back after most keys were deleted, and what giving it back costs other requests.
+
+Keys of mixed sizes are loaded, then three of four are deleted at random. The resident set is read before, after, and from then
+on until it stops shrinking; a probe sends a PING every half a millisecond meanwhile. The measure is the resident set of a
+fresh server with the keys that are left.
+
+    bench/compare/defrag.py                                # 5 million keys, activedefrag yes
+    bench/compare/defrag.py --defrag no --keys 1000000
+"""
+
+import argparse
+import array
+import json
+import multiprocessing
+import pathlib
+import random
+import sys
+import time
+
+from expiry import at, probe
+from servers import Server
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BATCH = 5_000
+SETTLED_S = 6
+
+
+def key(number: int) -> bytes:
+    return b"key:%012d" % number
+
+
+def send_all(client, requests) -> None:
+    batch = []
+    for request in requests:
+        batch.append(request)
+        if len(batch) == BATCH:
+            exchange(client, batch)
+            batch = []
+    exchange(client, batch)
+
+
+def exchange(client, batch: list[bytes]) -> None:
+    client.socket.sendall(b"".join(batch))
+    for _ in batch:
+        client.read()
+
+
+def load(client, numbers, sizes) -> None:
+    send_all(client, (b"*3\r\n$3\r\nSET\r\n$16\r\n%s\r\n$%d\r\n%s\r\n" % (key(i), sizes[i], b"v" * sizes[i]) for i in numbers))
+
+
+def start(name: str, path: str, options) -> Server:
+    defrag = ["--activedefrag", options.defrag, "--active-defrag-ignore-bytes", "1mb", "--active-defrag-threshold-lower", "5",
+              "--active-defrag-cycle-min", str(options.cycle), "--active-defrag-cycle-max", str(options.cycle)]
+    return Server(name, path, options.server_core, defrag if name == "larder" else [])
+
+
+def settle(server: Server) -> float:
+    """Seconds until the resident set has not shrunk for SETTLED_S."""
+    begin = changed = time.monotonic()
+    least = server.resident_bytes()
+    while time.monotonic() - changed < SETTLED_S:
+        time.sleep(0.2)
+        now = server.resident_bytes()
+        if now < least - 512 * 1024:
+            least, changed = now, time.monotonic()
+    return changed - begin
+
+
+def measure(name: str, path: str, options) -> dict:
+    rng = random.Random(options.seed)
+    sizes = [rng.randint(options.min_bytes, options.max_bytes) for _ in range(options.keys)]
+    left = [rng.random() < 1 - options.share for _ in range(options.keys)]
+    figures = {}
+    fresh = start(name, path, options)
+    try:
+        load(fresh.client(), (i for i in range(options.keys) if left[i]), sizes)
+        settle(fresh)
+        figures["fresh_mb"] = fresh.resident_bytes() / 1e6
+    finally:
+        fresh.stop()
+    server = start(name, path, options)
+    try:
+        client = server.client()
+        load(client, range(options.keys), sizes)
+        figures["full_mb"] = server.resident_bytes() / 1e6
+        deleted = [i for i in range(options.keys) if not left[i]]
+        rng.shuffle(deleted)
+        results, stop = multiprocessing.Queue(), multiprocessing.Event()
+        prober = multiprocessing.Process(target=probe, args=(server.port, options, stop, results))
+        send_all(client, (b"*2\r\n$3\r\nDEL\r\n$16\r\n%s\r\n" % key(i) for i in deleted))
+        figures["after_delete_mb"] = server.resident_bytes() / 1e6
+        prober.start()
+        figures["settled_after_s"] = settle(server)
+        figures["settled_mb"] = server.resident_bytes() / 1e6
+        stop.set()
+        samples = array.array("d", results.get()[1])
+        prober.join()
+        waits = sorted(samples[1::2])
+        figures |= {"probe_p50_ms": at(waits, 0.5), "probe_p99_ms": at(waits, 0.99), "probe_p999_ms": at(waits, 0.999),
+                    "probe_max_ms": at(waits, 1), "ratio_to_fresh": figures["settled_mb"] / figures["fresh_mb"]}
+        info = client.call("INFO", "stats").decode().splitlines()
+        figures["blocks_moved"] = int(next(line.split(":")[1] for line in info if line.startswith("active_defrag_hits:")))
+    finally:
+        server.stop()
+    return figures
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--server", action="append", default=[], metavar="NAME=PATH", help="a further server, without defragmentation")
+    parser.add_argument("--larder", default=str(ROOT / "build/release/bin/larder-server"))
+    parser.add_argument("--defrag", choices=["yes", "no"], default="yes")
+    parser.add_argument("--cycle", type=int, default=25, help="percent of the processor that it may take")
+    parser.add_argument("--keys", type=int, default=5_000_000)
+    parser.add_argument("--min-bytes", type=int, default=8, help="of a value")
+    parser.add_argument("--max-bytes", type=int, default=400)
+    parser.add_argument("--share", type=float, default=0.75, help="of the keys that are deleted")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--server-core", type=int, default=0)
+    parser.add_argument("--load-core", type=int, default=1)
+    parser.add_argument("--json", help="write the figures to this file")
+    options = parser.parse_args()
+    paths = {"larder": options.larder} | dict(pair.split("=", 1) for pair in options.server)
+    results = {}
+    for name, path in paths.items():
+        results[name] = measure(name, path, options)
+        print(name, json.dumps({key: round(value, 3) for key, value in results[name].items()}, indent=2), flush=True)
+    if options.json:
+        pathlib.Path(options.json).write_text(json.dumps(results, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,70 @@
+#include "server/core/defragmentation.h"
+
+#include <algorithm>
+
+#include "storage/keyspace.h"
+
+namespace larder {
+namespace {
+
+// Steps between two looks at the clock: some 20 us.
+constexpr int kStepsPerLook = 16;
+// A pass that gave back less than a tenth of the waste found what cannot be moved. The next one waits.
+constexpr uint64_t kWorthwhileShare = 10;
+constexpr int64_t kPauseUs = 60'000'000;
+
+}  // namespace
+
+void Defragmentation::cron() {
+  if (!settings_.active_defrag) return stop();
+  const uint64_t used = std::max<uint64_t>(store_.blocks().used_bytes(), 1);
+  const uint64_t slack = store_.blocks().slack_bytes();
+  const auto percent = static_cast<int64_t>(slack * 100 / used);
+  const int64_t lower = settings_.active_defrag_threshold_lower_percent;
+  const int64_t upper = std::max(settings_.active_defrag_threshold_upper_percent, lower + 1);
+  if (!is_running()) {
+    const int64_t now_us = clock_.mono_us();
+    if (percent < lower || static_cast<int64_t>(slack) < settings_.active_defrag_ignore_bytes) return;
+    if (now_us < next_pass_us_) return;
+    compactor_.restart();
+    slack_at_start_ = slack;
+    credit_us_ = 0;
+    credited_us_ = now_us;
+  }
+  const int64_t least = settings_.active_defrag_cycle_min_percent;
+  const int64_t most = std::max(settings_.active_defrag_cycle_max_percent, least);
+  percent_ = std::clamp(least + (percent - lower) * (most - least) / (upper - lower), least, most);
+  stats_.defrag_running_percent = static_cast<uint64_t>(percent_);
+}
+
+bool Defragmentation::work(int64_t deadline_us) {
+  if (!is_running() || store_.has_guard()) return false;
+  const int64_t begin_us = clock_.mono_us();
+  credit_us_ = std::min(credit_us_ + (begin_us - credited_us_) * percent_ / 100, kSliceUs);
+  credited_us_ = begin_us;
+  if (credit_us_ <= 0) return false;
+  const int64_t end_us = std::min(deadline_us, begin_us + credit_us_);
+  int64_t now_us = begin_us;
+  bool more = true;
+  while (more && now_us < end_us) {
+    for (int i = 0; i < kStepsPerLook && more; ++i) more = compactor_.step();
+    now_us = clock_.mono_us();
+  }
+  credit_us_ -= now_us - begin_us;
+  stats_.defrag_us += now_us - begin_us;
+  stats_.defrag_moved = compactor_.counts().moved;
+  stats_.defrag_left = compactor_.counts().left;
+  if (more) return credit_us_ > 0;
+  const uint64_t slack = store_.blocks().slack_bytes();
+  const uint64_t worthwhile = slack_at_start_ - slack_at_start_ / kWorthwhileShare;
+  if (slack > worthwhile) next_pass_us_ = now_us + kPauseUs;
+  stop();
+  return false;
+}
+
+void Defragmentation::stop() {
+  percent_ = 0;
+  stats_.defrag_running_percent = 0;
+}
+
+}  // namespace larder
