@@ -9,8 +9,10 @@ namespace {
 
 // Steps between two looks at the clock: some 20 us.
 constexpr int kStepsPerLook = 16;
-// A pass that gave back less than a tenth of the waste found what cannot be moved. The next one waits.
+// A pass that gave back less than a tenth of the waste found what cannot be moved. The next one waits until there is a
+// quarter more of it, or for a minute.
 constexpr uint64_t kWorthwhileShare = 10;
+constexpr uint64_t kGrowthShare = 4;
 constexpr int64_t kPauseUs = 60'000'000;
 
 }  // namespace
@@ -25,7 +27,7 @@ void Defragmentation::cron() {
   if (!is_running()) {
     const int64_t now_us = clock_.mono_us();
     if (percent < lower || static_cast<int64_t>(slack) < settings_.active_defrag_ignore_bytes) return;
-    if (now_us < next_pass_us_) return;
+    if (now_us < next_pass_us_ && slack < futile_slack_ + futile_slack_ / kGrowthShare) return;
     compactor_.restart();
     slack_at_start_ = slack;
     credit_us_ = 0;
@@ -57,7 +59,10 @@ bool Defragmentation::work(int64_t deadline_us) {
   if (more) return credit_us_ > 0;
   const uint64_t slack = store_.blocks().slack_bytes();
   const uint64_t worthwhile = slack_at_start_ - slack_at_start_ / kWorthwhileShare;
-  if (slack > worthwhile) next_pass_us_ = now_us + kPauseUs;
+  if (slack > worthwhile) {
+    next_pass_us_ = now_us + kPauseUs;
+    futile_slack_ = slack;
+  }
   stop();
   return false;
 }
