@@ -72,8 +72,12 @@ CellArea area_of(Cell cell) {
           -kLatitudeMax + (latitude + 1) * 1.0 / cells * kLatitudes};
 }
 
+// Places on the last meridian or parallel are in cells of their own, one behind the grid. Such a cell is taken for the first
+// one beyond the line, or for what it is: then only what moves comes back into the grid.
+enum class Edge : uint8_t { kWraps, kStays };
+
 // The neighbour so many cells east (1, 0 or -1) and north, around the earth.
-Cell neighbour(Cell cell, int east, int north) {
+Cell neighbour(Cell cell, int east, int north, Edge edge = Edge::kWraps) {
   const uint64_t columns = kOddBits >> (64 - cell.steps * 2);
   const uint64_t rows = kEvenBits >> (64 - cell.steps * 2);
   uint64_t x = cell.bits & kOddBits;
@@ -81,10 +85,10 @@ Cell neighbour(Cell cell, int east, int north) {
   // With the other coordinate's bits all set, or none, a carry or borrow passes over them.
   if (east > 0) x += rows + 1;
   if (east < 0) x = (x | rows) - (rows + 1);
-  x &= columns;
+  if (east != 0 || edge == Edge::kWraps) x &= columns;
   if (north > 0) y += columns + 1;
   if (north < 0) y = (y | columns) - (columns + 1);
-  y &= rows;
+  if (north != 0 || edge == Edge::kWraps) y &= rows;
   return {x | y, cell.steps};
 }
 
@@ -293,13 +297,16 @@ GeoShape::Cover GeoShape::cover() const {
       {east, {1, 0}},           {west, {-1, 0}},          {north && east, {1, 1}},
       {north && west, {-1, 1}}, {south && east, {1, -1}}, {south && west, {-1, -1}}};
   Cover cover;
-  for (const auto& [searched, where] : candidates) {
-    if (!searched) continue;
-    const Range range = range_of(neighbour(center, where.first, where.second));
-    const Range* begin = cover.ranges.data();
-    const bool seen =
-        std::any_of(begin, begin + cover.count, [&](const Range& other) { return other.begin == range.begin; });
-    if (!seen) cover.ranges[cover.count++] = range;
+  for (const Edge edge : {Edge::kStays, Edge::kWraps}) {
+    for (const auto& [searched, where] : candidates) {
+      if (!searched) continue;
+      const Range range = range_of(neighbour(center, where.first, where.second, edge));
+      const Range* begin = cover.ranges.data();
+      const bool seen =
+          std::any_of(begin, begin + cover.count, [&](const Range& other) { return other.begin == range.begin; });
+      if (!seen) cover.ranges[cover.count++] = range;
+    }
+    if (neighbour(center, 0, 0).bits == center.bits) break;  // inside the grid both are the same
   }
   return cover;
 }

@@ -64,7 +64,7 @@ class GeoShape {
     uint64_t end;
   };
   struct Cover {
-    std::array<Range, 9> ranges;
+    std::array<Range, 18> ranges;  // nine, or twice nine around a place on the last meridian or parallel
     size_t count = 0;
   };
   Cover cover() const;

@@ -245,6 +245,8 @@ def explained(command, ours, theirs):
     if name.startswith("GEO") and "COUNT" in command and isinstance(ours, list) and isinstance(theirs, list):
         if sorted(map(sort_key, ours)) == sorted(map(sort_key, theirs)):
             return "the reference's sort for a part of the places turns those at one distance around"
+    if finds_more(command, ours, theirs):
+        return "around a place on the last meridian or parallel both sides of it are searched, by the reference one"
     if name in ("EXPIRE", "PEXPIRE") and {ours, theirs} == {0, 1} and command[-1] in ("GT", "LT"):
         return "the same deadline, some milliseconds apart"
     if name.startswith("SORT") and isinstance(ours, list) and any(b"\0" in member for member in ours if member):
@@ -276,10 +278,21 @@ def same_reply(command, ours, theirs):
     return ours == theirs or explained(command, ours, theirs) is not None
 
 
-def leaves_different_data(command, ours, _theirs):
-    """Whether the same answer leaves different data behind, which is meant: the round ends there.
+def finds_more(command, ours, theirs):
+    """Whether a search around a member, which may have any score, found more than the reference did."""
+    name = str(command[0]).upper()
+    if not name.startswith("GEO") or not ("BYMEMBER" in name or "FROMMEMBER" in command) or type(ours) is not type(theirs):
+        return False
+    return len(ours) > len(theirs) if isinstance(ours, list) else isinstance(ours, int) and ours > theirs
 
-    PFADD to a damaged sketch: the reference keeps the elements before the one at which it saw the damage, we keep none."""
+
+def leaves_different_data(command, ours, theirs):
+    """Whether other data, which is meant to be other, is left behind: the round ends there.
+
+    PFADD to a damaged sketch: the reference keeps the elements before the one at which it saw the damage, we keep none.
+    What a search found more was stored."""
+    if isinstance(ours, int) and finds_more(command, ours, theirs):
+        return True
     return str(command[0]).upper() in ("PFADD", "EXEC") and "INVALIDOBJ" in repr(ours)
 
 
