@@ -235,6 +235,7 @@ CLIENTS = [
     ("apps-python", python_program("apps/python/requirements.txt", {
         "flow.py": "apps/python/flow.py", "jobs.py": "apps/python/jobs.py"}, (3, 10)),
      "", {}, False),
+    ("apps-java", java_client("apps/java"), "", {}, False),
     ("apps-go", go_program("go-redis", {"main.go": "apps/go/main.go"}), "", {}, False),
     # Libraries whose work is done by scripts, and the middleware of docs/examples.
     ("libs-node", node_program("libs/node", {
