@@ -65,7 +65,8 @@ class RdbEntryHandle {
   Value value_;
 };
 
-// A value that is a structure, on its way into a file. The structure must not change until the last piece is written.
+// A value that is a structure, on its way into a file: as it was when this was made. Either the structure does not change
+// until the last piece is written, or this is told of the changes as a StructureGuard is (HeldEntry sees to that).
 class RdbPieces {
  public:
   // About what a piece adds to the chunk: some 20 us of work.
@@ -74,6 +75,15 @@ class RdbPieces {
   virtual ~RdbPieces() = default;
   // Appends another piece. False: that was the last one.
   [[nodiscard]] virtual bool write(RdbEncoder& out) = 0;
+
+  // ---- As of StructureGuard
+  virtual void changing() = 0;
+  virtual void item_changing(uint64_t hash, const void* item) = 0;
+  virtual void item_coming(uint64_t hash, Bytes name) = 0;
+  // Bytes of memory that it has taken because of changes.
+  virtual size_t held_bytes() const = 0;
+  // Lets go of the structure, and of what would take long to free.
+  virtual void let_go(Store& store) = 0;
 };
 
 // `deadline_ms` of a string is put in with it, in one go.
@@ -84,7 +94,7 @@ void write_rdb_string(RdbEncoder& out, Store& store, const Entry& entry);
 // its entry, and when it is a structure.
 bool read_rdb_list(RdbInput& in, RdbType type, RdbPlace& place);
 void write_packed_rdb_list(RdbEncoder& out, Store& store, const Entry& entry);
-std::unique_ptr<RdbPieces> rdb_list_pieces(const ListStructure& list);
+std::unique_ptr<RdbPieces> rdb_list_pieces(ListStructure& list);
 
 bool read_rdb_set(RdbInput& in, RdbType type, RdbPlace& place);
 RdbType rdb_set_type(Store& store, const Entry& entry, int version);

@@ -149,6 +149,18 @@ void RdbEncoder::pinned_text(BlobPin pin) {
   chunk_.pins_.push_back(std::move(pin));
 }
 
+void RdbEncoder::take(RdbChunk* other) {
+  const size_t offset = chunk_.bytes_.size();
+  chunk_.bytes_.append(other->bytes_.bytes());
+  for (RdbChunk::Piece piece : other->pieces_) {
+    piece.offset += offset;
+    chunk_.pieces_.push_back(piece);
+  }
+  for (BlobPin& pin : other->pins_) chunk_.pins_.push_back(std::move(pin));
+  chunk_.pinned_bytes_ += other->pinned_bytes_;
+  other->clear();
+}
+
 char* RdbEncoder::text_room(size_t size) {
   if (size < kCompressBytesMin) {
     length(size);

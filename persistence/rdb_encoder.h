@@ -68,6 +68,8 @@ class RdbEncoder {
   void pinned_text(BlobPin pin);
   // A string that is a listpack with these elements.
   void listpack(Bytes sequence, size_t count);
+  // All that is in another chunk, which is empty then.
+  void take(RdbChunk* other);
   // A string of `size` bytes, which the caller writes at the returned place before the next call.
   char* text_room(size_t size);
 

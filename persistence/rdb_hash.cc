@@ -220,21 +220,24 @@ std::unique_ptr<RdbPieces> rdb_hash_pieces(const HashStructure& hash) {
   class Pieces final : public RdbTablePieces {
    public:
     explicit Pieces(const HashStructure& hash)
-        : RdbTablePieces(hash.size()), hash_(hash), with_deadlines_(hash.volatile_count() > 0) {}
+        : RdbTablePieces(hash), hash_(hash), with_deadlines_(hash.volatile_count() > 0), earliest_ms_(hash.due_ms()) {}
 
    private:
     void write_head(RdbEncoder& out, uint64_t count) override {
-      if (with_deadlines_) out.little_endian(static_cast<uint64_t>(hash_.due_ms()), kDeadlineBytes);
+      if (with_deadlines_) out.little_endian(static_cast<uint64_t>(earliest_ms_), kDeadlineBytes);
       out.length(count);
     }
-    uint64_t write_some(RdbEncoder& out, uint64_t cursor) override {
-      return hash_.scan(cursor, [&](const HashFieldView& field) {
-        write_field(out, field, with_deadlines_, hash_.due_ms());
-        count_written();
-      });
+    uint64_t write_some(RdbEncoder& out, uint64_t position) override {
+      return hash_.scan_items(position, [&](const HashField& field) { meet(out, &field); });
     }
+    void write_item(RdbEncoder& out, const void* item) override {
+      write_field(out, static_cast<const HashField*>(item)->view(), with_deadlines_, earliest_ms_);
+    }
+    Bytes name_of(const void* item) const override { return static_cast<const HashField*>(item)->name(); }
+
     const HashStructure& hash_;
     const bool with_deadlines_;
+    const int64_t earliest_ms_;
   };
   return std::make_unique<Pieces>(hash);
 }

@@ -77,21 +77,54 @@ void write_packed_rdb_list(RdbEncoder& out, Store& store, const Entry& entry) {
   list->visit_packed([&](Bytes sequence, size_t count) { write_node(out, sequence, count); });
 }
 
-std::unique_ptr<RdbPieces> rdb_list_pieces(const ListStructure& list) {
+// Before the first change the nodes that are not written yet are frozen; from then on they are read from there.
+std::unique_ptr<RdbPieces> rdb_list_pieces(ListStructure& list) {
   class Pieces final : public RdbPieces {
    public:
-    explicit Pieces(const ListStructure& list) : list_(list) {}
+    explicit Pieces(ListStructure& list) : list_(list), node_count_(list.node_count()) {}
     bool write(RdbEncoder& out) override {
-      if (!begun_) out.length(list_.node_count());
+      if (!begun_) out.length(node_count_);
       begun_ = true;
-      return list_.visit_some_nodes(&walk_, kPieceBytes,
-                                    [&](Bytes sequence, size_t count) { write_node(out, sequence, count); });
+      if (is_frozen_) return write_frozen(out);
+      walked_ = !list_.visit_some_nodes(&walk_, kPieceBytes,
+                                        [&](Bytes sequence, size_t count) { write_node(out, sequence, count); });
+      return !walked_;
+    }
+
+    void changing() override {
+      if (is_frozen_ || walked_) return;
+      frozen_ = list_.freeze(walk_);
+      is_frozen_ = true;
+    }
+    void item_changing(uint64_t, const void*) override {}
+    void item_coming(uint64_t, Bytes) override {}
+    size_t held_bytes() const override {
+      return frozen_.nodes.size() * sizeof(FrozenNodes::Node) + list_.left_over_bytes();
+    }
+    void let_go(Store&) override {
+      if (is_frozen_) list_.thaw(&frozen_);
+      is_frozen_ = false;
+      walked_ = true;
     }
 
    private:
-    const ListStructure& list_;
+    bool write_frozen(RdbEncoder& out) {
+      const size_t bytes_max = out.size() + kPieceBytes;
+      while (frozen_.next < frozen_.nodes.size() && out.size() < bytes_max) {
+        const FrozenNodes::Node& node = frozen_.nodes[frozen_.next];
+        write_node(out, node.node->sequence(), node.count);
+        list_.release_frozen(&frozen_);
+      }
+      return frozen_.next < frozen_.nodes.size();
+    }
+
+    ListStructure& list_;
+    const size_t node_count_;
     ListStructure::NodeWalk walk_;
+    FrozenNodes frozen_;
     bool begun_ = false;
+    bool walked_ = false;
+    bool is_frozen_ = false;
   };
   return std::make_unique<Pieces>(list);
 }

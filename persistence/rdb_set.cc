@@ -92,15 +92,14 @@ void write_packed_rdb_set(RdbEncoder& out, RdbType type, Store& store, const Ent
 std::unique_ptr<RdbPieces> rdb_set_pieces(const SetStructure& set) {
   class Pieces final : public RdbTablePieces {
    public:
-    explicit Pieces(const SetStructure& set) : RdbTablePieces(set.size()), set_(set) {}
+    explicit Pieces(const SetStructure& set) : RdbTablePieces(set), set_(set) {}
 
    private:
-    uint64_t write_some(RdbEncoder& out, uint64_t cursor) override {
-      return set_.scan(cursor, [&](Bytes member) {
-        out.text(member);
-        count_written();
-      });
+    uint64_t write_some(RdbEncoder& out, uint64_t position) override {
+      return set_.scan_items(position, [&](const SetMember& member) { meet(out, &member); });
     }
+    void write_item(RdbEncoder& out, const void* item) override { out.text(name_of(item)); }
+    Bytes name_of(const void* item) const override { return static_cast<const SetMember*>(item)->text(); }
     const SetStructure& set_;
   };
   return std::make_unique<Pieces>(set);

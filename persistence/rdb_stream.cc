@@ -8,6 +8,12 @@
 //
 // Other IDs are two lengths. Version 1 is kStreamListpacks, and so on.
 
+#include <algorithm>
+#include <cstring>
+#include <deque>
+#include <memory>
+#include <vector>
+
 #include "persistence/rdb_codecs.h"
 #include "storage/stream_value.h"
 
@@ -133,21 +139,86 @@ void write_raw_id(RdbEncoder& out, StreamId id) {
 }
 
 // One part after the other; where it is in a tree is the next item's cursor, which is good while the stream does not
-// change.
+// change. Before the first change it becomes independent of the trees: it makes a list of the nodes that are left, and
+// encodes all that comes behind them (the groups), which takes time in proportion to their pending entries. A node is
+// copied when it is about to change and was not written.
 class StreamPieces final : public RdbPieces {
  public:
   StreamPieces(const StreamStructure& stream, RdbType type) : stream_(stream), type_(type) {}
 
   bool write(RdbEncoder& out) override {
     const size_t bytes_max = out.size() + kPieceBytes;
+    if (is_listed_) return write_listed(out, bytes_max);
     while (part_ != Part::kEnd && out.size() < bytes_max) write_some(out);
     return part_ != Part::kEnd;
   }
 
+  void changing() override {
+    if (is_listed_) return;
+    is_listed_ = true;
+    if (part_ == Part::kBegin) {
+      node_count_ = stream_.nodes().size();
+      writes_count_ = true;
+      node_ = stream_.nodes().first();
+      part_ = Part::kNodes;
+    }
+    if (part_ == Part::kNodes) nodes_.reserve(stream_.nodes().size());
+    for (; part_ == Part::kNodes && node_; node_.next()) nodes_.push_back({node_.id(), node_.value(), nullptr, 0, 0});
+    while (part_ != Part::kEnd) {
+      if (behind_.empty() || behind_.back().size() >= kPieceBytes) behind_.emplace_back();
+      RdbEncoder out(behind_.back());
+      write_some(out);
+    }
+    for (const RdbChunk& chunk : behind_) held_bytes_ += chunk.size();
+    held_bytes_ += nodes_.size() * sizeof(Node);
+  }
+  void item_changing(uint64_t, const void* item) override {
+    const auto* node = static_cast<const StreamNode*>(item);
+    const auto at = std::lower_bound(nodes_.begin() + static_cast<ptrdiff_t>(next_), nodes_.end(), node->id,
+                                     [](const Node& a, StreamId id) { return a.id < id; });
+    if (at == nodes_.end() || at->node != node) return;
+    at->node = nullptr;
+    at->bytes = node->bytes;
+    at->elements = node->elements;
+    at->copy = std::make_unique_for_overwrite<char[]>(node->bytes);
+    std::memcpy(at->copy.get(), node->content, node->bytes);
+    held_bytes_ += node->bytes;
+  }
+  void item_coming(uint64_t, Bytes) override {}
+  size_t held_bytes() const override { return held_bytes_; }
+  void let_go(Store&) override {}
+
  private:
+  // A node that is still to be written: where it lies, or a copy.
+  struct Node {
+    StreamId id;
+    const StreamNode* node;  // null: it has changed since
+    std::unique_ptr<char[]> copy;
+    uint32_t bytes;
+    uint32_t elements;
+  };
   enum class Part : uint8_t { kBegin, kNodes, kGroup, kPending, kConsumer, kConsumerPending, kEnd };
   // Items between two looks at the size.
   static constexpr int kItems = 64;
+
+  bool write_listed(RdbEncoder& out, size_t bytes_max) {
+    if (writes_count_) out.length(node_count_);
+    writes_count_ = false;
+    for (; next_ < nodes_.size() && out.size() < bytes_max; next_++) {
+      Node& node = nodes_[next_];
+      if (node.node != nullptr) {
+        write_node(out, node.id, node.node->sequence(), node.node->elements);
+      } else {
+        write_node(out, node.id, Bytes(node.copy.get(), node.bytes), node.elements);
+        node.copy.reset();
+      }
+    }
+    while (next_ == nodes_.size() && !behind_.empty() && out.size() < bytes_max) {
+      out.take(&behind_.front());
+      behind_.pop_front();
+    }
+    return next_ < nodes_.size() || !behind_.empty();
+  }
 
   void write_some(RdbEncoder& out) {
     switch (part_) {
@@ -157,7 +228,7 @@ class StreamPieces final : public RdbPieces {
         part_ = Part::kNodes;
         return;
       case Part::kNodes:
-        return write_node(out);
+        return write_next_node(out);
       case Part::kGroup:
         return begin_group(out);
       case Part::kPending:
@@ -171,18 +242,20 @@ class StreamPieces final : public RdbPieces {
     }
   }
 
-  void write_node(RdbEncoder& out) {
+  void write_next_node(RdbEncoder& out) {
     if (!node_) {
       write_facts(out);
       part_ = Part::kGroup;
       return;
     }
-    const StreamNode& node = *node_.value();
-    char raw[kStreamIdRawBytes];
-    write_raw_stream_id(raw, node_.id());
-    out.text(Bytes(raw, sizeof(raw)));
-    out.listpack(node.sequence(), node.elements);
+    write_node(out, node_.id(), node_.value()->sequence(), node_.value()->elements);
     node_.next();
+  }
+  static void write_node(RdbEncoder& out, StreamId id, Bytes sequence, size_t elements) {
+    char raw[kStreamIdRawBytes];
+    write_raw_stream_id(raw, id);
+    out.text(Bytes(raw, sizeof(raw)));
+    out.listpack(sequence, elements);
   }
 
   void write_facts(RdbEncoder& out) {
@@ -253,6 +326,15 @@ class StreamPieces final : public RdbPieces {
   StreamPendingTree::Cursor pending_;
   size_t consumer_ = 0;
   StreamIdSet::Cursor owned_;
+
+  // From the first change on.
+  bool is_listed_ = false;
+  bool writes_count_ = false;
+  size_t node_count_ = 0;
+  std::vector<Node> nodes_;
+  size_t next_ = 0;
+  std::deque<RdbChunk> behind_;  // what comes behind the nodes
+  size_t held_bytes_ = 0;
 };
 
 }  // namespace

@@ -34,27 +34,31 @@ void RdbWriter::select(RdbEncoder& out, int db, uint64_t keys, uint64_t volatile
   out.length(volatile_keys);
 }
 
-void RdbWriter::entry_head(RdbEncoder& out, const Entry& entry) const {
-  if (entry.has_deadline()) {
+RdbEntryHead RdbWriter::head_of(const Entry& entry) const {
+  return {type_of(entry), std::string(entry.key()), entry.deadline_ms(), entry.access_state()};
+}
+
+void RdbWriter::write_head(RdbEncoder& out, RdbType type, Bytes key, int64_t deadline_ms, uint32_t access_state) const {
+  if (deadline_ms != kNoDeadline) {
     opcode(out, RdbOpcode::kExpireMs);
-    out.little_endian(static_cast<uint64_t>(entry.deadline_ms()), 8);
+    out.little_endian(static_cast<uint64_t>(deadline_ms), 8);
   }
   if (options_.with_access) {
     const AccessTracker& access = store_.access();
     if (access.tracking() == AccessTracking::kFrequency) {
       opcode(out, RdbOpcode::kFreq);
-      out.byte(access.frequency(entry.access_state()));
+      out.byte(access.frequency(access_state));
     } else {
       opcode(out, RdbOpcode::kIdle);
-      out.length(access.idle_seconds(entry.access_state()));
+      out.length(access.idle_seconds(access_state));
     }
   }
-  out.byte(static_cast<uint8_t>(type_of(entry)));
-  out.text(entry.key());
+  out.byte(static_cast<uint8_t>(type));
+  out.text(key);
 }
 
 void RdbWriter::entry(RdbEncoder& out, const Entry& entry) const {
-  entry_head(out, entry);
+  write_head(out, type_of(entry), entry.key(), entry.deadline_ms(), entry.access_state());
   value(out, entry);
 }
 
@@ -84,10 +88,10 @@ RdbType RdbWriter::type_of(const Entry& entry) const {
 }
 
 std::unique_ptr<RdbPieces> RdbWriter::pieces(const Entry& entry) const {
-  const Structure* structure = entry.structure();
+  Structure* structure = entry.structure();
   switch (entry.type()) {
     case ValueType::kList:
-      return rdb_list_pieces(*static_cast<const ListStructure*>(structure));
+      return rdb_list_pieces(*static_cast<ListStructure*>(structure));
     case ValueType::kSet:
       return rdb_set_pieces(*static_cast<const SetStructure*>(structure));
     case ValueType::kHash:

@@ -19,6 +19,14 @@ struct RdbWriteOptions {
   bool with_access = false;   // idle times or frequencies of the keys, as the store tracks them
 };
 
+// What is in front of a value in a file.
+struct RdbEntryHead {
+  RdbType type;
+  std::string key;
+  int64_t deadline_ms;
+  uint32_t access_state;
+};
+
 class RdbWriter {
  public:
   RdbWriter(Store& store, const RdbWriteOptions& options) : store_(store), options_(options) {}
@@ -30,9 +38,12 @@ class RdbWriter {
   void select(RdbEncoder& out, int db, uint64_t keys, uint64_t volatile_keys) const;
   // A key with its value, deadline and access state.
   void entry(RdbEncoder& out, const Entry& entry) const;
-  // The same up to the value, for a value that is written in pieces.
-  void entry_head(RdbEncoder& out, const Entry& entry) const;
-  // The value of such an entry. Requires: it is a structure.
+  // The same up to the value, for a value that is written later.
+  RdbEntryHead head_of(const Entry& entry) const;
+  void head(RdbEncoder& out, const RdbEntryHead& head) const {
+    write_head(out, head.type, head.key, head.deadline_ms, head.access_state);
+  }
+  // The value of such an entry, in pieces. Requires: it is a structure.
   std::unique_ptr<RdbPieces> pieces(const Entry& entry) const;
   // The source of a library of functions. Before all keys.
   void function(RdbEncoder& out, Bytes library_source) const;
@@ -43,6 +54,8 @@ class RdbWriter {
   void value(RdbEncoder& out, const Entry& entry) const;
 
  private:
+  void write_head(RdbEncoder& out, RdbType type, Bytes key, int64_t deadline_ms, uint32_t access_state) const;
+
   Store& store_;
   RdbWriteOptions options_;
 };

@@ -93,16 +93,19 @@ void write_packed_rdb_zset(RdbEncoder& out, Store& store, const Entry& entry) {
 std::unique_ptr<RdbPieces> rdb_zset_pieces(const ZsetStructure& zset) {
   class Pieces final : public RdbTablePieces {
    public:
-    explicit Pieces(const ZsetStructure& zset) : RdbTablePieces(zset.size()), zset_(zset) {}
+    explicit Pieces(const ZsetStructure& zset) : RdbTablePieces(zset), zset_(zset) {}
 
    private:
     uint64_t write_some(RdbEncoder& out, uint64_t position) override {
-      return zset_.scan(position, [&](const ZsetMember& member) {
-        out.text(member.bytes());
-        out.double_bytes(member.score());
-        count_written();
-      });
+      return zset_.scan(position, [&](const ZsetMember& member) { meet(out, &member); });
     }
+    void write_item(RdbEncoder& out, const void* item) override {
+      const auto* member = static_cast<const ZsetMember*>(item);
+      out.text(member->bytes());
+      out.double_bytes(member->score());
+    }
+    Bytes name_of(const void* item) const override { return static_cast<const ZsetMember*>(item)->bytes(); }
+
     const ZsetStructure& zset_;
   };
   return std::make_unique<Pieces>(zset);

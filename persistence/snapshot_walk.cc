@@ -25,7 +25,6 @@ SnapshotWalk::~SnapshotWalk() {
 void SnapshotWalk::abandon() {
   if (done_) return;
   done_ = true;
-  large_.clear();
   store_.set_guard(nullptr);
   for (const auto& source : sources_) {
     if (source->kept) released_.push_back(std::move(*source->kept));
@@ -40,10 +39,9 @@ bool SnapshotWalk::step() {
     walk_some(source);
     if (source.state == State::kDone) current_++;
     release_kept(source);
-  } else if (!large_.empty()) {
-    take_some_of_large();
+    return true;
   }
-  if (!large_.empty() || current_ < sources_.size()) return true;
+  if (sink_.take_some_held()) return true;
   done_ = true;
   store_.set_guard(nullptr);
   return false;
@@ -58,11 +56,7 @@ void SnapshotWalk::walk_some(Source& source) {
     if (entry.snapshot_mark() != 0) entry.set_snapshot_mark(0);
     if (early || again) return;
     keys_done_++;
-    if (sink_.is_large(entry)) {
-      large_.push_back({&source, &entry});
-    } else {
-      sink_.entry(source.db, entry);
-    }
+    hand_on(source, entry);
   };
   uint64_t next;
   if (source.keyspace != nullptr) {
@@ -74,46 +68,17 @@ void SnapshotWalk::walk_some(Source& source) {
   source.state = next == 0 ? State::kDone : State::kWalking;
 }
 
-void SnapshotWalk::take_some_of_large() {
-  const Large large = large_.front();
-  if (!large_begun_) {
-    sink_.begin_large(large.source->db, *large.entry);
-    large_begun_ = true;
+void SnapshotWalk::hand_on(const Source& source, const Entry& entry) {
+  if (sink_.is_large(entry)) {
+    sink_.hold(source.db, entry);
+  } else {
+    sink_.entry(source.db, entry);
   }
-  if (sink_.continue_large()) return;
-  large_begun_ = false;
-  large_.pop_front();
-  release_kept(*large.source);
-}
-
-// The entry is about to change: if it is one of the large ones, what is left of it is taken now.
-bool SnapshotWalk::take_rest_of_large(const Entry& entry) {
-  for (size_t i = 0; i < large_.size(); i++) {
-    if (large_[i].entry != &entry) continue;
-    // Whatever is being taken comes to its end first: the sink takes one at a time.
-    Source* const source = large_[i].source;
-    if (large_begun_) {
-      sink_.finish_large();
-      large_begun_ = false;
-      Source* const begun_source = large_.front().source;
-      large_.pop_front();
-      if (i == 0) return true;
-      release_kept(*begun_source);
-      i--;
-    }
-    large_.erase(large_.begin() + static_cast<ptrdiff_t>(i));
-    sink_.entry(source->db, entry);
-    return true;
-  }
-  return false;
 }
 
 // Lets go of a flushed table that nothing is read from any more.
 void SnapshotWalk::release_kept(Source& source) {
   if (!source.kept || source.state != State::kDone) return;
-  for (const Large& large : large_) {
-    if (large.source == &source) return;
-  }
   released_.push_back(std::move(*source.kept));
   source.kept.reset();
 }
@@ -131,12 +96,18 @@ bool SnapshotWalk::is_passed(const Source& source, const Entry& entry) const {
 }
 
 void SnapshotWalk::changing(Keyspace& keyspace, Entry& entry) {
-  if (!large_.empty() && take_rest_of_large(entry)) return;
+  if (entry.encoding() == Encoding::kStructure && entry.structure()->guard() != nullptr) {
+    // It is held, maybe under another key than this one.
+    return sink_.changing_held(*entry.structure());
+  }
   const Source* source = source_of(keyspace);
   if (source == nullptr || entry.snapshot_mark() == mark_ || is_passed(*source, entry)) return;
   entry.set_snapshot_mark(mark_);
   keys_done_++;
-  sink_.entry(source->db, entry);
+  hand_on(*source, entry);
+  if (entry.encoding() == Encoding::kStructure && entry.structure()->guard() != nullptr) {
+    sink_.changing_held(*entry.structure());
+  }
 }
 
 void SnapshotWalk::added(Keyspace& keyspace, Entry& entry) {

@@ -8,7 +8,8 @@
 //   - an entry that is new where the walk has not been is marked;
 //   - the walk hands on what has no mark, and takes marks away.
 // So no memory is needed for what was done early: the mark is two bits in the entry, and whether the walk has passed an
-// entry is a comparison of its hash with a position. Databases that are flushed meanwhile are kept and walked to their
+// entry is a comparison of its hash with a position. A large entry is not handed on but held: its structure gets a guard of its
+// own (storage/structure.h), and is taken in pieces at the end, as it was. Databases that are flushed meanwhile are kept and walked to their
 // end; databases that change places take their positions along.
 //
 // A mark is the number of its walk, 1 to 3. A walk that is given up leaves marks behind; sweep() takes them away before
@@ -19,7 +20,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -34,17 +34,17 @@ namespace larder {
 class SnapshotSink {
  public:
   virtual ~SnapshotSink() = default;
-  // Takes an entry as a whole. It is valid during the call. May be called while a large one is being taken in pieces.
+  // Takes an entry as a whole. It is valid during the call.
   virtual void entry(int db, const Entry& entry) = 0;
 
-  // ---- Large entries, one at a time. They do not change while they are being taken.
-  // Whether the entry should be taken in pieces.
+  // ---- Large entries: kept as they are now, and taken in pieces when all others are taken.
   virtual bool is_large(const Entry& entry) const = 0;
-  virtual void begin_large(int db, const Entry& entry) = 0;
-  // Takes one more piece. False when that was the last one.
-  virtual bool continue_large() = 0;
-  // Takes all that is left.
-  virtual void finish_large() = 0;
+  // Installs a guard in the entry's structure, which sees all changes from now on (HeldEntries).
+  virtual void hold(int db, const Entry& entry) = 0;
+  // The structure, which has a guard, is about to change: tells it. Takes all of it if too much memory is held.
+  virtual void changing_held(Structure& structure) = 0;
+  // Takes a piece of what is held. False: nothing is held any more.
+  virtual bool take_some_held() = 0;
 };
 
 class SnapshotWalk final : public ChangeGuard {
@@ -81,17 +81,10 @@ class SnapshotWalk final : public ChangeGuard {
     uint64_t position = 0;  // kWalking: entries with a smaller hash are done
   };
 
-  // An entry that was passed and is taken in pieces.
-  struct Large {
-    Source* source;
-    const Entry* entry;
-  };
-
   Source* source_of(Keyspace& keyspace);
   bool is_passed(const Source& source, const Entry& entry) const;
   void walk_some(Source& source);
-  void take_some_of_large();
-  bool take_rest_of_large(const Entry& entry);
+  void hand_on(const Source& source, const Entry& entry);
   void release_kept(Source& source);
 
   Store& store_;
@@ -100,8 +93,6 @@ class SnapshotWalk final : public ChangeGuard {
   // In the order in which they are walked. By pointer: a source keeps its place.
   std::vector<std::unique_ptr<Source>> sources_;
   size_t current_ = 0;
-  std::deque<Large> large_;  // those that wait, the one being taken in front
-  bool large_begun_ = false;
   std::vector<FlushedKeyspace> released_;
   uint64_t keys_total_ = 0;
   uint64_t keys_done_ = 0;

@@ -119,6 +119,11 @@ class HashStructure final : public Structure {
   void for_each_item(Visit visit) const {
     table_.for_each(visit);
   }
+  // One step of a walk over the items: see HashTable::scan.
+  template <class Visit>
+  uint64_t scan_items(uint64_t position, Visit visit) const {
+    return table_.scan(position, visit);
+  }
   // One step of HSCAN, visit(const HashFieldView&); see Keyspace::scan.
   template <class Visit>
   uint64_t scan(uint64_t cursor, Visit visit) const {

@@ -38,6 +38,7 @@ EntrySlot* Keyspace::settle_fields(uint64_t hash, EntrySlot* slot, int64_t now_m
   if (store_.expiry_mode_ == ExpiryMode::kKeep) return slot;
   HashValue value(*this, HashedKey{slot->item()->key(), hash}, slot, now_ms);
   if (store_.expiry_mode_ == ExpiryMode::kHide) return value.has_live() ? slot : nullptr;
+  announce_change(slot);
   const std::string key(slot->item()->key());  // the entry may move
   Arena names;
   std::vector<Bytes> removed;

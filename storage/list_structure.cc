@@ -42,7 +42,16 @@ ListNode* ListStructure::new_node(size_t capacity) {
   auto* node = static_cast<ListNode*>(allocate(sizeof(ListNode) + capacity));
   node->capacity = static_cast<uint32_t>(capacity);
   node->begin = node->end = 0;
+  node->epoch = epoch_;
+  node->is_left_over = 0;
   return node;
+}
+
+void ListStructure::free_node(ListNode* node) {
+  if (node->epoch >= frozen_below_) return release(node, sizeof(ListNode) + node->capacity);
+  allocated_bytes_ -= block_bytes(sizeof(ListNode) + node->capacity);
+  node->is_left_over = 1;
+  left_over_bytes_ += block_bytes(sizeof(ListNode) + node->capacity);
 }
 
 void ListStructure::resize_node(NodeAt at, size_t capacity, ListEnd side) {
@@ -54,6 +63,48 @@ void ListStructure::resize_node(NodeAt at, size_t capacity, ListEnd side) {
   std::memcpy(node->bytes() + node->begin, old->first(), old->size());
   node_at(at) = node;
   free_node(old);
+}
+
+// ---- Frozen nodes
+
+ListNode* ListStructure::copy_frozen(NodeAt at) {
+  ListNode* const old = node_at(at);
+  ListNode* node = new_node(old->capacity);
+  node->begin = old->begin;
+  node->end = old->end;
+  std::memcpy(node->bytes() + node->begin, old->first(), old->size());
+  node_at(at) = node;
+  free_node(old);
+  return node;
+}
+
+FrozenNodes ListStructure::freeze(const NodeWalk& walk) {
+  LARDER_ASSERT(frozen_below_ == 0);
+  FrozenNodes frozen;
+  frozen.nodes.reserve(node_count());
+  for (uint32_t g = walk.group; g < group_count_; g++) {
+    Group& group = *groups_[g].group;
+    for (uint32_t s = g == walk.group ? walk.slot : 0; s < group.size; s++) {
+      frozen.nodes.push_back({group.nodes()[s], group.counts()[s]});
+    }
+  }
+  frozen_below_ = ++epoch_;
+  return frozen;
+}
+
+void ListStructure::release_frozen(FrozenNodes* frozen) {
+  ListNode* const node = frozen->nodes[frozen->next++].node;
+  if (node->is_left_over) {
+    left_over_bytes_ -= block_bytes(sizeof(ListNode) + node->capacity);
+    resources().blocks.free(node, sizeof(ListNode) + node->capacity);
+  } else {
+    node->epoch = epoch_;
+  }
+}
+
+void ListStructure::thaw(FrozenNodes* frozen) {
+  while (frozen->next < frozen->nodes.size()) release_frozen(frozen);
+  frozen_below_ = 0;
 }
 
 bool ListStructure::free_some(size_t elements_max) {
@@ -258,12 +309,13 @@ char* ListStructure::make_room_at_end(ListEnd end, size_t bytes) {
     const NodeAt at = end_node(end);
     ListNode* node = node_at(at);
     if (bytes <= (front ? node->begin : node->capacity - node->end)) [[likely]]
-      return take(node);
+      return take(own_node(at));
     // The other side's free bytes serve when they are many enough that this does not happen at every push.
     const size_t size = node->size();
     const size_t free = node->capacity - size;
     const ListEnd other_side = front ? ListEnd::kBack : ListEnd::kFront;
     if (bytes <= free && free >= node->capacity / 4) {
+      node = own_node(at);
       const auto begin = static_cast<uint32_t>(front ? node->capacity - size : 0);
       std::memmove(node->bytes() + begin, node->first(), size);
       node->begin = begin;
@@ -291,6 +343,7 @@ void ListStructure::append_packed(Bytes sequence, size_t count) {
     const NodeAt at = end_node(ListEnd::kBack);
     ListNode* node = node_at(at);
     if (sequence.size() <= node->capacity - node->end) {
+      node = own_node(at);
       std::memcpy(node->bytes() + node->end, sequence.data(), sequence.size());
       node->end += static_cast<uint32_t>(sequence.size());
       adjust(at, static_cast<int64_t>(count), static_cast<int64_t>(sequence.size()));
@@ -314,7 +367,7 @@ void ListStructure::pop(ListEnd end) {
   const PackedElement element = end_element(end);
   const NodeAt at = end_node(end);
   if (count_at(at) == 1) return remove_node(at);
-  ListNode* node = node_at(at);
+  ListNode* node = own_node(at);
   if (end == ListEnd::kFront) {
     node->begin += static_cast<uint32_t>(element.total_bytes);
   } else {
@@ -384,7 +437,7 @@ void ListStructure::close_gap(ListNode* node, size_t offset, size_t bytes) {
 
 // What is from `offset` on goes to a node of its own, which is returned. Requires: there are elements on both sides.
 ListStructure::NodeAt ListStructure::split_node(NodeAt at, size_t offset) {
-  ListNode* node = node_at(at);
+  ListNode* node = own_node(at);
   const size_t moved_bytes = node->size() - offset;
   const auto moved_count = static_cast<uint32_t>(count_packed({node->first() + offset, moved_bytes}));
   ListNode* behind = new_node(std::max<size_t>(moved_bytes, kNodeBytes));
@@ -406,11 +459,11 @@ ListStructure::NodeAt ListStructure::make_room_before(NodeAt at, size_t offset, 
   NodeAt behind = offset > 0 ? split_node(at, offset) : at;
   NodeAt before = behind;
   if (previous_node(&before) && fits(before)) {
-    *out = open_gap(node_at(before), node_at(before)->size(), bytes);
+    *out = open_gap(own_node(before), node_at(before)->size(), bytes);
     return before;
   }
   if (fits(behind)) {
-    *out = open_gap(node_at(behind), 0, bytes);
+    *out = open_gap(own_node(behind), 0, bytes);
     return behind;
   }
   behind = add_node(behind, new_node(std::max<size_t>(bytes, kNodeBytes)), 0);
@@ -426,7 +479,7 @@ void ListStructure::insert_before(const Place& place, const PackedText& text) {
   const auto offset = static_cast<size_t>(place.at - node->first());
   char* out;
   if (bytes <= node->capacity - node->size()) {
-    out = open_gap(node, offset, bytes);
+    out = open_gap(own_node(at), offset, bytes);
   } else {
     at = make_room_before(at, offset, bytes, &out);
   }
@@ -436,7 +489,7 @@ void ListStructure::insert_before(const Place& place, const PackedText& text) {
 
 // The only element of its node becomes another, in a node that is as large as it needs.
 void ListStructure::replace_only(NodeAt at, const PackedText& text) {
-  ListNode* node = node_at(at);
+  ListNode* node = own_node(at);
   const auto old_bytes = static_cast<int64_t>(node->size());
   const size_t bytes = text.total_bytes();
   node->begin = node->end = 0;
@@ -457,6 +510,7 @@ void ListStructure::replace(const Place& place, const PackedText& text) {
   // Also when a large element is no more: its node goes too.
   const bool is_wasteful = node->capacity > 2 * kNodeBytes && bytes < node->capacity / 4;
   if (count_at(at) == 1 && (!fits || is_wasteful)) return replace_only(at, text);
+  node = own_node(at);
   if (bytes == old_bytes) {
     text.write(node->bytes() + node->begin + offset);
     return;
@@ -477,7 +531,7 @@ void ListStructure::erase_in_node(NodeAt at, size_t index, size_t count) {
   ListNode* node = node_at(at);
   const auto begin = static_cast<size_t>(locate(at, index) - node->first());
   const auto end = static_cast<size_t>(locate(at, index + count) - node->first());
-  close_gap(node, begin, end - begin);
+  close_gap(own_node(at), begin, end - begin);
   adjust(at, -static_cast<int64_t>(count), -static_cast<int64_t>(end - begin));
 }
 
@@ -516,7 +570,7 @@ bool ListStructure::join_with_next(NodeAt at) {
   const size_t together = node_at(at)->size() + bytes;
   if (together > kNodeBytes / 4 * 3) return false;
   if (node_at(at)->capacity < together) resize_node(at, kNodeBytes, ListEnd::kFront);
-  ListNode* node = node_at(at);
+  ListNode* node = own_node(at);
   std::memcpy(open_gap(node, node->size(), bytes), from->first(), bytes);
   const uint32_t count = count_at(behind);
   remove_node(behind);
@@ -539,12 +593,15 @@ size_t ListStructure::remove_equal_in_node(NodeAt at, const PackedText& wanted, 
   }
   if (found.empty()) return 0;
   if (!forward) std::reverse(found.begin(), found.end());
-  // What stays between two of them moves down.
-  char* out = node->bytes() + (found.front().at - node->bytes());
+  // What stays between two of them moves down. It is read where it was found, in a frozen node for one.
+  ListNode* const old = node;
+  const char* const old_end = old->last_end();
+  node = own_node(at);
+  char* out = node->bytes() + (found.front().at - old->bytes());
   size_t bytes = 0;
   for (size_t i = 0; i < found.size(); i++) {
     const char* keep = found[i].end();
-    const char* const keep_end = i + 1 < found.size() ? found[i + 1].at : node->last_end();
+    const char* const keep_end = i + 1 < found.size() ? found[i + 1].at : old_end;
     std::memmove(out, keep, static_cast<size_t>(keep_end - keep));
     out += keep_end - keep;
     bytes += found[i].total_bytes;

@@ -36,6 +36,8 @@ SetStructure::~SetStructure() {
 bool SetStructure::add(Bytes member) {
   const uint64_t member_hash = hash(member);
   if (table_.find(member_hash, member) != nullptr) return false;
+  if (guard() != nullptr) [[unlikely]]
+    guard()->item_coming(member_hash, member);
   SetMember* block = SetMember::create(resources().blocks, member);
   member_bytes_ += block_bytes(block->content_bytes());
   table_.insert_new(member_hash, block);
@@ -46,16 +48,15 @@ bool SetStructure::remove(Bytes member) {
   const uint64_t member_hash = hash(member);
   Table::Slot* slot = table_.find(member_hash, member);
   if (slot == nullptr) return false;
-  SetMember* block = slot->item();
-  table_.erase(member_hash, slot);
-  member_bytes_ -= block_bytes(block->content_bytes());
-  SetMember::destroy(resources().blocks, block);
+  remove_slot(member_hash, slot);
   return true;
 }
 
-void SetStructure::remove_slot(Table::Slot* slot) {
+void SetStructure::remove_slot(uint64_t member_hash, Table::Slot* slot) {
   SetMember* block = slot->item();
-  table_.erase(table_.policy().hash(*block), slot);
+  if (guard() != nullptr) [[unlikely]]
+    guard()->item_changing(member_hash, block);
+  table_.erase(member_hash, slot);
   member_bytes_ -= block_bytes(block->content_bytes());
   SetMember::destroy(resources().blocks, block);
 }

@@ -65,7 +65,7 @@ class SetStructure final : public Structure {
   bool remove(Bytes member);
   // Drawn about uniformly. Requires: size() > 0. Valid until the next change.
   Table::Slot* random_slot(Random& random) const { return table_.random_slot(random); }
-  void remove_slot(Table::Slot* slot);
+  void remove_slot(Table::Slot* slot) { remove_slot(table_.policy().hash(*slot->item()), slot); }
 
   // The staged look-up: hash, prefetch_bucket, prefetch_member, contains_hashed.
   uint64_t hash(Bytes member) const { return hash_bytes(member, resources().hash_seed); }
@@ -92,6 +92,11 @@ class SetStructure final : public Structure {
   void for_each_item(Visit visit) const {
     table_.for_each(visit);
   }
+  // One step of a walk over the items: see HashTable::scan.
+  template <class Visit>
+  uint64_t scan_items(uint64_t position, Visit visit) const {
+    return table_.scan(position, visit);
+  }
   // One step of SSCAN; see Keyspace::scan.
   template <class Visit>
   uint64_t scan(uint64_t cursor, Visit visit) const {
@@ -109,6 +114,7 @@ class SetStructure final : public Structure {
 
  private:
   size_t object_bytes() const override { return sizeof(*this); }
+  void remove_slot(uint64_t member_hash, Table::Slot* slot);
 
   Table table_;
   size_t member_bytes_ = 0;  // of the members' blocks

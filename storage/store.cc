@@ -48,6 +48,8 @@ void Store::release_value(const Entry& entry) {
 }
 
 void Store::dispose(Structure* structure) {
+  if (structure->guard() != nullptr) [[unlikely]]
+    return structure->guard()->left_over();
   if (structure->size() <= kFreedAtOnceMax) return destroy_structure(structure);
   garbage_.push_back(structure);
 }

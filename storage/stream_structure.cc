@@ -21,6 +21,7 @@ void StreamStructure::append(StreamId id, StreamFields fields, const StreamNodeL
   size_t payload_bytes = 0;
   for (const Bytes text : fields) payload_bytes += text.size();
   LARDER_ASSERT(payload_bytes <= kStreamNodeBytesMax);
+  if (tail_ != nullptr) announce_change(tail_);
   if (tail_ != nullptr && stream_node_has_room(*tail_, payload_bytes, limits)) {
     append_to_stream_node(memory_, *tail_, id, fields);
   } else {
@@ -52,6 +53,7 @@ bool StreamStructure::contains(StreamId id) const {
 }
 
 void StreamStructure::remove_node(StreamId id, StreamNode* node) {
+  announce_change(node);
   nodes_.erase(id);
   if (node == tail_) tail_ = nodes_.empty() ? nullptr : nodes_.last().value();
   free_stream_node(memory_, node);
@@ -64,6 +66,7 @@ bool StreamStructure::erase(StreamId id) {
   if (StreamNodeReader(*node).live() == 1) {
     remove_node(node->id, node);
   } else {
+    announce_change(node);
     delete_in_stream_node(memory_, *node, at);
   }
   length_--;
@@ -142,6 +145,7 @@ uint64_t StreamStructure::trim_inside(StreamNode* node, const StreamTrim& trim) 
       remove_node(node->id, node);
       break;
     }
+    announce_change(node);
     at = delete_in_stream_node(memory_, *node, at);
   }
   return removed;
@@ -149,7 +153,10 @@ uint64_t StreamStructure::trim_inside(StreamNode* node, const StreamTrim& trim) 
 
 void StreamStructure::set_last_id(StreamId last_id) {
   // Entries to come may get IDs that deleted ones had.
-  if (last_id < last_id_ && tail_ != nullptr) drop_deleted_tail(memory_, *tail_);
+  if (last_id < last_id_ && tail_ != nullptr) {
+    announce_change(tail_);
+    drop_deleted_tail(memory_, *tail_);
+  }
   last_id_ = last_id;
 }
 

@@ -27,6 +27,21 @@ struct StructureResources {
   uint64_t hash_seed;
 };
 
+// Who has yet to read what a structure holds now, and so wants to see it before it changes: a snapshot. A structure has at
+// most one; without one a change costs a look at a null pointer.
+class StructureGuard {
+ public:
+  virtual ~StructureGuard() = default;
+  // A command is going to change the structure, or may: it is still what it was. Comes before everything else.
+  virtual void changing() = 0;
+  // Hash, set and sorted set: an item is about to change or to go, or is about to come. Streams: a node is about to change
+  // or to go; the hash is nothing then.
+  virtual void item_changing(uint64_t hash, const void* item) = 0;
+  virtual void item_coming(uint64_t hash, Bytes name) = 0;
+  // Nobody else needs the structure any more. It is the guard's to dispose of, when it has been read.
+  virtual void left_over() = 0;
+};
+
 class Structure {
  public:
   explicit Structure(StructureResources& resources) : resources_(resources) {}
@@ -51,6 +66,9 @@ class Structure {
   virtual void check_integrity() const = 0;
 
   StructureResources& resources() const { return resources_; }
+  // Null: nobody. The guard outlives the structure or takes itself away.
+  StructureGuard* guard() const { return guard_; }
+  void set_guard(StructureGuard* guard) { guard_ = guard; }
 
  private:
   friend void destroy_structure(Structure* structure);
@@ -58,6 +76,7 @@ class Structure {
   virtual size_t object_bytes() const = 0;
 
   StructureResources& resources_;
+  StructureGuard* guard_ = nullptr;
 };
 
 // An object of class T, which takes the resources first.

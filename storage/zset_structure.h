@@ -42,7 +42,7 @@ class ZsetStructure final : public Structure {
   ZsetMember* find(Bytes bytes) const { return find(hashed(bytes)); }
   // Requires: not a member yet.
   void insert(const HashedKey& member, double score) { tree_.insert(create_member(member, score)); }
-  void set_score(ZsetMember* member, double score) { tree_.set_score(member, score); }
+  void set_score(ZsetMember* member, double score);
   // Takes the member out and frees it.
   void remove(ZsetMember* member);
   // Takes `count` members out from `rank` on. Requires: the ranks exist.

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/version.h"
 #include "persistence/crc64.h"
+#include "persistence/held_entries.h"
 #include "server/config/settings.h"
 #include "server/core/compatibility.h"
 #include "server/core/flush_queue.h"
@@ -22,6 +23,8 @@ constexpr int kStepsPerLook = 8;
 constexpr int kMarks = 3;
 // A structure of more memory than this is written in pieces.
 constexpr size_t kLargeBytes = 32 * 1024;
+// Memory that large structures may take because they change; beyond it the one that changes is written at once.
+constexpr size_t kHeldBytesMax = 32 * 1024 * 1024;
 // Bytes written between two syncs, so that the last one does not have the whole file to write.
 constexpr uint64_t kSyncEveryBytes = 32 * 1024 * 1024;
 
@@ -129,7 +132,8 @@ class Snapshots::Run final : public SnapshotSink {
         request_(std::move(request)),
         writer_(services.store, write_options(services)),
         pipeline_(std::make_shared<Pipeline>()),
-        chunk_(std::make_unique<RdbChunk>()) {
+        chunk_(std::make_unique<RdbChunk>()),
+        held_(services.store, writer_) {
     pipeline_->owned_output = std::move(request_.output);
     pipeline_->output = pipeline_->owned_output.get();
     pipeline_->compress = services.settings.rdb_compression;
@@ -147,10 +151,6 @@ class Snapshots::Run final : public SnapshotSink {
   const SnapshotWalk& walk() const { return *walk_; }
 
   void entry(int db, const Entry& entry) override {
-    if (entry.encoding() == Encoding::kStructure) {
-      begin_large(db, entry);
-      return finish_large();
-    }
     RdbEncoder out(*chunk_);
     select(out, db);
     writer_.entry(out, entry);
@@ -159,22 +159,18 @@ class Snapshots::Run final : public SnapshotSink {
   bool is_large(const Entry& entry) const override {
     return entry.encoding() == Encoding::kStructure && entry.structure()->memory_bytes() > kLargeBytes;
   }
-  void begin_large(int db, const Entry& entry) override {
-    LARDER_ASSERT(pieces_ == nullptr);
-    RdbEncoder out(*chunk_);
-    select(out, db);
-    writer_.entry_head(out, entry);
-    pieces_ = writer_.pieces(entry);
+  void hold(int db, const Entry& entry) override { held_.add(db, entry); }
+  void changing_held(Structure& structure) override {
+    structure.guard()->changing();
+    if (held_.held_bytes() < kHeldBytesMax) return;
+    if (held_.front().begun()) finish_front();
+    if (structure.guard() == nullptr) return;
+    held_.bring_to_front(&structure);
+    finish_front();
   }
-  bool continue_large() override {
-    RdbEncoder out(*chunk_);
-    if (!pieces_->write(out)) pieces_.reset();
-    if (chunk_->size() >= kChunkBytes) submit();
-    return pieces_ != nullptr;
-  }
-  void finish_large() override {
-    while (continue_large()) {
-    }
+  bool take_some_held() override {
+    if (!held_.empty()) take_piece();
+    return !held_.empty();
   }
 
   // True when there is more to do at once.
@@ -187,7 +183,7 @@ class Snapshots::Run final : public SnapshotSink {
           stop();
           break;
         }
-        if (pieces_ != nullptr) break;
+        if (!held_.empty() && held_.front().begun()) break;
       }
       hand_back_flushed();
       if (clock.mono_us() >= deadline_us) return true;
@@ -251,6 +247,21 @@ class Snapshots::Run final : public SnapshotSink {
     writer_.select(out, db, std::exchange(sizes.keys, 0), sizes.volatile_keys);
   }
 
+  // Another piece of the first one that is held. False: it is done.
+  bool take_piece() {
+    RdbEncoder out(*chunk_);
+    HeldEntry& held = held_.front();
+    if (!held.begun()) select(out, held.db());
+    const bool more = held.write(out);
+    if (!more) held_.pop_front();
+    if (chunk_->size() >= kChunkBytes) submit();
+    return more;
+  }
+  void finish_front() {
+    while (take_piece()) {
+    }
+  }
+
   // The walk is over, or is not to go on.
   void stop() {
     stopping_ = true;
@@ -259,6 +270,7 @@ class Snapshots::Run final : public SnapshotSink {
       writer_.end(out);
     }
     walk_->abandon();
+    held_.clear();
     hand_back_flushed();
     submit();
     worker_.post([pipeline = pipeline_] { pipeline->end(); });
@@ -303,8 +315,8 @@ class Snapshots::Run final : public SnapshotSink {
   std::shared_ptr<Pipeline> pipeline_;
   std::unique_ptr<RdbChunk> chunk_;
   std::vector<std::unique_ptr<RdbChunk>> spare_;
-  std::vector<Sizes> sizes_;           // by database, at the beginning
-  std::unique_ptr<RdbPieces> pieces_;  // of the large value that is being written
+  std::vector<Sizes> sizes_;  // by database, at the beginning
+  HeldEntries held_;
   std::unique_ptr<SnapshotWalk> walk_;
   int db_ = -1;
   bool stopping_ = false;
