@@ -101,14 +101,65 @@ class ExactBucket {
   int64_t at_ms_ = 0;
 };
 
+// A fixed window that begins with its first request.
+class ExactFixedWindow {
+ public:
+  explicit ExactFixedWindow(const RateRule& rule) : rule_(rule) {}
+  bool take(int64_t now_ms, int64_t cost) {
+    if (used_ == 0 || now_ms >= begin_ms_ + rule_.period_ms) {
+      begin_ms_ = now_ms;
+      used_ = 0;
+    }
+    if (used_ + cost > rule_.capacity) return false;
+    used_ += cost;
+    return true;
+  }
+
+ private:
+  RateRule rule_;
+  int64_t begin_ms_ = 0;
+  int64_t used_ = 0;
+};
+
+// Windows one after another from the first request on; what is still covered of the one before counts by the part of it
+// that is, as a fraction over the period: exact.
+class ExactSlidingWindow {
+ public:
+  explicit ExactSlidingWindow(const RateRule& rule) : rule_(rule) {}
+  bool take(int64_t now_ms, int64_t cost) {
+    move_to(now_ms);
+    const int64_t covered_ms = rule_.period_ms - (now_ms - begin_ms_);
+    if ((used_ + cost) * rule_.period_ms + before_ * covered_ms > rule_.capacity * rule_.period_ms) return false;
+    used_ += cost;
+    return true;
+  }
+
+ private:
+  void move_to(int64_t now_ms) {
+    const int64_t passed = (now_ms - begin_ms_) / rule_.period_ms;
+    if (passed > 0) {
+      before_ = passed == 1 ? used_ : 0;
+      used_ = 0;
+      begin_ms_ += passed * rule_.period_ms;
+    }
+    if (used_ == 0 && before_ == 0) begin_ms_ = now_ms;  // requests that were refused begin no window
+  }
+
+  RateRule rule_;
+  int64_t begin_ms_ = INT32_MIN;
+  int64_t used_ = 0;
+  int64_t before_ = 0;
+};
+
 constexpr int64_t kStartMs = 1'700'000'000'000;
 
-TEST(RateRules, ATokenBucketIsTheExactModel) {
+template <class Model>
+void compare_with_model(RateAlgorithm algorithm) {
   Random random(test_seed());
   for (int round = 0; round < 300; ++round) {
-    const RateRule rule = random_rule(RateAlgorithm::kTokenBucket, random);
+    const RateRule rule = random_rule(algorithm, random);
     Limiter limiter(rule);
-    ExactBucket model(rule);
+    Model model(rule);
     int64_t now_ms = kStartMs;
     for (int i = 0; i < 200; ++i) {
       now_ms += random_step_ms(rule, random);
@@ -116,6 +167,12 @@ TEST(RateRules, ATokenBucketIsTheExactModel) {
       ASSERT_EQ(limiter.take(now_ms, cost).allowed, model.take(now_ms, cost)) << round << " " << i;
     }
   }
+}
+
+TEST(RateRules, ATokenBucketIsTheExactModel) { compare_with_model<ExactBucket>(RateAlgorithm::kTokenBucket); }
+TEST(RateRules, AFixedWindowIsTheExactModel) { compare_with_model<ExactFixedWindow>(RateAlgorithm::kFixedWindow); }
+TEST(RateRules, ASlidingWindowIsTheExactModel) {
+  compare_with_model<ExactSlidingWindow>(RateAlgorithm::kSlidingWindow);
 }
 
 TEST(RateRules, GcraAdmitsWhatTheExactModelAdmitsAndNeverMore) {
@@ -258,6 +315,34 @@ TEST(RateRules, AClockThatIsSetBackAdmitsNothingMore) {
     // And nobody is locked out for longer than a whole use of the limit lasts.
     const int64_t longest_ms = 2 * rule.period_ms + rule.capacity * rule.period_ms / rule.amount + 1;
     ASSERT_LE(verdict.retry_after_ms, longest_ms);
+  }
+}
+
+// The clock goes back now and then, by anything from a millisecond to several periods. Counted in time that really passed (never
+// less than what the clock shows), no stretch of it holds more than one whole use of the limit for every time that the
+// clock went back, on top of what the rule promises.
+TEST(RateRules, AClockThatGoesBackAgainAndAgainAddsNoRequests) {
+  Random random(test_seed());
+  for (int round = 0; round < 400; ++round) {
+    const RateRule rule = random_rule(static_cast<RateAlgorithm>(round % kRateAlgorithms), random);
+    Limiter limiter(rule);
+    int64_t now_ms = kStartMs;
+    int64_t passed_ms = 0;
+    int64_t admitted = 0;
+    for (int i = 0; i < 300; ++i) {
+      if (random.uniform(10) == 0) {
+        const RateVerdict before = limiter.peek(now_ms, 1);
+        now_ms -= random_step_ms(rule, random);
+        ASSERT_LE(limiter.peek(now_ms, 1).remaining, before.remaining) << round << " " << i;
+      } else {
+        const int64_t step_ms = random_step_ms(rule, random);
+        now_ms += step_ms;
+        passed_ms += step_ms;
+      }
+      if (limiter.take(now_ms, 1).allowed) ++admitted;
+    }
+    const int64_t periods = passed_ms / rule.period_ms + 1;
+    ASSERT_LE(admitted, window_bound(rule) * periods) << round;
   }
 }
 
