@@ -344,9 +344,17 @@ bool decode_number(Input& in) {
   if (text.empty() || text[0] == '+') return false;
   const bool is_plain = text.find_first_of("xXnNiI") == Bytes::npos;
   if (!is_plain && !in.config.decode_invalid_numbers) return false;
-  const auto number = parse_double(text, NanText::kAccept);
-  if (!number) return false;
-  lua_pushnumber(in.state, *number);
+  if (const auto number = parse_double(text, NanText::kAccept)) {
+    lua_pushnumber(in.state, *number);
+  } else {
+    // Lua reads what is beyond a double as infinity.
+    lua_pushlstring(in.state, text.data(), text.size());
+    const bool is_number = lua_isnumber(in.state, -1) != 0;
+    const double beyond = lua_tonumber(in.state, -1);
+    lua_pop(in.state, 1);
+    if (!is_number) return false;
+    lua_pushnumber(in.state, beyond);
+  }
   in.at = at;
   return true;
 }

@@ -290,7 +290,9 @@ int struct_size(lua_State* state) {
     const size_t size = item_bytes(state, letter, format);
     if (letter == 's') luaL_argerror(state, 1, "option 's' has no fixed size");
     if (letter == 'c' && size == 0) luaL_argerror(state, 1, "option 'c0' has no fixed size");
-    if (size == 0) read_control(state, letter, format);
+    // A letter that means nothing has no size here; only packing refuses it.
+    const bool is_letter = is_digit(letter) || (to_lower(letter) >= 'a' && to_lower(letter) <= 'z');
+    if (size == 0 && !is_letter) read_control(state, letter, format);
     total += padding_before(total, size, format, letter) + size;
   }
   lua_pushinteger(state, static_cast<lua_Integer>(total));

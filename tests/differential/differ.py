@@ -26,6 +26,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE))
 from clients import Clients  # noqa: E402
+from scripts import Scripts  # noqa: E402
 from generator import FAMILIES, Generator  # noqa: E402
 
 ROUND_COMMANDS = 2000
@@ -419,6 +420,7 @@ class Tester:
 ROUNDS = {
     "data": lambda tester: tester.round,
     "clients": lambda tester: Clients(tester, random.Random(f"clients {tester.seed}"), sys.modules[__name__]).round,
+    "scripts": lambda tester: Scripts(tester, random.Random(f"scripts {tester.seed}"), sys.modules[__name__]).round,
 }
 
 
