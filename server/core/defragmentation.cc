@@ -9,9 +9,9 @@ namespace {
 
 // Steps between two looks at the clock: some 20 us.
 constexpr int kStepsPerLook = 16;
-// A pass that gave back less than a tenth of the waste found what cannot be moved. The next one waits until there is a
-// quarter more of it, or for a minute.
-constexpr uint64_t kWorthwhileShare = 10;
+// A pass that moved less than a twentieth of what it looked at found little that can be won. The next one waits until a
+// quarter more is lost, or for a minute.
+constexpr uint64_t kWorthwhileShare = 20;
 constexpr uint64_t kGrowthShare = 4;
 constexpr int64_t kPauseUs = 60'000'000;
 
@@ -29,7 +29,7 @@ void Defragmentation::cron() {
     if (percent < lower || static_cast<int64_t>(slack) < settings_.active_defrag_ignore_bytes) return;
     if (now_us < next_pass_us_ && slack < futile_slack_ + futile_slack_ / kGrowthShare) return;
     compactor_.restart();
-    slack_at_start_ = slack;
+    at_start_ = compactor_.counts();
     credit_us_ = 0;
     credited_us_ = now_us;
   }
@@ -57,11 +57,11 @@ bool Defragmentation::work(int64_t deadline_us) {
   stats_.defrag_moved = compactor_.counts().moved;
   stats_.defrag_left = compactor_.counts().left;
   if (more) return credit_us_ > 0;
-  const uint64_t slack = store_.blocks().slack_bytes();
-  const uint64_t worthwhile = slack_at_start_ - slack_at_start_ / kWorthwhileShare;
-  if (slack > worthwhile) {
+  const uint64_t moved = compactor_.counts().moved - at_start_.moved;
+  const uint64_t looked_at = moved + compactor_.counts().left - at_start_.left;
+  if (moved * kWorthwhileShare < looked_at) {
     next_pass_us_ = now_us + kPauseUs;
-    futile_slack_ = slack;
+    futile_slack_ = store_.blocks().slack_bytes();
   }
   stop();
   return false;

@@ -38,8 +38,8 @@ class Defragmentation {
   Compactor compactor_;
   int64_t percent_ = 0;  // of the processor; 0: no pass is under way
   int64_t credit_us_ = 0;
-  int64_t credited_us_ = 0;      // when credit was given last
-  uint64_t slack_at_start_ = 0;  // bytes
+  int64_t credited_us_ = 0;    // when credit was given last
+  CompactionCounts at_start_;  // of the pass
   // After a pass that gained little: what was lost all the same, and when it may be tried again.
   uint64_t futile_slack_ = 0;
   int64_t next_pass_us_ = 0;
