@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""How long the first request that changes a large collection waits when a snapshot has just begun, and the longest until its end.
+
+Fills a hash, a set, a sorted set, a list and a stream, asks for BGSAVE, and then changes one element of each, again and
+again until the snapshot is done. On a machine that does other work the longest wait shows the scheduler too: the first
+change of each collection, as the least of some runs, is what the snapshot costs.
+
+    bench/compare/snapshot_changes.py --elements 1000000
+"""
+
+import argparse
+import pathlib
+import sys
+import time
+
+from servers import RespClient, Server
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def encode(*words: bytes) -> bytes:
+    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
+
+
+def fill(client: RespClient, elements: int) -> None:
+    for start in range(0, elements, 500):
+        names = [b"element:%010d" % i for i in range(start, min(start + 500, elements))]
+        requests = [
+            encode(b"HSET", b"hash", *[word for name in names for word in (name, b"value-of-16-byte")]),
+            encode(b"SADD", b"set", *names),
+            encode(b"ZADD", b"zset", *[word for i, name in enumerate(names, start) for word in (b"%d" % (i * 7919 % elements), name)]),
+            encode(b"RPUSH", b"list", *names),
+            *[encode(b"XADD", b"stream", b"*", b"field", name) for name in names],
+        ]
+        client.socket.sendall(b"".join(requests))
+        for _ in requests:
+            client.read()
+
+
+def changes(elements: int) -> list[tuple]:
+    return [("HSET", "hash", "element:0000000007", "other"), ("SREM", "set", "element:0000000007"),
+            ("ZADD", "zset", "5", "element:0000000009"), ("LSET", "list", str(elements // 2), "other"),
+            ("XADD", "stream", "*", "field", "value")]
+
+
+def waits_ms(client: RespClient, requests: list[tuple]) -> list[float]:
+    waits = []
+    for request in requests:
+        start = time.perf_counter()
+        client.call(*request)
+        waits.append((time.perf_counter() - start) * 1000)
+    return waits
+
+
+def measure(server: Server, elements: int) -> None:
+    client = server.client()
+    fill(client, elements)
+    requests = changes(elements)
+    idle = [min(waits) for waits in zip(*(waits_ms(client, requests) for _ in range(20)))]
+    client.call("BGSAVE")
+    first = longest = waits_ms(client, requests)
+    while b"rdb_bgsave_in_progress:1" in client.call("INFO", "persistence"):
+        longest = [max(pair) for pair in zip(longest, waits_ms(client, requests))]
+    for request, *waits in zip(requests, idle, first, longest):
+        print(f"{server.name:8} {request[0]:5} idle {waits[0]:8.2f} ms  first {waits[1]:8.2f} ms  longest {waits[2]:8.2f} ms", flush=True)
+    client.close()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--elements", type=int, default=300_000)
+    parser.add_argument("--larder", default=str(ROOT / "build/release/bin/larder-server"))
+    parser.add_argument("--reference", default="redis-server", help="empty: none")
+    options = parser.parse_args()
+    for name, path in [("larder", options.larder)] + ([("redis", options.reference)] if options.reference else []):
+        server = Server(name, path, core=0)
+        try:
+            measure(server, options.elements)
+        finally:
+            server.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
