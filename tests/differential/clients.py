@@ -295,6 +295,9 @@ def without_order(replies):
     return sorted(plain)
 
 
+WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value"
+
+
 def explained(history, ours, theirs):
     """Why two clients' answers are both right though they differ, or None. The round ends there: the data may differ from now on."""
     last = history[-1][1]
@@ -303,6 +306,10 @@ def explained(history, ours, theirs):
         return "the reference does not see a key that got another type when it is overwritten by a result"
     if isinstance(ours, str):  # how many are blocked
         return None
+    if ours[-1:] == theirs[-1:] == ["(closed)"]:
+        return "what a client is owed when another kills it may be lost"
+    if ours[:1] == [WRONG_TYPE] and theirs == [""]:
+        return "7.2 runs a waiting client's request again when one of its keys has come, and meets another of another type"
     pairs = list(zip(ours, theirs)) if len(ours) == len(theirs) else []
     different = [pair for pair in pairs if pair[0] != pair[1]]
     # What the client had sent behind that request goes another way then, too.
