@@ -13,6 +13,7 @@
 // to a group that is at least durable_number(). Numbers of files are never used twice, so that a manifest whose
 // replacement may or may not have reached the disk cannot name a file with other contents.
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -38,9 +39,10 @@ struct AofGroup {
   int32_t db_before = -1;
   int32_t db_after = -1;
 
-  static Buffer with_room() {
+  // Room for the group's line, and for `bytes` in all without growing.
+  static Buffer with_room(size_t bytes = kAofGroupLineBytes) {
     Buffer buffer;
-    buffer.reserve(kAofGroupLineBytes);
+    buffer.reserve(std::max(bytes, kAofGroupLineBytes));
     buffer.commit(kAofGroupLineBytes);
     return buffer;
   }

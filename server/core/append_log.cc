@@ -145,12 +145,26 @@ void AppendLog::select(uint16_t db) {
 }
 
 void AppendLog::command(uint16_t db, std::span<const Bytes> argv) {
+  begin_command(db);
+  append_aof_command(building_.bytes, argv);
+  end_command();
+}
+
+void AppendLog::encoded(uint16_t db, Bytes encoding, std::span<const Bytes>) {
+  begin_command(db);
+  building_.bytes.append(encoding);
+  end_command();
+}
+
+void AppendLog::begin_command(uint16_t db) {
   select(db);
   if (in_unit_ && unit_commands_++ == 0) {
     unit_begin_ = building_.bytes.size();
     building_.bytes.append(kMulti);
   }
-  append_aof_command(building_.bytes, argv);
+}
+
+void AppendLog::end_command() {
   if (!in_unit_ && building_.bytes.size() >= kGroupBytes) submit();
 }
 

@@ -72,6 +72,7 @@ class AppendLog final : public PropagationSink {
 
   // PropagationSink
   void command(uint16_t db, std::span<const Bytes> argv) override;
+  void encoded(uint16_t db, Bytes encoding, std::span<const Bytes> argv) override;
   void begin_unit() override;
   void end_unit() override;
   uint64_t end_group() override;
@@ -129,6 +130,8 @@ class AppendLog final : public PropagationSink {
   void begin_state(State state);
   void apply_sync_rule();
   void select(uint16_t db);
+  void begin_command(uint16_t db);
+  void end_command();
   void submit();
   void note_load();
   void note_failure_change(bool was_failed);

@@ -260,7 +260,7 @@ void Dispatcher::call(Client& client, const Command& command, std::span<const By
   command.spec->run(ctx, args);
   if (services_.propagation.active() && services_.stats.dirty != dirty_before && !ctx.propagation_replaced() &&
       (command.spec->flags & kWrite)) {
-    services_.propagation.command(db, argv);
+    services_.propagation.request(db, argv);
   }
 
   if (monitored) [[unlikely]]

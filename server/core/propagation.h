@@ -21,6 +21,8 @@ class PropagationSink {
  public:
   virtual ~PropagationSink() = default;
   virtual void command(uint16_t db, std::span<const Bytes> argv) = 0;
+  // The same, with the command's encoding at hand: an array of bulk strings.
+  virtual void encoded(uint16_t db, [[maybe_unused]] Bytes encoding, std::span<const Bytes> argv) { command(db, argv); }
   // A published message, which changes nothing: for replicas alone, no log keeps it.
   virtual void message(std::span<const Bytes>) {}
   // Around the commands of one transaction or script, when there is more than one.
@@ -43,13 +45,16 @@ class Propagation {
 
   // A command (or what it stands for) that took effect in database `db`.
   void command(uint16_t db, std::span<const Bytes> argv) {
-    if (sink_ == nullptr || muted_) return;
-    if (unit_depth_ > 0 && !unit_open_) {
-      unit_open_ = true;
-      sink_->begin_unit();
-    }
+    if (begin_command()) sink_->command(db, argv);
+  }
+  // A command that took effect as it was requested.
+  void request(uint16_t db, std::span<const Bytes> argv) {
+    if (!begin_command()) return;
+    if (came_as(request_, argv)) return sink_->encoded(db, request_, argv);
     sink_->command(db, argv);
   }
+  // Around the execution of a request: its bytes as they came, then nothing. They save encoding it again.
+  void set_request(Bytes bytes) { request_ = bytes; }
   // PUBLISH and its relatives.
   void message(std::span<const Bytes> argv) {
     if (sink_ != nullptr && !muted_) sink_->message(argv);
@@ -67,7 +72,20 @@ class Propagation {
   uint64_t end_group() { return sink_ == nullptr ? 0 : sink_->end_group(); }
 
  private:
+  // False: nobody wants to know.
+  bool begin_command() {
+    if (sink_ == nullptr || muted_) return false;
+    if (unit_depth_ > 0 && !unit_open_) {
+      unit_open_ = true;
+      sink_->begin_unit();
+    }
+    return true;
+  }
+  // Whether the bytes are the encoding of these arguments: they lie in it, and it has no byte more than it must.
+  static bool came_as(Bytes request, std::span<const Bytes> argv);
+
   PropagationSink* sink_ = nullptr;
+  Bytes request_;
   uint32_t unit_depth_ = 0;
   bool unit_open_ = false;
   bool muted_ = false;

@@ -216,8 +216,11 @@ bool Tick::execute_one(const Request& request) {
   Turn& turn = turns_[request.turn];
   Client* client = turn.client;
   if (client == nullptr || turn.held || client->wants_close()) return false;
+  Propagation& propagation = services_.propagation;
+  if (propagation.active()) propagation.set_request(turn.input.substr(turn.executed, request.end - turn.executed));
   const auto outcome = dispatcher_.execute(
       *client, request.command, arguments_.slice(request.first_argument, request.argument_count), request.hash, reply_);
+  propagation.set_request({});
   if (outcome == Dispatcher::Outcome::kHold) {
     turn.held = true;
     return false;
