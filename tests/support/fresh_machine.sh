@@ -67,6 +67,7 @@ make_root() {
   mount_into -t proc proc proc
   mount_into -t sysfs sysfs sys
   mount_into --bind /dev dev
+  mount_into --bind /dev/pts dev/pts
 }
 
 # Runs a command line in the root with a clean environment; proxy and certificate variables are the place's and stay.
