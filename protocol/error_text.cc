@@ -18,6 +18,9 @@ std::string quoted_name(Bytes prefix, Bytes name, Bytes suffix) {
   return text;
 }
 
+// What an error shows of a client's word: up to a zero byte, as Redis has it.
+Bytes shown_part(Bytes word, size_t bytes_max) { return word.substr(0, std::min(word.find('\0'), bytes_max)); }
+
 }  // namespace
 
 std::string wrong_arity_error(Bytes full_command_name) {
@@ -29,17 +32,17 @@ std::string unknown_command_error(Bytes name, const Bytes* args, size_t arg_coun
   for (size_t i = 0; i < arg_count && shown.size() < kShownBytesMax; i++) {
     const size_t room = kShownBytesMax - shown.size();
     shown += '\'';
-    shown.append(args[i].substr(0, room));
+    shown.append(shown_part(args[i], room));
     shown += "' ";
   }
   std::string text =
-      quoted_name("ERR unknown command '", name.substr(0, kShownBytesMax), "', with args beginning with: ");
+      quoted_name("ERR unknown command '", shown_part(name, kShownBytesMax), "', with args beginning with: ");
   text += shown;
   return text;
 }
 
 std::string unknown_subcommand_error(Bytes container, Bytes subcommand) {
-  std::string text = quoted_name("ERR unknown subcommand '", subcommand.substr(0, kShownBytesMax), "'. Try ");
+  std::string text = quoted_name("ERR unknown subcommand '", shown_part(subcommand, kShownBytesMax), "'. Try ");
   text += to_upper(container);
   text += " HELP.";
   return text;

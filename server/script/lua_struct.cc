@@ -110,9 +110,9 @@ void read_control(lua_State* state, char letter, Format& format) {
 }
 
 void add_integer(luaL_Buffer* out, double number, size_t size, bool is_little) {
-  // Numbers that no 64 bits hold become the smallest one, as the processor's conversion has it.
+  // What no 64 bits hold becomes 0 when it is too large, and else the smallest number, as the processor converts it.
   constexpr double kInt64End = 9223372036854775808.0;
-  uint64_t value = uint64_t{1} << 63;
+  uint64_t value = number >= 2 * kInt64End ? 0 : uint64_t{1} << 63;
   if (number >= 0 && number < 2 * kInt64End) value = static_cast<uint64_t>(number);
   if (number < 0 && number >= -kInt64End) value = static_cast<uint64_t>(static_cast<int64_t>(number));
   char bytes[kIntegerBytesMax];
