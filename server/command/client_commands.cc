@@ -177,9 +177,11 @@ void client_unblock(CommandContext& ctx, ArgReader& args) {
   ctx.reply().integer(waits ? 1 : 0);
 }
 
-// What a client says that it understands; nothing here depends on it, and unknown words are welcome.
+// What a client says that it understands; only CLIENT LIST shows it, and unknown words are welcome.
 void client_capa(CommandContext& ctx, ArgReader& args) {
-  args.rest();
+  for (const Bytes word : args.rest()) {
+    if (equals_ignore_case(word, "redirect")) ctx.client().flags |= kClientCapaRedirect;
+  }
   ctx.reply().ok();
 }
 

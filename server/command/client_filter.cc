@@ -35,11 +35,11 @@ int64_t whole_seconds(int64_t then_ms, int64_t now_ms) { return (now_ms - then_m
 
 }  // namespace
 
-const ClientFilter::Word ClientFilter::kWords[13] = {
+const ClientFilter::Word ClientFilter::kWords[14] = {
     {"ID", Field::kId},          {"ADDR", Field::kAddr},   {"LADDR", Field::kLaddr}, {"IP", Field::kIp},
     {"TYPE", Field::kType},      {"USER", Field::kUser},   {"NAME", Field::kName},   {"LIB-NAME", Field::kLibName},
     {"LIB-VER", Field::kLibVer}, {"FLAGS", Field::kFlags}, {"DB", Field::kDb},       {"MAXAGE", Field::kMaxAge},
-    {"IDLE", Field::kIdle},
+    {"IDLE", Field::kIdle},      {"CAPA", Field::kCapa},
 };
 
 const ClientFilter::Word* ClientFilter::find_word(Bytes word, bool* negated) {
@@ -139,6 +139,8 @@ bool ClientFilter::holds(const Condition& condition, const Client& client, int64
       return has_letters(client_flag_letters(client), condition.text);
     case Field::kDb:
       return client.db == condition.numbers[0];
+    case Field::kCapa:
+      return has_letters(client_capability_letters(client), condition.text);
     case Field::kMaxAge:
       return whole_seconds(client.connected_ms, now_ms) >= condition.numbers[0];
     case Field::kIdle:

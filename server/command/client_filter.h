@@ -42,6 +42,7 @@ class ClientFilter {
     kLibVer,
     kFlags,
     kDb,
+    kCapa,
     kMaxAge,
     kIdle
   };
@@ -55,7 +56,7 @@ class ClientFilter {
     Bytes word;
     Field field;
   };
-  static const Word kWords[13];
+  static const Word kWords[14];
 
   static const Word* find_word(Bytes word, bool* negated);
   bool read_value(ArgReader& args, Condition& condition, std::string& error);

@@ -68,6 +68,7 @@ enum ClientFlag : uint32_t {
   kClientDenyBlocking = 1u << 11,  // runs the requests of a transaction or a script: nothing waits
   kClientHeld = 1u << 10,          // requests wait for the end of a pause: nothing more is read until then
   kClientRepliesHeld = 1u << 13,   // part of the queue waits for the log
+  kClientCapaRedirect = 1u << 14,  // it said with CLIENT CAPA that it understands redirections
 };
 
 struct Client {

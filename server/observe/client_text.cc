@@ -46,6 +46,8 @@ uint64_t seconds_since(int64_t then_ms, int64_t now_ms) {
 
 }  // namespace
 
+std::string client_capability_letters(const Client& client) { return client.flags & kClientCapaRedirect ? "r" : ""; }
+
 std::string client_flag_letters(const Client& client) {
   std::string letters;
   const auto add = [&](bool on, char letter) {
@@ -98,6 +100,7 @@ void append_client_line(std::string& text, const Client& client, int64_t now_ms)
   field(text, "tot-net-in", client.bytes_in);
   field(text, "tot-net-out", client.bytes_out);
   field(text, "tot-cmds", client.commands);
+  field(text, "capa", client_capability_letters(client));
   text += '\n';
 }
 

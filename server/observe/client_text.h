@@ -14,6 +14,9 @@ struct Client;
 // The letters of CLIENT LIST's `flags` field; "N" for none.
 std::string client_flag_letters(const Client& client);
 
+// The letters of its `capa` field: "r" for a client that said CLIENT CAPA redirect.
+std::string client_capability_letters(const Client& client);
+
 // What CLIENT LIST TYPE and CLIENT KILL TYPE call it: normal, replica, pubsub.
 Bytes client_type_name(const Client& client);
 
