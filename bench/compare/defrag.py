@@ -9,20 +9,16 @@ fresh server with the keys that are left.
     bench/compare/defrag.py --defrag no --keys 1000000
 """
 
-import argparse
 import array
-import json
 import multiprocessing
-import pathlib
 import random
 import sys
 import time
 
 from expiry import at, probe
+from rounds import one_by_one, pipelined, server_parser
 from servers import Server
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BATCH = 5_000
 SETTLED_S = 6
 
 
@@ -30,24 +26,8 @@ def key(number: int) -> bytes:
     return b"key:%012d" % number
 
 
-def send_all(client, requests) -> None:
-    batch = []
-    for request in requests:
-        batch.append(request)
-        if len(batch) == BATCH:
-            exchange(client, batch)
-            batch = []
-    exchange(client, batch)
-
-
-def exchange(client, batch: list[bytes]) -> None:
-    client.socket.sendall(b"".join(batch))
-    for _ in batch:
-        client.read()
-
-
 def load(client, numbers, sizes) -> None:
-    send_all(client, (b"*3\r\n$3\r\nSET\r\n$16\r\n%s\r\n$%d\r\n%s\r\n" % (key(i), sizes[i], b"v" * sizes[i]) for i in numbers))
+    pipelined(client, (["SET", key(i), b"v" * sizes[i]] for i in numbers))
 
 
 def start(name: str, path: str, options) -> Server:
@@ -89,7 +69,7 @@ def measure(name: str, path: str, options) -> dict:
         rng.shuffle(deleted)
         results, stop = multiprocessing.Queue(), multiprocessing.Event()
         prober = multiprocessing.Process(target=probe, args=(server.port, options, stop, results))
-        send_all(client, (b"*2\r\n$3\r\nDEL\r\n$16\r\n%s\r\n" % key(i) for i in deleted))
+        pipelined(client, (["DEL", key(i)] for i in deleted))
         figures["after_delete_mb"] = server.resident_bytes() / 1e6
         prober.start()
         figures["settled_after_s"] = settle(server)
@@ -108,9 +88,7 @@ def measure(name: str, path: str, options) -> dict:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--server", action="append", default=[], metavar="NAME=PATH", help="a further server, without defragmentation")
-    parser.add_argument("--larder", default=str(ROOT / "build/release/bin/larder-server"))
+    parser = server_parser(__doc__, "a further server, without defragmentation")
     parser.add_argument("--defrag", choices=["yes", "no"], default="yes")
     parser.add_argument("--cycle", type=int, default=25, help="percent of the processor that it may take")
     parser.add_argument("--keys", type=int, default=5_000_000)
@@ -118,17 +96,7 @@ def main() -> int:
     parser.add_argument("--max-bytes", type=int, default=400)
     parser.add_argument("--share", type=float, default=0.75, help="of the keys that are deleted")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--server-core", type=int, default=0)
-    parser.add_argument("--load-core", type=int, default=1)
-    parser.add_argument("--json", help="write the figures to this file")
-    options = parser.parse_args()
-    paths = {"larder": options.larder} | dict(pair.split("=", 1) for pair in options.server)
-    results = {}
-    for name, path in paths.items():
-        results[name] = measure(name, path, options)
-        print(name, json.dumps({key: round(value, 3) for key, value in results[name].items()}, indent=2), flush=True)
-    if options.json:
-        pathlib.Path(options.json).write_text(json.dumps(results, indent=2) + "\n")
+    one_by_one(parser.parse_args(), measure)
     return 0
 
 

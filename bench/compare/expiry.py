@@ -12,12 +12,10 @@ real-time priority on the core that they share with the load, so that the load d
     bench/compare/expiry.py --server redis=/usr/bin/redis-server --only redis
 """
 
-import argparse
 import array
 import json
 import multiprocessing
 import os
-import pathlib
 import random
 import re
 import socket
@@ -25,15 +23,13 @@ import subprocess
 import sys
 import time
 
+from rounds import BATCH, LARDER_BENCH, one_by_one, pipelined, server_parser
 from servers import RespClient, Server
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BATCH = 5_000
 NAME_START = b"expiry:"
 EVENT = re.compile(rb"expiry:(\d{13}):")
 SILENCE_S = 5.0  # without an event, at the end: the rest does not come
 PROBE_INTERVAL_S = 0.0005
-GOALS = {"p99_ms": 10, "max_ms": 50, "removal_s": 2, "other_requests_p99_ms": 2}
 
 
 def take_load_core(options, priority: int) -> None:
@@ -119,10 +115,7 @@ def measure(name: str, path: str, options) -> dict:
 
 def measure_server(server: Server, options) -> dict:
     fill = server.client()
-    for i in range(options.other_keys):
-        fill.send("SET", b"key:%012d" % i, b"x" * 100)
-    for _ in range(options.other_keys):
-        fill.read()
+    pipelined(fill, (["SET", b"key:%012d" % i, b"x" * 100] for i in range(options.other_keys)))
     figures = {"rss_before_mb": settled_megabytes(server, 1)}
     first_deadline_ms = int(time.time() * 1000) + int(options.keys / options.load_per_s * 1000) + 3000
     load_keys(server, options, first_deadline_ms)
@@ -163,10 +156,8 @@ def summary(taken: dict, options, first_deadline_ms: int) -> dict:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--server", action="append", default=[], metavar="NAME=PATH", help="a further server")
-    parser.add_argument("--larder", default=str(ROOT / "build/release/bin/larder-server"))
-    parser.add_argument("--load", default=str(ROOT / "build/release/bin/larder-bench"))
+    parser = server_parser(__doc__)
+    parser.add_argument("--load", default=LARDER_BENCH)
     parser.add_argument("--only", help="only the server of this name")
     parser.add_argument("--keys", type=int, default=1_000_000)
     parser.add_argument("--seconds", type=int, default=60, help="over which the deadlines spread")
@@ -176,19 +167,8 @@ def main() -> int:
     parser.add_argument("--rate", type=int, default=10_000, help="requests a second of the load")
     parser.add_argument("--load-per-s", type=int, default=100_000, help="keys that can be loaded in a second, at least")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--server-core", type=int, default=0)
-    parser.add_argument("--load-core", type=int, default=1)
-    parser.add_argument("--json", help="write the figures to this file")
     options = parser.parse_args()
-    paths = {"larder": options.larder} | dict(pair.split("=", 1) for pair in options.server)
-    results = {}
-    for name, path in paths.items():
-        if options.only not in (None, name):
-            continue
-        results[name] = measure(name, path, options)
-        print(name, json.dumps({key: round(value, 3) for key, value in results[name].items()}, indent=2), flush=True)
-    if options.json:
-        pathlib.Path(options.json).write_text(json.dumps(results, indent=2) + "\n")
+    one_by_one(options, measure, options.only)
     return 0
 
 

@@ -11,17 +11,15 @@ within each round; the figures are medians of the rounds.
     nice -n -15 bench/compare/latency.py       # as root, where other programs run: servers and load go first
 """
 
-import argparse
 import json
-import pathlib
 import statistics
 import subprocess
 import sys
 
 from cpu import fill
+from rounds import LARDER_BENCH, by_turns, server_parser, started, write_json
 from servers import Server
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 FIGURES = ["p50_ms", "p99_ms", "p99.9_ms", "p99.99_ms", "max_ms"]
 
 
@@ -35,15 +33,6 @@ def run_load(server: Server, options, seconds: float, *more: str) -> dict:
 
 def medians(samples: list[dict]) -> dict:
     return {figure: statistics.median(sample[figure] for sample in samples) for figure in ["rps", *FIGURES]}
-
-
-def by_turns(servers: dict[str, Server], rounds: int, run) -> dict[str, list[dict]]:
-    samples: dict[str, list[dict]] = {name: [] for name in servers}
-    for number in range(rounds):
-        order = list(servers) if number % 2 == 0 else list(reversed(servers))
-        for name in order:
-            samples[name].append(run(servers[name]))
-    return samples
 
 
 def measure(servers: dict[str, Server], options) -> dict:
@@ -63,11 +52,9 @@ def measure(servers: dict[str, Server], options) -> dict:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--server", action="append", default=[], metavar="NAME=PATH", help="a further server")
-    parser.add_argument("--larder", default=str(ROOT / "build/release/bin/larder-server"))
+    parser = server_parser(__doc__)
     parser.add_argument("--reference", default="redis-server")
-    parser.add_argument("--load", default=str(ROOT / "build/release/bin/larder-bench"))
+    parser.add_argument("--load", default=LARDER_BENCH)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4, help="of each run")
     parser.add_argument("--share", type=float, default=0.7, help="of the saturation")
@@ -75,23 +62,11 @@ def main() -> int:
     parser.add_argument("--pipeline", type=int, default=1)
     parser.add_argument("--ratio", default="1:4", help="SETs:GETs")
     parser.add_argument("--keys", type=int, default=1_000_000)
-    parser.add_argument("--server-core", type=int, default=0)
-    parser.add_argument("--load-core", type=int, default=1)
-    parser.add_argument("--json", help="write the figures to this file")
     options = parser.parse_args()
-    paths = {"larder": options.larder, "redis-server": options.reference}
-    paths.update(pair.split("=", 1) for pair in options.server)
-    servers: dict[str, Server] = {}
-    try:
-        for name, path in paths.items():
-            servers[name] = Server(name, path, options.server_core)
-            fill(servers[name], options.keys)
-        results = measure(servers, options)
-    finally:
+    with started(options) as servers:
         for server in servers.values():
-            server.stop()
-    if options.json:
-        pathlib.Path(options.json).write_text(json.dumps(results, indent=2) + "\n")
+            fill(server, options.keys)
+        write_json(options, measure(servers, options))
     return 0
 
 

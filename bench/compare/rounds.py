@@ -19,20 +19,26 @@ CONNECTIONS = 50
 BATCH = 5_000
 
 
+def server_parser(doc: str, further: str = "a further server") -> argparse.ArgumentParser:
+    """The options about servers, cores and output."""
+    made = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--server", action="append", default=[], metavar="NAME=PATH", help=further)
+    made.add_argument("--larder", default=str(ROOT / "build/release/bin/larder-server"))
+    made.add_argument("--server-core", type=int, default=0)
+    made.add_argument("--load-core", type=int, default=1)
+    made.add_argument("--json", help="write the figures to this file")
+    return made
+
+
 def parser(doc: str, load: str | None = None) -> argparse.ArgumentParser:
     """The options that all comparisons know; `load` is the load generator, if there is one."""
-    made = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("--server", action="append", default=[], metavar="NAME=PATH", help="a further server")
-    made.add_argument("--larder", default=str(ROOT / "build/release/bin/larder-server"))
+    made = server_parser(doc)
     made.add_argument("--reference", default="redis-server")
     if load:
         made.add_argument("--load", default=load)
     made.add_argument("--rounds", type=int, default=3)
     made.add_argument("--scale", type=float, default=1.0, help="factor on the number of requests")
     made.add_argument("--only", default="", help="only workloads whose name contains this")
-    made.add_argument("--server-core", type=int, default=0)
-    made.add_argument("--load-core", type=int, default=1)
-    made.add_argument("--json", help="write the figures to this file")
     return made
 
 
@@ -55,11 +61,11 @@ def started(options, arguments: list[str] | None = None):
 
 
 def by_turns(servers: dict[str, Server], rounds: int, measure) -> dict[str, list]:
-    """measure(server) of each server in each round."""
+    """measure(server) of each server in each round; who is first changes from round to round."""
     samples: dict[str, list] = {name: [] for name in servers}
-    for _ in range(rounds):
-        for name, server in servers.items():
-            samples[name].append(measure(server))
+    for number in range(rounds):
+        for name in list(servers) if number % 2 == 0 else reversed(servers):
+            samples[name].append(measure(servers[name]))
     return samples
 
 
@@ -103,6 +109,18 @@ def pipelined(client: RespClient, commands) -> None:
         if len(batch) == BATCH:
             flush()
     flush()
+
+
+def one_by_one(options, measure, only: str | None = None) -> None:
+    """Prints and writes measure(name, path, options) of Larder and the further servers, each alone on the machine."""
+    paths = {"larder": options.larder} | dict(pair.split("=", 1) for pair in options.server)
+    results = {}
+    for name, path in paths.items():
+        if only not in (None, name):
+            continue
+        results[name] = measure(name, path, options)
+        print(name, json.dumps({key: round(value, 3) for key, value in results[name].items()}, indent=2), flush=True)
+    write_json(options, results)
 
 
 def show(workload: str, figures: dict[str, float], note: str = "") -> float:

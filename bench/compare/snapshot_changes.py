@@ -13,28 +13,21 @@ import pathlib
 import sys
 import time
 
+from rounds import pipelined
 from servers import RespClient, Server
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def encode(*words: bytes) -> bytes:
-    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
-
-
-def fill(client: RespClient, elements: int) -> None:
+def contents(elements: int):
+    """The requests that make the collections."""
     for start in range(0, elements, 500):
         names = [b"element:%010d" % i for i in range(start, min(start + 500, elements))]
-        requests = [
-            encode(b"HSET", b"hash", *[word for name in names for word in (name, b"value-of-16-byte")]),
-            encode(b"SADD", b"set", *names),
-            encode(b"ZADD", b"zset", *[word for i, name in enumerate(names, start) for word in (b"%d" % (i * 7919 % elements), name)]),
-            encode(b"RPUSH", b"list", *names),
-            *[encode(b"XADD", b"stream", b"*", b"field", name) for name in names],
-        ]
-        client.socket.sendall(b"".join(requests))
-        for _ in requests:
-            client.read()
+        yield ["HSET", "hash", *[word for name in names for word in (name, b"value-of-16-byte")]]
+        yield ["SADD", "set", *names]
+        yield ["ZADD", "zset", *[word for i, name in enumerate(names, start) for word in (i * 7919 % elements, name)]]
+        yield ["RPUSH", "list", *names]
+        yield from (["XADD", "stream", "*", "field", name] for name in names)
 
 
 def changes(elements: int) -> list[tuple]:
@@ -54,7 +47,7 @@ def waits_ms(client: RespClient, requests: list[tuple]) -> list[float]:
 
 def measure(server: Server, elements: int) -> None:
     client = server.client()
-    fill(client, elements)
+    pipelined(client, contents(elements))
     requests = changes(elements)
     idle = [min(waits) for waits in zip(*(waits_ms(client, requests) for _ in range(20)))]
     client.call("BGSAVE")

@@ -67,6 +67,19 @@ function finish() {
   process.exit(failed === 0 ? 0 : 1);
 }
 
+// Runs the parts of a flow one after the other. Of one that throws, the checks are
+// missing in the report.
+async function runParts(parts) {
+  for (const part of parts) {
+    try {
+      await part();
+    } catch (error) {
+      console.error(part.name, error);
+    }
+  }
+  finish();
+}
+
 module.exports = {
   assert,
   check,
@@ -74,6 +87,7 @@ module.exports = {
   finish,
   infoFields,
   retry,
+  runParts,
   sleep,
   settings: {
     host: process.env.LARDER_HOST,

@@ -6,7 +6,7 @@
 const { fork } = require('child_process');
 const http = require('http');
 const { createClient, BasicClientSideCache } = require('redis');
-const { assert, check, finish, retry, settings, within } = require('./node_checks.js');
+const { assert, check, retry, runParts, settings, within } = require('./node_checks.js');
 
 async function connect(extra) {
   const client = createClient({ socket: { host: settings.host, port: settings.port }, ...extra });
@@ -169,15 +169,4 @@ async function bullmq() {
   await queue.close();
 }
 
-async function main() {
-  for (const part of [socketIo, sessions, clientSideCaching, bullmq]) {
-    try {
-      await part();
-    } catch (error) {
-      console.error(part.name, error); // its checks are missing in the report
-    }
-  }
-  finish();
-}
-
-main();
+runParts([socketIo, sessions, clientSideCaching, bullmq]);

@@ -9,7 +9,7 @@ const express = require('express');
 const Redis = require('ioredis');
 const { createClient } = require('redis');
 const { rateLimit: exampleLimit } = require('./rate_limit.js');
-const { assert, check, finish, settings, sleep, within } = require('./node_checks.js');
+const { assert, check, runParts, settings, sleep, within } = require('./node_checks.js');
 
 const kServer = { host: settings.host, port: settings.port };
 
@@ -243,15 +243,4 @@ async function beeQueue() {
   await queue.close(100);
 }
 
-async function main() {
-  for (const part of [expressExample, rateLimits, locks, caches, bull, beeQueue]) {
-    try {
-      await part();
-    } catch (error) {
-      console.error(part.name, error); // its checks are missing in the report
-    }
-  }
-  finish();
-}
-
-main();
+runParts([expressExample, rateLimits, locks, caches, bull, beeQueue]);
