@@ -59,6 +59,7 @@ class RdbEntryHandle {
   RdbEntryHandle(const RdbEntryHandle&) = delete;
   RdbEntryHandle& operator=(const RdbEntryHandle&) = delete;
   const Value* operator->() const { return &value_; }
+  const Value& operator*() const { return value_; }
 
  private:
   EntrySlot slot_;

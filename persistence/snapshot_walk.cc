@@ -96,18 +96,18 @@ bool SnapshotWalk::is_passed(const Source& source, const Entry& entry) const {
 }
 
 void SnapshotWalk::changing(Keyspace& keyspace, Entry& entry) {
-  if (entry.encoding() == Encoding::kStructure && entry.structure()->guard() != nullptr) {
-    // It is held, maybe under another key than this one.
-    return sink_.changing_held(*entry.structure());
+  // Maybe under another key than this one.
+  const auto is_held = [&entry] {
+    return entry.encoding() == Encoding::kStructure && entry.structure()->guard() != nullptr;
+  };
+  if (!is_held()) {
+    const Source* source = source_of(keyspace);
+    if (source == nullptr || entry.snapshot_mark() == mark_ || is_passed(*source, entry)) return;
+    entry.set_snapshot_mark(mark_);
+    keys_done_++;
+    hand_on(*source, entry);
   }
-  const Source* source = source_of(keyspace);
-  if (source == nullptr || entry.snapshot_mark() == mark_ || is_passed(*source, entry)) return;
-  entry.set_snapshot_mark(mark_);
-  keys_done_++;
-  hand_on(*source, entry);
-  if (entry.encoding() == Encoding::kStructure && entry.structure()->guard() != nullptr) {
-    sink_.changing_held(*entry.structure());
-  }
+  if (is_held()) sink_.changing_held(*entry.structure());
 }
 
 void SnapshotWalk::added(Keyspace& keyspace, Entry& entry) {

@@ -102,16 +102,16 @@ void mix_value(Digest& digest, Store& store, const Entry& entry) {
       digest.mix(RdbEntryHandle<StringValue>(store, entry)->text().bytes());
       break;
     case ValueType::kList:
-      mix_list(digest, *RdbEntryHandle<ListValue>(store, entry).operator->());
+      mix_list(digest, *RdbEntryHandle<ListValue>(store, entry));
       break;
     case ValueType::kSet:
       RdbEntryHandle<SetValue>(store, entry)->for_each([&](Bytes member) { digest.add(member); });
       break;
     case ValueType::kZset:
-      add_members(digest, *RdbEntryHandle<ZsetValue>(store, entry).operator->());
+      add_members(digest, *RdbEntryHandle<ZsetValue>(store, entry));
       break;
     case ValueType::kHash:
-      add_fields(digest, *RdbEntryHandle<HashValue>(store, entry).operator->());
+      add_fields(digest, *RdbEntryHandle<HashValue>(store, entry));
       break;
     case ValueType::kStream:
       mix_stream(digest, RdbEntryHandle<StreamValue>(store, entry)->stream());

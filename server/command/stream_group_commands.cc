@@ -240,8 +240,7 @@ void xgroup_delconsumer(CommandContext& ctx, ArgReader& args) {
 
 void xack(CommandContext& ctx, ArgReader& args) {
   const auto [key, name] = args.take<Key, Bytes>();
-  ctx.keys().read_entry(key, Touch::kNo);  // as in Redis it is also a reader: hits, misses
-  auto value = ctx.keys().edit<StreamValue>(key);
+  auto value = ctx.keys().edit_and_count<StreamValue>(key);
   if (value.wrong_type()) return ctx.reply().error(kWrongType);
   StreamGroup* group = value ? value->stream().find_group(name) : nullptr;
   if (group == nullptr) return ctx.reply().integer(0);

@@ -125,8 +125,8 @@ bool find_sources(CommandContext& ctx, const ReadRequest& request, std::vector<S
   for (size_t i = 0; i < request.keys.size(); i++) {
     Source& source = (*sources)[i];
     const Key key{request.keys[i]};
-    if (request.by_group) ctx.keys().read_entry(key, Touch::kNo);  // it is a reader too: hits, misses
-    const auto value = request.by_group ? ctx.keys().edit<StreamValue>(key) : ctx.keys().read<StreamValue>(key);
+    const auto value =
+        request.by_group ? ctx.keys().edit_and_count<StreamValue>(key) : ctx.keys().read<StreamValue>(key);
     if (value.wrong_type()) {
       ctx.reply().error(kWrongType);
       return false;

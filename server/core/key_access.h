@@ -53,6 +53,13 @@ class KeyAccess {
   Lookup<Value> edit(Key key) {
     return keyspace().edit<Value>(hashed(key), now_ms_, touch());
   }
+  // The same for what Redis counts as reading as well: a hit or a miss.
+  template <class Value>
+  Lookup<Value> edit_and_count(Key key) {
+    auto value = edit<Value>(key);
+    count(!value.missing(), key);
+    return value;
+  }
   // A value for writing; the first write creates a key that is not there.
   template <class Value>
   Lookup<Value> edit_or_create(Key key) {

@@ -36,18 +36,21 @@ void LogThread::submit(AofGroup& group) {
   bool wakes = false;
   {
     const std::lock_guard lock(mutex_);
-    if (queue_.empty() || queue_.back().order != Order::kAppend) {
+    if (!queue_.empty() && queue_.back().order == Order::kAppend) {
+      queue_.back().group.bytes.append(group.bytes.bytes().substr(kAofGroupLineBytes));
+      queue_.back().group.number = group.number;
+      queue_.back().group.db_after = group.db_after;
+      group.bytes.truncate(kAofGroupLineBytes);
+    } else {
       Job job;
-      job.group.bytes = AofGroup::with_room(std::max<uint64_t>(bytes, gathered_bytes_));
+      job.group.bytes.swap(group.bytes);
+      job.group.number = group.number;
       job.group.db_before = group.db_before;
+      job.group.db_after = group.db_after;
       queue_.push_back(std::move(job));
+      // Others will be gathered behind it: likely as many bytes as the last time.
+      group.bytes = AofGroup::with_room(std::min(gathered_bytes_, kGatherBytes));
     }
-    AofGroup& gathering = queue_.back().group;
-    gathering.bytes.append(group.bytes.bytes().substr(kAofGroupLineBytes));
-    gathering.number = group.number;
-    gathering.db_after = group.db_after;
-    group.bytes.truncate(kAofGroupLineBytes);
-    group.bytes.shrink(kGatherBytes);
     const bool gathered = queued_bytes_ < kGatherBytes && queued_bytes_ + bytes >= kGatherBytes;
     wakes = thread_waits_ && (queued_bytes_ == 0 || gathered || sync_rule_ == AofSyncRule::kAlways);
     queued_bytes_ += bytes;

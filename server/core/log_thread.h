@@ -119,7 +119,7 @@ class LogThread {
   std::condition_variable work_;
   std::deque<Job> queue_;
   uint64_t queued_bytes_ = 0;
-  uint64_t gathered_bytes_ = 0;  // of the last group that was taken: the next one is likely as large
+  uint64_t gathered_bytes_ = 0;  // of the last group that was taken
   bool thread_waits_ = false;
   bool stopping_ = false;
   Report report_;
