@@ -1,6 +1,17 @@
 # What the tests work hardest: optimized in every preset.
 set(LARDER_DATA_LIBRARIES larder_base larder_protocol larder_storage larder_persistence)
 
+# larder_unity(<target>): with LARDER_UNITY its sources are compiled several at a time, which halves the time of a whole build.
+# Names of files' own anonymous namespaces must differ within a folder; a missing #include shows in the debug preset, which
+# compiles each file alone as `./dev check` and clang-tidy do.
+function(larder_unity target)
+  if(LARDER_UNITY)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+    # GCC takes what an included .cc keeps to itself for something that leaks out of a header.
+    target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+  endif()
+endfunction()
+
 # larder_library(<name> [EXCEPTIONS] [EXCLUDE file...] [LINK library...])
 # The folder's sources as one library. Without EXCEPTIONS it is built with -fno-exceptions. EXCLUDE names files that
 # belong to an executable (main.cc).
@@ -12,6 +23,7 @@ function(larder_library name)
   endforeach()
   if(sources)
     add_library(${name} STATIC ${sources})
+    larder_unity(${name})
     set(scope PUBLIC)
     target_link_libraries(${name} PRIVATE larder_flags)
     if(NOT arg_EXCEPTIONS)

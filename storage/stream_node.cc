@@ -15,7 +15,7 @@ constexpr int64_t kSameFields = 2;
 // The elements of an entry besides its fields: flags, ms, seq. And one more that counts the fields, unless kSameFields.
 constexpr int64_t kEntryHeadElements = 3;
 constexpr size_t kFirstCapacityBytes = 256;
-constexpr size_t kDoublingBytesMax = 1024 * 1024;
+constexpr size_t kNodeDoublingBytesMax = 1024 * 1024;
 
 const char* skip_packed(const char* at, uint64_t count) {
   for (; count > 0; count--) at = read_packed(at).end();
@@ -24,7 +24,7 @@ const char* skip_packed(const char* at, uint64_t count) {
 
 void reserve(StreamMemory& memory, StreamNode& node, size_t bytes) {
   if (bytes <= node.capacity) return;
-  const size_t growth = node.capacity < kDoublingBytesMax ? node.capacity : node.capacity / 4;
+  const size_t growth = node.capacity < kNodeDoublingBytesMax ? node.capacity : node.capacity / 4;
   const size_t wanted = block_bytes(std::max(bytes, node.capacity + growth));
   auto* content = static_cast<char*>(memory.allocate(wanted));
   std::memcpy(content, node.content, node.bytes);

@@ -2,6 +2,7 @@
 
 // Blocking connections to the server under load: connecting, logging in, and single calls.
 
+#include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +13,9 @@
 #include "protocol/reply_reader.h"
 
 namespace larder::load {
+
+// How much is read from a connection at a time.
+inline constexpr size_t kLoadReadBytes = 64 * 1024;
 
 // A descriptor that closes itself.
 class Descriptor {

@@ -20,8 +20,6 @@
 namespace larder::load {
 namespace {
 
-constexpr size_t kReadBytes = 64 * 1024;
-
 Result<Descriptor> connect_to(const LoadOptions& options) {
   if (!options.unix_socket.empty()) {
     sockaddr_un address{};
@@ -105,7 +103,7 @@ Result<Reply> call(int fd, const std::vector<std::string>& arguments) {
   ReplyReader reader;
   Reply reply;
   while (reader.next(&reply) == ReplyOutcome::kIncomplete) {
-    const ssize_t count = recv(fd, reader.input().reserve(kReadBytes), kReadBytes, 0);
+    const ssize_t count = recv(fd, reader.input().reserve(kLoadReadBytes), kLoadReadBytes, 0);
     if (count <= 0) return Error{ErrorCode::kDisconnected, "the server closed the connection"};
     reader.input().commit(static_cast<size_t>(count));
   }

@@ -23,7 +23,6 @@
 namespace larder::load {
 namespace {
 
-constexpr size_t kReadBytes = 64 * 1024;
 constexpr int kEventsPerWait = 256;
 constexpr int64_t kSecondNs = 1'000'000'000;
 constexpr int64_t kStallMs = 30'000;
@@ -90,7 +89,7 @@ class LoadRun {
   double next_due_ns_ = 0;
   size_t next_connection_ = 0;
   Buffer request_;
-  std::array<char, kReadBytes> input_;
+  std::array<char, kLoadReadBytes> input_;
   LoadResult result_;
 };
 

@@ -65,7 +65,7 @@ void acl_genpass(CommandContext& ctx, ArgReader& args) {
   ctx.reply().bulk(os_entropy_hex((digits + 1) / 2).substr(0, digits));
 }
 
-constexpr CommandSpec kAclRows[] = {
+constexpr CommandSpec kAclSubRows[] = {
     {.name = "cat", .arity = -2, .flags = kNotInScripts | kWhileLoading | kWhileStale | kSentinel, .run = acl_cat},
     {.name = "genpass",
      .arity = -2,
@@ -79,12 +79,12 @@ constexpr CommandSpec kAclRows[] = {
     {.name = "whoami", .arity = 2, .flags = kNotInScripts | kWhileLoading | kWhileStale | kSentinel, .run = acl_whoami},
 };
 
-constexpr CommandSpec kRows[] = {
-    {.name = "acl", .arity = -2, .flags = kSentinel, .subcommands = kAclRows},
+constexpr CommandSpec kAclRows[] = {
+    {.name = "acl", .arity = -2, .flags = kSentinel, .subcommands = kAclSubRows},
 };
 
 }  // namespace
 
-const CommandFamily kAclFamily{"server", kRows, kAclDocs};
+const CommandFamily kAclFamily{"server", kAclRows, kAclDocs};
 
 }  // namespace larder

@@ -3,7 +3,7 @@
 namespace larder {
 namespace {
 
-constexpr CommandDocs kDocs[] = {
+constexpr CommandDocs kAclDocRows[] = {
     {"acl", "Commands about users and their rights.", "6.0.0", "Depends on the subcommand.", ""},
     {"acl|cat", "The categories of commands, or the commands of one.", "6.0.0", "O(N), N the number of commands",
      "[category]"},
@@ -15,6 +15,6 @@ constexpr CommandDocs kDocs[] = {
 
 }  // namespace
 
-constinit const std::span<const CommandDocs> kAclDocs = kDocs;
+constinit const std::span<const CommandDocs> kAclDocs = kAclDocRows;
 
 }  // namespace larder

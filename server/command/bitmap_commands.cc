@@ -15,7 +15,7 @@ namespace {
 
 namespace bc = bitmap_commands;
 
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kBitmapRows[] = {
     {"bitcount", -2, kReadonly, Acl::kBitmap, key_specs("RO+ACCESS@i1:range(0,1,0)"), bc::bitcount},
     {"bitfield", -2, kWrite | kDenyOom, Acl::kBitmap, key_specs("RW+UPDATE+ACCESS+VARIABLE_FLAGS@i1:range(0,1,0)"),
      bc::bitfield},
@@ -60,7 +60,7 @@ bool resolve_bits(const RangeRequest& range, size_t size, uint64_t* first, uint6
 
 }  // namespace
 
-extern const CommandFamily kBitmapFamily{"bitmap", kRows, kBitmapDocs};
+extern const CommandFamily kBitmapFamily{"bitmap", kBitmapRows, kBitmapDocs};
 
 uint64_t parse_bit_offset(CommandContext& ctx, ArgReader& args, Bytes text, int64_t unit) {
   const auto number = parse_int64(text);

@@ -5,7 +5,7 @@
 namespace larder {
 namespace {
 
-constexpr CommandDocs kDocs[] = {
+constexpr CommandDocs kBitmapDocRows[] = {
     {"bitcount", "Counts the bits that are set in a string, or in a part of it.", "2.6.0",
      "O(N) in the length of the string or part", "key [start:integer end:integer [BYTE | BIT]]"},
     {"bitfield", "Reads, sets and counts up integers of any width at any bit of a string.", "3.2.0",
@@ -26,6 +26,6 @@ constexpr CommandDocs kDocs[] = {
 
 }  // namespace
 
-extern constinit const std::span<const CommandDocs> kBitmapDocs = kDocs;
+extern constinit const std::span<const CommandDocs> kBitmapDocs = kBitmapDocRows;
 
 }  // namespace larder

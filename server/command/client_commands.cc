@@ -185,7 +185,7 @@ void client_capa(CommandContext& ctx, ArgReader& args) {
   ctx.reply().ok();
 }
 
-constexpr CommandSpec kClientRows[] = {
+constexpr CommandSpec kClientSubRows[] = {
     {.name = "id",
      .arity = 2,
      .flags = kAllowBusy | kNotInScripts | kWhileLoading | kWhileStale | kSentinel,
@@ -287,12 +287,12 @@ constexpr CommandSpec kClientRows[] = {
      .run = container_help},
 };
 
-constexpr CommandSpec kRows[] = {
-    {.name = "client", .arity = -2, .flags = kSentinel, .subcommands = kClientRows},
+constexpr CommandSpec kClientRows[] = {
+    {.name = "client", .arity = -2, .flags = kSentinel, .subcommands = kClientSubRows},
 };
 
 }  // namespace
 
-const CommandFamily kClientFamily{"connection", kRows, kClientDocs};
+const CommandFamily kClientFamily{"connection", kClientRows, kClientDocs};
 
 }  // namespace larder

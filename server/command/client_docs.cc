@@ -3,7 +3,7 @@
 namespace larder {
 namespace {
 
-constexpr CommandDocs kDocs[] = {
+constexpr CommandDocs kClientDocRows[] = {
     {"client", "Commands about client connections.", "2.4.0", "Depends on the subcommand.", ""},
     {"client|id", "The number of this connection.", "5.0.0", "O(1)", ""},
     {"client|info", "A line of facts about this connection.", "6.2.0", "O(1)", ""},
@@ -36,6 +36,6 @@ constexpr CommandDocs kDocs[] = {
 
 }  // namespace
 
-constinit const std::span<const CommandDocs> kClientDocs = kDocs;
+constinit const std::span<const CommandDocs> kClientDocs = kClientDocRows;
 
 }  // namespace larder

@@ -10,7 +10,7 @@ namespace {
 
 void cluster_disabled(CommandContext& ctx, ArgReader&) { ctx.reply().error(kClusterDisabled); }
 
-constexpr CommandSpec kClusterRows[] = {
+constexpr CommandSpec kClusterSubRows[] = {
     {.name = "addslots", .arity = -3, .flags = kNoAsyncLoading | kAdmin | kWhileStale, .run = cluster_disabled},
     {.name = "addslotsrange", .arity = -4, .flags = kNoAsyncLoading | kAdmin | kWhileStale, .run = cluster_disabled},
     {.name = "bumpepoch",
@@ -84,8 +84,8 @@ constexpr CommandSpec kClusterRows[] = {
      .tips = "nondeterministic_output"},
 };
 
-constexpr CommandSpec kRows[] = {
-    {.name = "cluster", .arity = -2, .subcommands = kClusterRows},
+constexpr CommandSpec kClusterRows[] = {
+    {.name = "cluster", .arity = -2, .subcommands = kClusterSubRows},
     {.name = "asking", .arity = 1, .flags = kFast, .acl = Acl::kConnection, .run = cluster_disabled},
     {.name = "readonly",
      .arity = 1,
@@ -101,6 +101,6 @@ constexpr CommandSpec kRows[] = {
 
 }  // namespace
 
-const CommandFamily kClusterFamily{"cluster", kRows, kClusterDocs};
+const CommandFamily kClusterFamily{"cluster", kClusterRows, kClusterDocs};
 
 }  // namespace larder

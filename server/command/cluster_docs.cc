@@ -3,7 +3,7 @@
 namespace larder {
 namespace {
 
-constexpr CommandDocs kDocs[] = {
+constexpr CommandDocs kClusterDocRows[] = {
     {"cluster", "Commands of a cluster.", "3.0.0", "Depends on the subcommand.", ""},
     {"cluster|addslots", "Gives slots to this node.", "3.0.0", "O(1)", "slot:integer [slot:integer ...]"},
     {"cluster|addslotsrange", "Gives ranges of slots to this node.", "7.0.0", "O(1)",
@@ -43,6 +43,6 @@ constexpr CommandDocs kDocs[] = {
 
 }  // namespace
 
-constinit const std::span<const CommandDocs> kClusterDocs = kDocs;
+constinit const std::span<const CommandDocs> kClusterDocs = kClusterDocRows;
 
 }  // namespace larder

@@ -150,7 +150,7 @@ void command_getkeysandflags(CommandContext& ctx, ArgReader& args) {
   }
 }
 
-constexpr CommandSpec kCommandRows[] = {
+constexpr CommandSpec kCommandSubRows[] = {
     {.name = "count",
      .arity = 2,
      .flags = kWhileLoading | kWhileStale | kSentinel,
@@ -191,18 +191,18 @@ constexpr CommandSpec kCommandRows[] = {
      .tips = "nondeterministic_output_order"},
 };
 
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kCommandRows[] = {
     {.name = "command",
      .arity = -1,
      .flags = kWhileLoading | kWhileStale | kSentinel,
      .acl = Acl::kConnection,
      .run = command,
-     .subcommands = kCommandRows,
+     .subcommands = kCommandSubRows,
      .tips = "nondeterministic_output_order"},
 };
 
 }  // namespace
 
-const CommandFamily kCommandFamily{"server", kRows, kCommandDocs};
+const CommandFamily kCommandFamily{"server", kCommandRows, kCommandDocs};
 
 }  // namespace larder

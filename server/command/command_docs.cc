@@ -3,7 +3,7 @@
 namespace larder {
 namespace {
 
-constexpr CommandDocs kDocs[] = {
+constexpr CommandDocs kCommandDocRows[] = {
     {"command", "Facts about all commands.", "2.8.13", "O(N), N the number of commands", ""},
     {"command|count", "How many commands there are.", "2.8.13", "O(1)", ""},
     {"command|docs", "Documentation of commands.", "7.0.0", "O(N), N the number of commands",
@@ -21,6 +21,6 @@ constexpr CommandDocs kDocs[] = {
 
 }  // namespace
 
-constinit const std::span<const CommandDocs> kCommandDocs = kDocs;
+constinit const std::span<const CommandDocs> kCommandDocs = kCommandDocRows;
 
 }  // namespace larder

@@ -74,7 +74,7 @@ void config_rewrite(CommandContext& ctx, ArgReader& args) {
 constexpr uint32_t kConfigFlags = kAdmin | kNotInScripts | kWhileLoading | kWhileStale;
 constexpr Bytes kEverywhere = "request_policy:all_nodes,response_policy:all_succeeded";
 
-constexpr CommandSpec kConfigRows[] = {
+constexpr CommandSpec kConfigSubRows[] = {
     {.name = "get", .arity = -3, .flags = kConfigFlags, .run = config_get},
     {.name = "help", .arity = 2, .flags = kWhileLoading | kWhileStale, .run = container_help},
     {.name = "resetstat", .arity = 2, .flags = kConfigFlags, .run = config_resetstat, .tips = kEverywhere},
@@ -82,12 +82,12 @@ constexpr CommandSpec kConfigRows[] = {
     {.name = "set", .arity = -4, .flags = kConfigFlags, .run = config_set, .tips = kEverywhere},
 };
 
-constexpr CommandSpec kRows[] = {
-    {.name = "config", .arity = -2, .subcommands = kConfigRows},
+constexpr CommandSpec kConfigRows[] = {
+    {.name = "config", .arity = -2, .subcommands = kConfigSubRows},
 };
 
 }  // namespace
 
-const CommandFamily kConfigFamily{"server", kRows, kConfigDocs};
+const CommandFamily kConfigFamily{"server", kConfigRows, kConfigDocs};
 
 }  // namespace larder

@@ -3,7 +3,7 @@
 namespace larder {
 namespace {
 
-constexpr CommandDocs kDocs[] = {
+constexpr CommandDocs kConfigDocRows[] = {
     {"config", "Commands about the options of the running server.", "2.0.0", "Depends on the subcommand.", ""},
     {"config|get", "The options whose names match a pattern, with their values.", "2.0.0",
      "O(N), N the number of options", "parameter [parameter ...]"},
@@ -16,6 +16,6 @@ constexpr CommandDocs kDocs[] = {
 
 }  // namespace
 
-constinit const std::span<const CommandDocs> kConfigDocs = kDocs;
+constinit const std::span<const CommandDocs> kConfigDocs = kConfigDocRows;
 
 }  // namespace larder

@@ -150,7 +150,7 @@ void reset(CommandContext& ctx, ArgReader& args) {
   ctx.reply().simple("RESET");
 }
 
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kConnectionRows[] = {
     {.name = "auth",
      .arity = -2,
      .flags = kNotInScripts | kWhileLoading | kWhileStale | kFast | kNoAuthNeeded | kSentinel | kAllowBusy,
@@ -187,6 +187,6 @@ constexpr CommandSpec kRows[] = {
 
 }  // namespace
 
-const CommandFamily kConnectionFamily{"connection", kRows, kConnectionDocs};
+const CommandFamily kConnectionFamily{"connection", kConnectionRows, kConnectionDocs};
 
 }  // namespace larder

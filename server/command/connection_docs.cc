@@ -3,7 +3,7 @@
 namespace larder {
 namespace {
 
-constexpr CommandDocs kDocs[] = {
+constexpr CommandDocs kConnectionDocRows[] = {
     {"auth", "Proves who the client is.", "1.0.0", "O(N), N the number of passwords of the user",
      "[username] password"},
     {"hello", "Introduces client and server to each other and chooses the protocol version.", "6.0.0", "O(1)",
@@ -17,6 +17,6 @@ constexpr CommandDocs kDocs[] = {
 
 }  // namespace
 
-constinit const std::span<const CommandDocs> kConnectionDocs = kDocs;
+constinit const std::span<const CommandDocs> kConnectionDocs = kConnectionDocRows;
 
 }  // namespace larder

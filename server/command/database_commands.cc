@@ -75,7 +75,7 @@ void swapdb(CommandContext& ctx, ArgReader& args) {
   ctx.reply().ok();
 }
 
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kDatabaseRows[] = {
     {"dbsize",
      1,
      kReadonly | kFast,
@@ -103,7 +103,7 @@ constexpr CommandSpec kRows[] = {
     {"swapdb", 3, kWrite | kFast, Acl::kKeyspace | Acl::kDangerous, {}, swapdb},
 };
 
-constexpr CommandDocs kDocs[] = {
+constexpr CommandDocs kDatabaseDocs[] = {
     {"dbsize", "Tells how many keys the selected database holds.", "1.0.0", "O(1)", ""},
     {"flushall", "Removes every key of every database.", "1.0.0",
      "O(N) in the number of keys; freeing them does not keep other clients waiting unless SYNC is given",
@@ -117,6 +117,6 @@ constexpr CommandDocs kDocs[] = {
 
 }  // namespace
 
-extern const CommandFamily kDatabaseFamily{"server", kRows, kDocs};
+extern const CommandFamily kDatabaseFamily{"server", kDatabaseRows, kDatabaseDocs};
 
 }  // namespace larder

@@ -192,7 +192,7 @@ void debug(CommandContext& ctx, ArgReader& args) {
   ctx.reply().error(Bytes(subcommand_syntax_error("debug", name)));
 }
 
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kDebugRows[] = {
     {.name = "debug",
      .arity = -2,
      .flags = kAdmin | kNotInScripts | kWhileLoading | kWhileStale | kProtected,
@@ -201,6 +201,6 @@ constexpr CommandSpec kRows[] = {
 
 }  // namespace
 
-const CommandFamily kDebugFamily{"server", kRows, kDebugDocs};
+const CommandFamily kDebugFamily{"server", kDebugRows, kDebugDocs};
 
 }  // namespace larder

@@ -126,7 +126,7 @@ void restore(CommandContext& ctx, ArgReader& args) {
   put_restored(ctx, restored, built, options);
 }
 
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kDumpRows[] = {
     {.name = "dump",
      .arity = 2,
      .flags = kReadonly,
@@ -150,6 +150,6 @@ constexpr CommandSpec kRows[] = {
 
 }  // namespace
 
-const CommandFamily kDumpFamily{"generic", kRows, kDumpDocs};
+const CommandFamily kDumpFamily{"generic", kDumpRows, kDumpDocs};
 
 }  // namespace larder

@@ -3,7 +3,7 @@
 namespace larder {
 namespace {
 
-constexpr CommandDocs kDocs[] = {
+constexpr CommandDocs kDumpDocRows[] = {
     {"dump", "The value of a key as a payload for RESTORE, with a version and a checksum. Null for a missing key.",
      "2.6.0", "O(1) to find the key and O(N*M) for a value of N parts of average size M", "key"},
     {"restore", "Creates a key from a payload of DUMP.", "2.6.0",
@@ -16,6 +16,6 @@ constexpr CommandDocs kDocs[] = {
 
 }  // namespace
 
-constinit const std::span<const CommandDocs> kDumpDocs = kDocs;
+constinit const std::span<const CommandDocs> kDumpDocs = kDumpDocRows;
 
 }  // namespace larder

@@ -52,7 +52,7 @@ constexpr CommandSpec kObjectRows[] = {
 
 constexpr Bytes kSumOverShards = "request_policy:multi_shard,response_policy:agg_sum";
 
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kGenericRows[] = {
     {"copy", -3, kWrite | kDenyOom, Acl::kKeyspace, key_specs("RO+ACCESS@i1:range(0,1,0);OW+UPDATE@i2:range(0,1,0)"),
      gc::copy},
     {"del", -2, kWrite, Acl::kKeyspace, key_specs("RM+DELETE@i1:range(-1,1,0)"), gc::del, {}, kSumOverShards},
@@ -144,7 +144,7 @@ void rename_entry(CommandContext& ctx, Key from, Key to) {
 
 }  // namespace
 
-extern const CommandFamily kGenericFamily{"generic", kRows, kGenericDocs};
+extern const CommandFamily kGenericFamily{"generic", kGenericRows, kGenericDocs};
 
 namespace generic_commands {
 

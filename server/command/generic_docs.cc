@@ -5,7 +5,7 @@
 namespace larder {
 namespace {
 
-constexpr CommandDocs kDocs[] = {
+constexpr CommandDocs kGenericDocRows[] = {
     {"copy", "Copies the value of a key to another key, also in another database.", "6.2.0",
      "O(N) in the size of the value", "source:key destination:key [DB destination-db:integer] [REPLACE]"},
     {"del", "Deletes keys.", "1.0.0", "O(N) in the number of keys", "key [key ...]"},
@@ -54,6 +54,6 @@ constexpr CommandDocs kDocs[] = {
 
 }  // namespace
 
-extern constinit const std::span<const CommandDocs> kGenericDocs = kDocs;
+extern constinit const std::span<const CommandDocs> kGenericDocs = kGenericDocRows;
 
 }  // namespace larder

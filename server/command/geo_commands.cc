@@ -18,7 +18,7 @@ namespace {
 
 namespace gc = geo_commands;
 
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kGeoRows[] = {
     {"geoadd", -5, kWrite | kDenyOom, Acl::kGeo, key_specs("RW+UPDATE@i1:range(0,1,0)"), gc::geoadd},
     {"geodist", -4, kReadonly, Acl::kGeo, key_specs("RO+ACCESS@i1:range(0,1,0)"), gc::geodist},
     {"geohash", -2, kReadonly, Acl::kGeo, key_specs("RO+ACCESS@i1:range(0,1,0)"), gc::geohash},
@@ -43,7 +43,7 @@ constexpr ErrorText kUnknownUnit{"ERR unsupported unit provided. please use M, K
 
 }  // namespace
 
-extern const CommandFamily kGeoFamily{"geo", kRows, kGeoDocs};
+extern const CommandFamily kGeoFamily{"geo", kGeoRows, kGeoDocs};
 
 namespace geo_commands {
 

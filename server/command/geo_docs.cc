@@ -5,7 +5,7 @@
 namespace larder {
 namespace {
 
-constexpr CommandDocs kDocs[] = {
+constexpr CommandDocs kGeoDocRows[] = {
     {"geoadd", "Adds places, given by longitude and latitude, to a sorted set; creates the key when it is missing.",
      "3.2.0", "O(log(N)) for each place, N being those in the set",
      "key [NX | XX] [CH] longitude:double latitude:double member [longitude:double latitude:double member ...]"},
@@ -45,6 +45,6 @@ constexpr CommandDocs kDocs[] = {
 
 }  // namespace
 
-extern constinit const std::span<const CommandDocs> kGeoDocs = kDocs;
+extern constinit const std::span<const CommandDocs> kGeoDocs = kGeoDocRows;
 
 }  // namespace larder

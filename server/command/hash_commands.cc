@@ -21,7 +21,7 @@ constexpr KeySpecs kUpdates = key_specs("RW+UPDATE@i1:range(0,1,0)");
 constexpr KeySpecs kReadsAndUpdates = key_specs("RW+ACCESS+UPDATE@i1:range(0,1,0)");
 constexpr KeySpecs kInserts = key_specs("RW+INSERT@i1:range(0,1,0)");
 
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kHashRows[] = {
     {"hdel", -3, kWrite | kFast, Acl::kHash, key_specs("RW+DELETE@i1:range(0,1,0)"), hc::hdel},
     {"hexists", 3, kReadonly | kFast, Acl::kHash, kLooks, hc::hexists},
     {"hexpire", -6, kWrite | kFast, Acl::kHash, kUpdates, hc::hexpire},
@@ -72,7 +72,7 @@ std::optional<size_t> set_fields(CommandContext& ctx, ArgReader& args) {
 
 }  // namespace
 
-extern const CommandFamily kHashFamily{"hash", kRows, kHashDocs};
+extern const CommandFamily kHashFamily{"hash", kHashRows, kHashDocs};
 
 namespace hash_commands {
 

@@ -9,7 +9,7 @@ constexpr Bytes kPerField = "O(N) in the number of fields given";
 constexpr Bytes kExpireGrammar = "key seconds:integer [NX | XX | GT | LT] FIELDS numfields:integer field [field ...]";
 constexpr Bytes kFieldsGrammar = "key FIELDS numfields:integer field [field ...]";
 
-constexpr CommandDocs kDocs[] = {
+constexpr CommandDocs kHashDocRows[] = {
     {"hdel", "Removes fields of a hash. A hash without fields is removed.", "2.0.0", kPerField,
      "key field [field ...]"},
     {"hexists", "Tells whether a hash has a field.", "2.0.0", "O(1)", "key field"},
@@ -58,6 +58,6 @@ constexpr CommandDocs kDocs[] = {
 
 }  // namespace
 
-extern constinit const std::span<const CommandDocs> kHashDocs = kDocs;
+extern constinit const std::span<const CommandDocs> kHashDocs = kHashDocRows;
 
 }  // namespace larder

@@ -181,7 +181,7 @@ void pfselftest(CommandContext& ctx, ArgReader& args) {
   ctx.reply().ok();
 }
 
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kHyperLogLogRows[] = {
     {"pfadd", -2, kWrite | kDenyOom | kFast, Acl::kHyperLogLog, key_specs("RW+INSERT@i1:range(0,1,0)"), pfadd},
     {"pfcount", -2, kReadonly | kMayReplicate, Acl::kHyperLogLog, key_specs("RW+ACCESS@i1:range(-1,1,0)"), pfcount},
     {"pfdebug", 3, kWrite | kDenyOom | kAdmin, Acl::kHyperLogLog, key_specs("RW+ACCESS@i2:range(0,1,0)"), pfdebug},
@@ -192,6 +192,6 @@ constexpr CommandSpec kRows[] = {
 
 }  // namespace
 
-const CommandFamily kHyperLogLogFamily{"hyperloglog", kRows, kHyperLogLogDocs};
+const CommandFamily kHyperLogLogFamily{"hyperloglog", kHyperLogLogRows, kHyperLogLogDocs};
 
 }  // namespace larder

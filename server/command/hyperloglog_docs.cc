@@ -3,7 +3,7 @@
 namespace larder {
 namespace {
 
-constexpr CommandDocs kDocs[] = {
+constexpr CommandDocs kHyperLogLogDocRows[] = {
     {"pfadd", "Adds elements to a HyperLogLog, and creates the key when it is missing.", "2.8.9",
      "O(1) for each element", "key [element...]"},
     {"pfcount", "Estimates how many different elements one or several HyperLogLogs have seen together.", "2.8.9",
@@ -18,6 +18,6 @@ constexpr CommandDocs kDocs[] = {
 
 }  // namespace
 
-constinit const std::span<const CommandDocs> kHyperLogLogDocs = kDocs;
+constinit const std::span<const CommandDocs> kHyperLogLogDocs = kHyperLogLogDocRows;
 
 }  // namespace larder

@@ -14,7 +14,7 @@ void info(CommandContext& ctx, ArgReader& args) {
   ctx.reply().verbatim("txt", info_text(ctx.services(), sections));
 }
 
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kInfoRows[] = {
     {.name = "info",
      .arity = -1,
      .flags = kWhileLoading | kWhileStale | kSentinel,
@@ -25,6 +25,6 @@ constexpr CommandSpec kRows[] = {
 
 }  // namespace
 
-const CommandFamily kInfoFamily{"server", kRows, kInfoDocs};
+const CommandFamily kInfoFamily{"server", kInfoRows, kInfoDocs};
 
 }  // namespace larder

@@ -157,7 +157,7 @@ void latency_histogram(CommandContext& ctx, ArgReader& args) {
   ctx.reply().end_deferred_map(mark, count);
 }
 
-constexpr CommandSpec kLatencyRows[] = {
+constexpr CommandSpec kLatencySubRows[] = {
     {.name = "doctor",
      .arity = 2,
      .flags = kAdmin | kNotInScripts | kWhileLoading | kWhileStale,
@@ -191,12 +191,12 @@ constexpr CommandSpec kLatencyRows[] = {
      .tips = "request_policy:all_nodes,response_policy:agg_sum"},
 };
 
-constexpr CommandSpec kRows[] = {
-    {.name = "latency", .arity = -2, .subcommands = kLatencyRows},
+constexpr CommandSpec kLatencyRows[] = {
+    {.name = "latency", .arity = -2, .subcommands = kLatencySubRows},
 };
 
 }  // namespace
 
-const CommandFamily kLatencyFamily{"server", kRows, kLatencyDocs};
+const CommandFamily kLatencyFamily{"server", kLatencyRows, kLatencyDocs};
 
 }  // namespace larder

@@ -3,7 +3,7 @@
 namespace larder {
 namespace {
 
-constexpr CommandDocs kDocs[] = {
+constexpr CommandDocs kLatencyDocRows[] = {
     {"latency", "Commands about latency.", "2.8.13", "Depends on the subcommand.", ""},
     {"latency|doctor", "A report about the spikes that were seen.", "2.8.13", "O(1)", ""},
     {"latency|graph", "A drawing of the spikes of an event.", "2.8.13", "O(1)", "event"},
@@ -17,6 +17,6 @@ constexpr CommandDocs kDocs[] = {
 
 }  // namespace
 
-constinit const std::span<const CommandDocs> kLatencyDocs = kDocs;
+constinit const std::span<const CommandDocs> kLatencyDocs = kLatencyDocRows;
 
 }  // namespace larder

@@ -14,7 +14,7 @@ namespace lc = list_commands;
 
 constexpr char kTakesAndAdds[] = "RW+ACCESS+DELETE@i1:range(0,1,0);RW+INSERT@i2:range(0,1,0)";
 
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kListRows[] = {
     {"blmove", 6, kWrite | kDenyOom | kBlocking, Acl::kList, key_specs(kTakesAndAdds), lc::blmove},
     {"blmpop", -5, kWrite | kBlocking, Acl::kList, key_specs("RW+ACCESS+DELETE@i2:keynum(0,1,1)"), lc::blmpop},
     {"blpop", -3, kWrite | kBlocking, Acl::kList, key_specs("RW+ACCESS+DELETE@i1:range(-2,1,0)"), lc::blpop},
@@ -130,6 +130,6 @@ void lrange(CommandContext& ctx, ArgReader& args) {
 
 }  // namespace list_commands
 
-const CommandFamily kListFamily{"list", kRows, kListDocs};
+const CommandFamily kListFamily{"list", kListRows, kListDocs};
 
 }  // namespace larder

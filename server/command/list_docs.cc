@@ -5,7 +5,7 @@
 namespace larder {
 namespace {
 
-constexpr CommandDocs kDocs[] = {
+constexpr CommandDocs kListDocRows[] = {
     {"blmove", "Moves an element from one list to another; waits while there is none.", "6.2.0", "O(1)",
      "source:key destination:key <LEFT | RIGHT> <LEFT | RIGHT> timeout:double"},
     {"blmpop", "Takes elements from the first of several lists that has any; waits while none has.", "7.0.0",
@@ -55,6 +55,6 @@ constexpr CommandDocs kDocs[] = {
 
 }  // namespace
 
-constinit const std::span<const CommandDocs> kListDocs = kDocs;
+constinit const std::span<const CommandDocs> kListDocs = kListDocRows;
 
 }  // namespace larder

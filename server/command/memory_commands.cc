@@ -148,7 +148,7 @@ void memory_purge(CommandContext& ctx, ArgReader& args) {
   ctx.reply().ok();
 }
 
-constexpr CommandSpec kMemoryRows[] = {
+constexpr CommandSpec kMemorySubRows[] = {
     {.name = "doctor",
      .arity = 2,
      .run = memory_doctor,
@@ -171,12 +171,12 @@ constexpr CommandSpec kMemoryRows[] = {
     {.name = "usage", .arity = -3, .flags = kReadonly, .keys = key_specs("RO@i2:range(0,1,0)"), .run = memory_usage},
 };
 
-constexpr CommandSpec kRows[] = {
-    {.name = "memory", .arity = -2, .subcommands = kMemoryRows},
+constexpr CommandSpec kMemoryRows[] = {
+    {.name = "memory", .arity = -2, .subcommands = kMemorySubRows},
 };
 
 }  // namespace
 
-const CommandFamily kMemoryFamily{"server", kRows, kMemoryDocs};
+const CommandFamily kMemoryFamily{"server", kMemoryRows, kMemoryDocs};
 
 }  // namespace larder

@@ -3,7 +3,7 @@
 namespace larder {
 namespace {
 
-constexpr CommandDocs kDocs[] = {
+constexpr CommandDocs kMemoryDocRows[] = {
     {"memory", "Commands about memory.", "4.0.0", "Depends on the subcommand.", ""},
     {"memory|doctor", "What is unusual about the use of memory.", "4.0.0", "O(1)", ""},
     {"memory|help", "Describes the subcommands.", "4.0.0", "O(1)", ""},
@@ -15,6 +15,6 @@ constexpr CommandDocs kDocs[] = {
 
 }  // namespace
 
-constinit const std::span<const CommandDocs> kMemoryDocs = kDocs;
+constinit const std::span<const CommandDocs> kMemoryDocs = kMemoryDocRows;
 
 }  // namespace larder

@@ -19,12 +19,12 @@ void monitor(CommandContext& ctx, ArgReader& args) {
   ctx.reply().ok();
 }
 
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kMonitorRows[] = {
     {.name = "monitor", .arity = 1, .flags = kAdmin | kNotInScripts | kWhileLoading | kWhileStale, .run = monitor},
 };
 
 }  // namespace
 
-const CommandFamily kMonitorFamily{"server", kRows, kMonitorDocs};
+const CommandFamily kMonitorFamily{"server", kMonitorRows, kMonitorDocs};
 
 }  // namespace larder

@@ -3,12 +3,12 @@
 namespace larder {
 namespace {
 
-constexpr CommandDocs kDocs[] = {
+constexpr CommandDocs kMonitorDocRows[] = {
     {"monitor", "Shows every request that the server runs, as it runs.", "1.0.0", "O(1)", ""},
 };
 
 }  // namespace
 
-constinit const std::span<const CommandDocs> kMonitorDocs = kDocs;
+constinit const std::span<const CommandDocs> kMonitorDocs = kMonitorDocRows;
 
 }  // namespace larder

@@ -56,7 +56,7 @@ void lastsave(CommandContext& ctx, ArgReader& args) {
   if (args.done(ctx.reply())) ctx.reply().integer(ctx.services().saves.last_save_ms() / 1000);
 }
 
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kPersistenceRows[] = {
     {.name = "bgrewriteaof", .arity = 1, .flags = kNoAsyncLoading | kAdmin | kNotInScripts, .run = bgrewriteaof},
     {.name = "bgsave", .arity = -1, .flags = kNoAsyncLoading | kAdmin | kNotInScripts, .run = bgsave},
     {.name = "lastsave",
@@ -70,6 +70,6 @@ constexpr CommandSpec kRows[] = {
 
 }  // namespace
 
-const CommandFamily kPersistenceFamily{"server", kRows, kPersistenceDocs};
+const CommandFamily kPersistenceFamily{"server", kPersistenceRows, kPersistenceDocs};
 
 }  // namespace larder

@@ -3,7 +3,7 @@
 namespace larder {
 namespace {
 
-constexpr CommandDocs kDocs[] = {
+constexpr CommandDocs kPersistenceDocRows[] = {
     {"bgrewriteaof",
      "Writes the append-only log anew and shorter, from the present data, while the server goes on working.", "1.0.0",
      "O(1) to start; the work is O(N) in the number of keys and done in small pieces", ""},
@@ -19,6 +19,6 @@ constexpr CommandDocs kDocs[] = {
 
 }  // namespace
 
-constinit const std::span<const CommandDocs> kPersistenceDocs = kDocs;
+constinit const std::span<const CommandDocs> kPersistenceDocs = kPersistenceDocRows;
 
 }  // namespace larder

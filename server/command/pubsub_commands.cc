@@ -148,7 +148,7 @@ void pubsub_numpat(CommandContext& ctx, ArgReader& args) {
   ctx.reply().integer(static_cast<int64_t>(ctx.services().pubsub.topic_count(TopicKind::kPattern)));
 }
 
-constexpr CommandSpec kPubsubRows[] = {
+constexpr CommandSpec kPubsubSubRows[] = {
     {.name = "channels", .arity = -2, .flags = kPubsub | kWhileLoading | kWhileStale, .run = pubsub_channels},
     {.name = "numpat", .arity = 2, .flags = kPubsub | kWhileLoading | kWhileStale, .run = pubsub_numpat},
     {.name = "numsub", .arity = -2, .flags = kPubsub | kWhileLoading | kWhileStale, .run = pubsub_numsub},
@@ -159,7 +159,7 @@ constexpr CommandSpec kPubsubRows[] = {
 
 constexpr uint32_t kSubscribeFlags = kPubsub | kNotInScripts | kWhileLoading | kWhileStale;
 
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kPubsubRows[] = {
     {.name = "subscribe", .arity = -2, .flags = kSubscribeFlags | kSentinel, .run = subscribe},
     {.name = "unsubscribe", .arity = -1, .flags = kSubscribeFlags | kSentinel, .run = unsubscribe},
     {.name = "psubscribe", .arity = -2, .flags = kSubscribeFlags | kSentinel, .run = psubscribe},
@@ -183,11 +183,11 @@ constexpr CommandSpec kRows[] = {
      .flags = kPubsub | kWhileLoading | kWhileStale | kFast | kMayReplicate,
      .keys = key_specs("NOT_KEY@i1:range(0,1,0)"),
      .run = spublish},
-    {.name = "pubsub", .arity = -2, .subcommands = kPubsubRows},
+    {.name = "pubsub", .arity = -2, .subcommands = kPubsubSubRows},
 };
 
 }  // namespace
 
-const CommandFamily kPubsubFamily{"pubsub", kRows, kPubsubDocs};
+const CommandFamily kPubsubFamily{"pubsub", kPubsubRows, kPubsubDocs};
 
 }  // namespace larder

@@ -3,7 +3,7 @@
 namespace larder {
 namespace {
 
-constexpr CommandDocs kDocs[] = {
+constexpr CommandDocs kPubsubDocRows[] = {
     {"subscribe", "Listens to channels.", "2.0.0", "O(N), N the number of channels", "channel [channel ...]"},
     {"unsubscribe", "Stops listening to channels, or to all of them.", "2.0.0", "O(N), N the number of channels",
      "[channel [channel ...]]"},
@@ -33,6 +33,6 @@ constexpr CommandDocs kDocs[] = {
 
 }  // namespace
 
-constinit const std::span<const CommandDocs> kPubsubDocs = kDocs;
+constinit const std::span<const CommandDocs> kPubsubDocs = kPubsubDocRows;
 
 }  // namespace larder

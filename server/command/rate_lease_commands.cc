@@ -14,7 +14,7 @@ namespace {
 
 constexpr double kNoScore = -__builtin_inf();
 
-constexpr ErrorText kBadLimit{"ERR limit must be between 1 and 1000000000"};
+constexpr ErrorText kBadLeaseLimit{"ERR limit must be between 1 and 1000000000"};
 constexpr ErrorText kBadTime{"ERR the time of a lease must be between 1 and 1099511627776 milliseconds"};
 
 RankRange ended(const ZsetValue& leases, int64_t now_ms) {
@@ -68,7 +68,7 @@ int64_t take_time_ms(ArgReader& args) { return args.take_int(1, RateRule::kPerio
 
 void rl_acquire(CommandContext& ctx, ArgReader& args) {
   const auto [key, holder] = args.take<Key, Bytes>();
-  const int64_t limit = args.take_int(1, RateRule::kCountMax, kBadLimit);
+  const int64_t limit = args.take_int(1, RateRule::kCountMax, kBadLeaseLimit);
   const int64_t time_ms = take_time_ms(args);
   if (!args.done(ctx.reply())) return;
   auto leases = ctx.keys().edit_or_create<ZsetValue>(key);

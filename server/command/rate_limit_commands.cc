@@ -229,7 +229,7 @@ namespace {
 
 namespace rl = rate_limit_commands;
 
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kRateLimitRows[] = {
     {"cl.throttle", -5, kWrite | kDenyOom | kFast, Acl::kNone, key_specs("RW+ACCESS+UPDATE@i1:range(0,1,0)"),
      rl::cl_throttle},
     {"rl.take", -5, kWrite | kDenyOom, Acl::kNone, key_specs("RW+ACCESS+UPDATE@i1:keynum(0,1,1)"), rl::rl_take},
@@ -244,6 +244,6 @@ constexpr CommandSpec kRows[] = {
 
 }  // namespace
 
-const CommandFamily kRateLimitFamily{"rate-limit", kRows, kRateLimitDocs};
+const CommandFamily kRateLimitFamily{"rate-limit", kRateLimitRows, kRateLimitDocs};
 
 }  // namespace larder

@@ -5,7 +5,7 @@
 namespace larder {
 namespace {
 
-constexpr CommandDocs kDocs[] = {
+constexpr CommandDocs kRateLimitDocRows[] = {
     {"cl.throttle", "Asks a rate limit (GCRA) for a quantity, as the module redis-cell does.", "0.1.0", "O(1)",
      "key max_burst:integer count:integer period:integer [quantity:integer]"},
     {"rl.take", "Consumes a cost from several rate limits, if all of them allow it.", "0.1.0",
@@ -28,6 +28,6 @@ constexpr CommandDocs kDocs[] = {
 
 }  // namespace
 
-extern constinit const std::span<const CommandDocs> kRateLimitDocs = kDocs;
+extern constinit const std::span<const CommandDocs> kRateLimitDocs = kRateLimitDocRows;
 
 }  // namespace larder

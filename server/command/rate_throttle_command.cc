@@ -17,7 +17,7 @@ constexpr int64_t kNsPerMs = 1'000'000;
 constexpr ErrorText kBadBurst{"ERR max_burst must not be negative"};
 constexpr ErrorText kBadRate{"ERR count and period must be positive"};
 constexpr ErrorText kBadQuantity{"ERR quantity must not be negative"};
-constexpr ErrorText kBadLimit{"ERR the limit is out of range: less than a nanosecond or more than 73 years"};
+constexpr ErrorText kBadThrottle{"ERR the limit is out of range: less than a nanosecond or more than 73 years"};
 
 // As redis-cell divides: downwards.
 std::optional<Gcra> make_gcra(int64_t max_burst, int64_t count, int64_t period_s) {
@@ -30,7 +30,7 @@ std::optional<Gcra> make_gcra(int64_t max_burst, int64_t count, int64_t period_s
   return gcra;
 }
 
-int64_t seconds_up(int64_t ns) { return ns <= 0 ? 0 : (ns - 1) / kNsPerSecond + 1; }
+int64_t seconds_of_ns(int64_t ns) { return ns <= 0 ? 0 : (ns - 1) / kNsPerSecond + 1; }
 
 void propagate(CommandContext& ctx, Key key, int64_t arrival_ns, int64_t deadline_ms) {
   const StringText arrival(arrival_ns);
@@ -48,7 +48,7 @@ void cl_throttle(CommandContext& ctx, ArgReader& args) {
   if (count <= 0 || period_s <= 0) return ctx.reply().error(kBadRate);
   if (quantity < 0) return ctx.reply().error(kBadQuantity);
   const auto gcra = make_gcra(max_burst, count, period_s);
-  if (!gcra) return ctx.reply().error(kBadLimit);
+  if (!gcra) return ctx.reply().error(kBadThrottle);
 
   auto value = ctx.keys().edit_or_create<StringValue>(key);
   if (value.wrong_type()) return ctx.reply().error(kWrongType);
@@ -73,8 +73,8 @@ void cl_throttle(CommandContext& ctx, ArgReader& args) {
   reply.integer(is_limited ? 1 : 0);
   reply.integer(max_burst + 1);
   reply.integer(gcra->remaining(arrival_ns, now_ns));
-  reply.integer(is_limited && is_possible ? seconds_up(wait_ns) : -1);
-  reply.integer(seconds_up(arrival_ns - now_ns));
+  reply.integer(is_limited && is_possible ? seconds_of_ns(wait_ns) : -1);
+  reply.integer(seconds_of_ns(arrival_ns - now_ns));
 }
 
 }  // namespace larder::rate_limit_commands

@@ -92,7 +92,7 @@ void script_debug(CommandContext& ctx, ArgReader& args) {
 
 constexpr uint32_t kEvalFlags = kNotInScripts | kSkipMonitor | kNoMandatoryKeys | kWhileStale;
 
-constexpr CommandSpec kScriptRows[] = {
+constexpr CommandSpec kScriptSubRows[] = {
     {.name = "debug", .arity = -3, .flags = kNotInScripts, .acl = Acl::kScripting, .run = script_debug},
     {.name = "exists",
      .arity = -3,
@@ -173,7 +173,7 @@ constexpr CommandSpec kFunctionRows[] = {
      .tips = "nondeterministic_output,request_policy:all_shards,response_policy:special"},
 };
 
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kScriptRows[] = {
     {"eval", -3, kEvalFlags | kMayReplicate, Acl::kScripting, key_specs("RW+ACCESS+UPDATE@i2:keynum(0,1,1)"),
      eval<false>},
     {"evalsha", -3, kEvalFlags | kMayReplicate, Acl::kScripting, key_specs("RW+ACCESS+UPDATE@i2:keynum(0,1,1)"),
@@ -184,11 +184,11 @@ constexpr CommandSpec kRows[] = {
      sc::fcall},
     {"fcall_ro", -3, kEvalFlags | kReadonly, Acl::kScripting, key_specs("RO+ACCESS@i2:keynum(0,1,1)"), sc::fcall_ro},
     {.name = "function", .arity = -2, .subcommands = kFunctionRows},
-    {.name = "script", .arity = -2, .subcommands = kScriptRows},
+    {.name = "script", .arity = -2, .subcommands = kScriptSubRows},
 };
 
 }  // namespace
 
-const CommandFamily kScriptFamily{"scripting", kRows, kScriptDocs};
+const CommandFamily kScriptFamily{"scripting", kScriptRows, kScriptDocs};
 
 }  // namespace larder

@@ -5,7 +5,7 @@
 namespace larder {
 namespace {
 
-constexpr CommandDocs kDocs[] = {
+constexpr CommandDocs kScriptDocRows[] = {
     {"eval", "Runs a Lua script on the server.", "2.6.0", "Depends on the script that is run",
      "script:string numkeys:integer [key ...] [arg ...]"},
     {"evalsha", "Runs a Lua script that the server knows, by the SHA-1 of its text.", "2.6.0",
@@ -47,6 +47,6 @@ constexpr CommandDocs kDocs[] = {
 
 }  // namespace
 
-extern constinit const std::span<const CommandDocs> kScriptDocs = kDocs;
+extern constinit const std::span<const CommandDocs> kScriptDocs = kScriptDocRows;
 
 }  // namespace larder

@@ -135,7 +135,7 @@ constexpr CommandSpec kModuleRows[] = {
      .run = module_unload},
 };
 
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kServerRows[] = {
     {.name = "time",
      .arity = 1,
      .flags = kWhileLoading | kWhileStale | kFast,
@@ -156,6 +156,6 @@ constexpr CommandSpec kRows[] = {
 
 }  // namespace
 
-const CommandFamily kServerFamily{"server", kRows, kServerDocs};
+const CommandFamily kServerFamily{"server", kServerRows, kServerDocs};
 
 }  // namespace larder

@@ -3,7 +3,7 @@
 namespace larder {
 namespace {
 
-constexpr CommandDocs kDocs[] = {
+constexpr CommandDocs kServerDocRows[] = {
     {"time", "The time of the server.", "2.6.0", "O(1)", ""},
     {"role", "The part that this server plays in replication.", "2.8.12", "O(1)", ""},
     {"shutdown", "Stops the server.", "1.0.0", "O(N) when the data is saved, N the number of keys",
@@ -20,6 +20,6 @@ constexpr CommandDocs kDocs[] = {
 
 }  // namespace
 
-constinit const std::span<const CommandDocs> kServerDocs = kDocs;
+constinit const std::span<const CommandDocs> kServerDocs = kServerDocRows;
 
 }  // namespace larder

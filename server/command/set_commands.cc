@@ -14,7 +14,7 @@ namespace {
 
 namespace sc = set_commands;
 
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kSetRows[] = {
     {"sadd", -3, kWrite | kDenyOom | kFast, Acl::kSet, key_specs("RW+INSERT@i1:range(0,1,0)"), sc::sadd},
     {"scard", 2, kReadonly | kFast, Acl::kSet, key_specs("RO@i1:range(0,1,0)"), sc::scard},
     {"sdiff",
@@ -89,7 +89,7 @@ constexpr CommandSpec kRows[] = {
 
 }  // namespace
 
-extern const CommandFamily kSetFamily{"set", kRows, kSetDocs};
+extern const CommandFamily kSetFamily{"set", kSetRows, kSetDocs};
 
 namespace set_commands {
 

@@ -5,7 +5,7 @@
 namespace larder {
 namespace {
 
-constexpr CommandDocs kDocs[] = {
+constexpr CommandDocs kSetDocRows[] = {
     {"sadd", "Adds members to a set, and creates the key when it is missing.", "1.0.0",
      "O(N) in the number of members given", "key member [member ...]"},
     {"scard", "Returns the number of members of a set.", "1.0.0", "O(1)", "key"},
@@ -41,6 +41,6 @@ constexpr CommandDocs kDocs[] = {
 
 }  // namespace
 
-extern constinit const std::span<const CommandDocs> kSetDocs = kDocs;
+extern constinit const std::span<const CommandDocs> kSetDocs = kSetDocRows;
 
 }  // namespace larder

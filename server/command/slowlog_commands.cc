@@ -46,7 +46,7 @@ void slowlog_reset(CommandContext& ctx, ArgReader& args) {
   ctx.reply().ok();
 }
 
-constexpr CommandSpec kSlowlogRows[] = {
+constexpr CommandSpec kSlowlogSubRows[] = {
     {.name = "get",
      .arity = -2,
      .flags = kAdmin | kWhileLoading | kWhileStale,
@@ -65,12 +65,12 @@ constexpr CommandSpec kSlowlogRows[] = {
      .tips = "request_policy:all_nodes,response_policy:all_succeeded"},
 };
 
-constexpr CommandSpec kRows[] = {
-    {.name = "slowlog", .arity = -2, .subcommands = kSlowlogRows},
+constexpr CommandSpec kSlowlogRows[] = {
+    {.name = "slowlog", .arity = -2, .subcommands = kSlowlogSubRows},
 };
 
 }  // namespace
 
-const CommandFamily kSlowlogFamily{"server", kRows, kSlowlogDocs};
+const CommandFamily kSlowlogFamily{"server", kSlowlogRows, kSlowlogDocs};
 
 }  // namespace larder

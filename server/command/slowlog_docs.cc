@@ -3,7 +3,7 @@
 namespace larder {
 namespace {
 
-constexpr CommandDocs kDocs[] = {
+constexpr CommandDocs kSlowlogDocRows[] = {
     {"slowlog", "Commands about the slow log.", "2.2.12", "Depends on the subcommand.", ""},
     {"slowlog|get",
      "The latest slow requests (10 unless told, -1 for all): id, time, duration in microseconds, arguments, address "
@@ -16,6 +16,6 @@ constexpr CommandDocs kDocs[] = {
 
 }  // namespace
 
-constinit const std::span<const CommandDocs> kSlowlogDocs = kDocs;
+constinit const std::span<const CommandDocs> kSlowlogDocs = kSlowlogDocRows;
 
 }  // namespace larder

@@ -26,7 +26,7 @@ namespace {
 void sort(CommandContext& ctx, ArgReader& args);
 void sort_ro(CommandContext& ctx, ArgReader& args);
 
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kSortRows[] = {
     {"sort", -2, kWrite | kDenyOom, Acl::kDangerous | Acl::kList | Acl::kSet | Acl::kSortedSet,
      key_specs("RO+ACCESS@i1:range(0,1,0);RO+ACCESS@?:?;OW+UPDATE@?:?"), sort},
     {"sort_ro", -2, kReadonly, Acl::kDangerous | Acl::kList | Acl::kSet | Acl::kSortedSet,
@@ -311,6 +311,6 @@ void sort_ro(CommandContext& ctx, ArgReader& args) { run(ctx, args, Writing::kRe
 
 }  // namespace
 
-const CommandFamily kSortFamily{"generic", kRows, kSortDocs};
+const CommandFamily kSortFamily{"generic", kSortRows, kSortDocs};
 
 }  // namespace larder

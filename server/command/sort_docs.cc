@@ -5,7 +5,7 @@
 namespace larder {
 namespace {
 
-constexpr CommandDocs kDocs[] = {
+constexpr CommandDocs kSortDocRows[] = {
     {"sort", "Sorts the elements of a list, a set or a sorted set, and may store the result.", "1.0.0",
      "O(N+M*log(M)), N the number of elements and M of those returned",
      "key [BY by-pattern:pattern] [LIMIT offset:integer count:integer] [GET get-pattern:pattern [GET "
@@ -20,6 +20,6 @@ constexpr CommandDocs kDocs[] = {
 
 }  // namespace
 
-constinit const std::span<const CommandDocs> kSortDocs = kDocs;
+constinit const std::span<const CommandDocs> kSortDocs = kSortDocRows;
 
 }  // namespace larder

@@ -34,7 +34,7 @@ constexpr CommandSpec kInfoRows[] = {
     {"stream", -3, kReadonly, Acl::kStream, key_specs("RO+ACCESS@i2:range(0,1,0)"), sc::xinfo_stream},
 };
 
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kStreamRows[] = {
     {"xack", -4, kWrite | kFast, Acl::kStream, key_specs("RW+UPDATE@i1:range(0,1,0)"), sc::xack},
     {"xadd",
      -5,
@@ -90,6 +90,6 @@ constexpr CommandSpec kRows[] = {
 
 }  // namespace
 
-extern const CommandFamily kStreamFamily{"stream", kRows, kStreamDocs};
+extern const CommandFamily kStreamFamily{"stream", kStreamRows, kStreamDocs};
 
 }  // namespace larder

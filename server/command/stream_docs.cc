@@ -5,7 +5,7 @@
 namespace larder {
 namespace {
 
-constexpr CommandDocs kDocs[] = {
+constexpr CommandDocs kStreamDocRows[] = {
     {"xack", "Acknowledges entries: they are no longer pending in the group.", "5.0.0", "O(1) for each entry",
      "key group id [id ...]"},
     {"xadd", "Adds an entry to the end of a stream, and creates the key when it is missing.", "5.0.0",
@@ -60,6 +60,6 @@ constexpr CommandDocs kDocs[] = {
 
 }  // namespace
 
-extern constinit const std::span<const CommandDocs> kStreamDocs = kDocs;
+extern constinit const std::span<const CommandDocs> kStreamDocs = kStreamDocRows;
 
 }  // namespace larder

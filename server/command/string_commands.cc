@@ -16,7 +16,7 @@ namespace {
 
 namespace sc = string_commands;
 
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kStringRows[] = {
     {"append", 3, kWrite | kDenyOom | kFast, Acl::kString, key_specs("RW+INSERT@i1:range(0,1,0)"), sc::append},
     {"decr", 2, kWrite | kDenyOom | kFast, Acl::kString, key_specs("RW+ACCESS+UPDATE@i1:range(0,1,0)"), sc::decr},
     {"decrby", 3, kWrite | kDenyOom | kFast, Acl::kString, key_specs("RW+ACCESS+UPDATE@i1:range(0,1,0)"), sc::decrby},
@@ -81,7 +81,7 @@ size_t string_bytes_max(CommandContext& ctx) { return static_cast<size_t>(ctx.se
 
 }  // namespace
 
-extern const CommandFamily kStringFamily{"string", kRows, kStringDocs};
+extern const CommandFamily kStringFamily{"string", kStringRows, kStringDocs};
 
 namespace string_commands {
 

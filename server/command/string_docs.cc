@@ -5,7 +5,7 @@
 namespace larder {
 namespace {
 
-constexpr CommandDocs kDocs[] = {
+constexpr CommandDocs kStringDocRows[] = {
     {"append", "Adds a text to the end of a string, and creates the key when it is missing.", "2.0.0",
      "O(1) amortized over appends of short texts", "key value"},
     {"decr", "Counts the number at a key down by one; a missing key counts from 0.", "1.0.0", "O(1)", "key"},
@@ -59,6 +59,6 @@ constexpr CommandDocs kDocs[] = {
 
 }  // namespace
 
-extern constinit const std::span<const CommandDocs> kStringDocs = kDocs;
+extern constinit const std::span<const CommandDocs> kStringDocs = kStringDocRows;
 
 }  // namespace larder

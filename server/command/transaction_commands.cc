@@ -80,7 +80,7 @@ void exec(CommandContext& ctx, ArgReader& args) {
   run_queued(ctx, requests);
 }
 
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kTransactionRows[] = {
     {.name = "multi",
      .arity = 1,
      .flags = kNotInScripts | kWhileLoading | kWhileStale | kFast | kNoMulti | kAllowBusy,
@@ -111,6 +111,6 @@ constexpr CommandSpec kRows[] = {
 
 }  // namespace
 
-const CommandFamily kTransactionFamily{"transactions", kRows, kTransactionDocs};
+const CommandFamily kTransactionFamily{"transactions", kTransactionRows, kTransactionDocs};
 
 }  // namespace larder

@@ -3,7 +3,7 @@
 namespace larder {
 namespace {
 
-constexpr CommandDocs kDocs[] = {
+constexpr CommandDocs kTransactionDocRows[] = {
     {"multi", "Begins a transaction.", "1.2.0", "O(1)", ""},
     {"exec", "Runs everything queued since MULTI.", "1.2.0", "Depends on the queued commands.", ""},
     {"discard", "Drops the transaction.", "2.0.0", "O(N), N the number of queued commands", ""},
@@ -14,6 +14,6 @@ constexpr CommandDocs kDocs[] = {
 
 }  // namespace
 
-constinit const std::span<const CommandDocs> kTransactionDocs = kDocs;
+constinit const std::span<const CommandDocs> kTransactionDocs = kTransactionDocRows;
 
 }  // namespace larder

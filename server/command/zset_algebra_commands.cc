@@ -24,7 +24,7 @@ constexpr ErrorText kWeightNotFloat{"ERR weight value is not a float"};
 
 enum class Algebra : uint8_t { kUnion, kIntersection, kDifference };
 enum class Aggregate : uint8_t { kSum, kMin, kMax };
-enum class Result : uint8_t { kReplied, kStored, kCounted };
+enum class AlgebraResult : uint8_t { kReplied, kStored, kCounted };
 
 // A sorted set, a set, or nothing at all.
 class Source {
@@ -66,7 +66,7 @@ class Source {
 
 struct AlgebraRequest {
   Algebra algebra;
-  Result result;
+  AlgebraResult result;
   Aggregate aggregate = Aggregate::kSum;
   bool with_scores = false;
   int64_t limit = 0;  // 0: none
@@ -110,7 +110,7 @@ void take_weights(ArgReader& args, std::vector<Source>& sources) {
 }
 
 void take_algebra_options(ArgReader& args, AlgebraRequest& request) {
-  const bool puts_together = request.algebra != Algebra::kDifference && request.result != Result::kCounted;
+  const bool puts_together = request.algebra != Algebra::kDifference && request.result != AlgebraResult::kCounted;
   while (args.ok() && !args.at_end()) {
     if (puts_together && args.remaining() > request.sources.size() && args.take_word("WEIGHTS")) {
       take_weights(args, request.sources);
@@ -124,9 +124,9 @@ void take_algebra_options(ArgReader& args, AlgebraRequest& request) {
       } else {
         args.fail(kSyntax);
       }
-    } else if (request.result == Result::kReplied && args.take_word("WITHSCORES")) {
+    } else if (request.result == AlgebraResult::kReplied && args.take_word("WITHSCORES")) {
       request.with_scores = true;
-    } else if (request.result == Result::kCounted && args.remaining() > 1 && args.take_word("LIMIT")) {
+    } else if (request.result == AlgebraResult::kCounted && args.remaining() > 1 && args.take_word("LIMIT")) {
       request.limit = args.take_int(0, INT64_MAX, kLimitNegative, kLimitNegative);
     } else {
       args.fail(kSyntax);
@@ -214,7 +214,7 @@ ZsetStructure* build(CommandContext& ctx, const AlgebraRequest& request) {
 }
 
 void reply_algebra(CommandContext& ctx, ArgReader& args, Algebra algebra) {
-  AlgebraRequest request{.algebra = algebra, .result = Result::kReplied};
+  AlgebraRequest request{.algebra = algebra, .result = AlgebraResult::kReplied};
   if (!take_request(ctx, args, request)) return;
   ZsetStructure* built = build(ctx, request);
   MemberReply reply(ctx.reply(), request.with_scores);
@@ -226,7 +226,7 @@ void reply_algebra(CommandContext& ctx, ArgReader& args, Algebra algebra) {
 
 void store_algebra(CommandContext& ctx, ArgReader& args, Algebra algebra, Event event) {
   const auto destination = args.take<Key>();
-  AlgebraRequest request{.algebra = algebra, .result = Result::kStored};
+  AlgebraRequest request{.algebra = algebra, .result = AlgebraResult::kStored};
   if (!take_request(ctx, args, request)) return;
   store_and_reply(ctx, destination, build(ctx, request), event);
 }
@@ -249,7 +249,7 @@ void zdiffstore(CommandContext& ctx, ArgReader& args) {
 }
 
 void zintercard(CommandContext& ctx, ArgReader& args) {
-  AlgebraRequest request{.algebra = Algebra::kIntersection, .result = Result::kCounted};
+  AlgebraRequest request{.algebra = Algebra::kIntersection, .result = AlgebraResult::kCounted};
   if (!take_request(ctx, args, request)) return;
   int64_t count = 0;
   for_each_common(request, [&](Bytes, double) { return ++count != request.limit; });

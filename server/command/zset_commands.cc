@@ -19,7 +19,7 @@ namespace {
 
 namespace zc = zset_commands;
 
-constexpr CommandSpec kRows[] = {
+constexpr CommandSpec kZsetRows[] = {
     {"bzmpop", -5, kWrite | kBlocking, Acl::kSortedSet, key_specs("RW+ACCESS+DELETE@i2:keynum(0,1,1)"), zc::bzmpop},
     {"bzpopmax", -3, kWrite | kFast | kBlocking, Acl::kSortedSet, key_specs("RW+ACCESS+DELETE@i1:range(-2,1,0)"),
      zc::bzpopmax},
@@ -127,7 +127,7 @@ void reply_rank(CommandContext& ctx, ArgReader& args, bool reversed) {
 
 }  // namespace
 
-extern const CommandFamily kZsetFamily{"sorted-set", kRows, kZsetDocs};
+extern const CommandFamily kZsetFamily{"sorted-set", kZsetRows, kZsetDocs};
 
 namespace zset_commands {
 

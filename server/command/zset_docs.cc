@@ -5,7 +5,7 @@
 namespace larder {
 namespace {
 
-constexpr CommandDocs kDocs[] = {
+constexpr CommandDocs kZsetDocRows[] = {
     {"bzmpop", "Takes members from the low or high end of the first sorted set that has any, and waits for one.",
      "7.0.0", "O(K) + O(M*log(N)): K keys, M members taken of N",
      "timeout:double numkeys:integer key [key ...] <MIN | MAX> [COUNT count]"},
@@ -88,6 +88,6 @@ constexpr CommandDocs kDocs[] = {
 
 }  // namespace
 
-extern constinit const std::span<const CommandDocs> kZsetDocs = kDocs;
+extern constinit const std::span<const CommandDocs> kZsetDocs = kZsetDocRows;
 
 }  // namespace larder

@@ -6,12 +6,11 @@
 #include "base/number_text.h"
 #include "base/version.h"
 #include "protocol/request_parser.h"
+#include "server/config/invalid.h"
 #include "server/config/nearest_option.h"
 
 namespace larder {
 namespace {
-
-Status invalid(std::string reason) { return {ErrorCode::kInvalidArgument, std::move(reason)}; }
 
 constexpr char kBadDirective[] = "Bad directive or wrong number of arguments";
 constexpr char kWrongCount[] = "wrong number of arguments";

@@ -4,13 +4,12 @@
 #include <cstdio>
 
 #include "base/number_text.h"
+#include "server/config/invalid.h"
 #include "server/config/memory_text.h"
 #include "server/core/events.h"
 
 namespace larder {
 namespace {
-
-Status invalid(std::string reason) { return {ErrorCode::kInvalidArgument, std::move(reason)}; }
 
 std::string join(std::span<const std::string> parts, char separator = ' ') {
   std::string all;

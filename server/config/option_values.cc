@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/number_text.h"
+#include "server/config/invalid.h"
 #include "server/config/memory_text.h"
 #include "server/config/option_rows.h"
 
@@ -11,8 +12,6 @@
 
 namespace larder {
 namespace {
-
-Status invalid(std::string reason) { return {ErrorCode::kInvalidArgument, std::move(reason)}; }
 
 std::string octal_text(int64_t value) {
   char text[32];

@@ -2,7 +2,7 @@
 // unpack_limit(text, count [, offset]).
 //
 // Numbers without a fraction are packed as the shortest integer, others as a float when that loses nothing. A table whose
-// keys are exactly 1..n is an array, any other a map. Tables nested deeper than kNestingMax are packed as nil.
+// keys are exactly 1..n is an array, any other a map. Tables nested deeper than kPackNestingMax are packed as nil.
 
 #include <algorithm>
 #include <bit>
@@ -18,7 +18,7 @@
 namespace larder {
 namespace {
 
-constexpr int kNestingMax = 16;
+constexpr int kPackNestingMax = 16;
 constexpr int kUnpackNestingMax = 512;
 
 // ---- Packing
@@ -152,7 +152,7 @@ void pack_value(Packer& packer, int depth) {
       add_byte(packer, lua_toboolean(state, -1) ? 0xc3 : 0xc2);
       break;
     case LUA_TTABLE:
-      if (depth < kNestingMax) {
+      if (depth < kPackNestingMax) {
         pack_table(packer, depth);
         break;
       }

@@ -10,7 +10,7 @@ namespace larder {
 namespace {
 
 // Nested replies and values: far more than any command nests, far less than the stack holds.
-constexpr int kNestingMax = 256;
+constexpr int kReplyNestingMax = 256;
 
 // Reads the reply from its front.
 class Cursor {
@@ -149,14 +149,14 @@ void push_item(lua_State* state, Cursor& cursor) {
 // Names that give a table a meaning, at fixed places of the stack while a value is written.
 enum FieldName : int { kErr, kOk, kDouble, kMap, kSet, kBigNumber, kVerbatim, kFieldNames };
 
-struct Output {
+struct ReplyOutput {
   lua_State* state;
   ReplyWriter& reply;
   bool resp3_booleans;
   int names;  // stack index of the first field name
 };
 
-void write_value(const Output& out, int depth);
+void write_value(const ReplyOutput& out, int depth);
 
 Bytes text_at_top(lua_State* state) {
   size_t size = 0;
@@ -173,13 +173,13 @@ void write_status(ReplyWriter& reply, Bytes text) {
 }
 
 // Pushes the field of the table at the top.
-int push_field(const Output& out, FieldName name) {
+int push_field(const ReplyOutput& out, FieldName name) {
   lua_pushvalue(out.state, out.names + name);
   lua_rawget(out.state, -2);
   return lua_type(out.state, -1);
 }
 
-void write_keyed(const Output& out, bool is_map, int depth) {
+void write_keyed(const ReplyOutput& out, bool is_map, int depth) {
   lua_State* state = out.state;
   const ReplyWriter::Mark mark = out.reply.begin_deferred();
   size_t count = 0;
@@ -198,7 +198,7 @@ void write_keyed(const Output& out, bool is_map, int depth) {
 }
 
 // A verbatim string's table {format=, string=} is at the top.
-bool write_verbatim(const Output& out) {
+bool write_verbatim(const ReplyOutput& out) {
   lua_State* state = out.state;
   lua_getfield(state, -1, "string");
   lua_getfield(state, -2, "format");
@@ -214,7 +214,7 @@ bool write_verbatim(const Output& out) {
 }
 
 // Tables with one of the special fields. True when the value (the field, at the top of the table) was written.
-bool write_special(const Output& out, int depth) {
+bool write_special(const ReplyOutput& out, int depth) {
   lua_State* state = out.state;
   for (int i = 0; i < kFieldNames; ++i) {
     const auto name = static_cast<FieldName>(i);
@@ -241,7 +241,7 @@ bool write_special(const Output& out, int depth) {
   return false;
 }
 
-void write_array(const Output& out, int depth) {
+void write_array(const ReplyOutput& out, int depth) {
   lua_State* state = out.state;
   const ReplyWriter::Mark mark = out.reply.begin_deferred(lua_objlen(state, -1));
   size_t count = 0;
@@ -263,9 +263,9 @@ int64_t cut_to_integer(double number) {
 }
 
 // Writes and pops the value at the top.
-void write_value(const Output& out, int depth) {
+void write_value(const ReplyOutput& out, int depth) {
   lua_State* state = out.state;
-  if (depth > kNestingMax || !lua_checkstack(state, 6)) {
+  if (depth > kReplyNestingMax || !lua_checkstack(state, 6)) {
     lua_pop(state, 1);
     return out.reply.error("ERR reached lua stack limit");
   }

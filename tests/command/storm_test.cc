@@ -25,9 +25,9 @@ using Connection = InProcessServer::Connection;
 using Request = std::vector<std::string>;
 
 constexpr uint64_t kDefaultSeed = 20260101;
-constexpr uint64_t kDefaultSteps = 60000;
+constexpr uint64_t kStormSteps = 60000;
 constexpr uint64_t kConversationSteps = 15000;
-constexpr size_t kConnections = 8;
+constexpr size_t kStormConnections = 8;
 
 uint64_t from_environment(const char* name, uint64_t fallback) {
   const char* text = std::getenv(name);
@@ -35,8 +35,8 @@ uint64_t from_environment(const char* name, uint64_t fallback) {
 }
 
 // What a storm must not do: it would end the server, or stop it for long.
-constexpr Bytes kExcluded[] = {"shutdown",     "debug", "client|pause", "client|kill",
-                               "client|reply", "quit",  "config|set",   "config|rewrite"};
+constexpr Bytes kStormExcluded[] = {"shutdown",     "debug", "client|pause", "client|kill",
+                                    "client|reply", "quit",  "config|set",   "config|rewrite"};
 // What makes a client receive more than the replies to its requests.
 constexpr Bytes kStartsConversation[] = {"subscribe",    "psubscribe",   "ssubscribe", "unsubscribe",
                                          "punsubscribe", "sunsubscribe", "monitor",    "client|tracking"};
@@ -97,13 +97,13 @@ void Storm::storm(uint64_t steps, Replies replies) {
   RecordProperty("seed", std::to_string(seed));
   SCOPED_TRACE("seed " + std::to_string(seed));
   Random random(seed);
-  std::vector<Bytes> excluded(std::begin(kExcluded), std::end(kExcluded));
+  std::vector<Bytes> excluded(std::begin(kStormExcluded), std::end(kStormExcluded));
   if (replies == Replies::kOneEach) {
     excluded.insert(excluded.end(), std::begin(kStartsConversation), std::end(kStartsConversation));
   }
   testing::RequestMaker maker(server_.services().registry, random, excluded);
   std::vector<Connection*> clients;
-  for (size_t i = 0; i < kConnections; ++i) clients.push_back(&server_.connect());
+  for (size_t i = 0; i < kStormConnections; ++i) clients.push_back(&server_.connect());
   for (uint64_t step = 0; step < steps; ++step) {
     Connection*& client = clients[random.uniform(clients.size())];
     if (client->closed() || random.one_in(2000)) {
@@ -127,7 +127,7 @@ void Storm::storm(uint64_t steps, Replies replies) {
 }
 
 TEST_F(Storm, RandomRequestsOfEveryCommand) {
-  storm(from_environment("LARDER_STORM_STEPS", kDefaultSteps), Replies::kOneEach);
+  storm(from_environment("LARDER_STORM_STEPS", kStormSteps), Replies::kOneEach);
 }
 
 TEST_F(Storm, RandomRequestsOfClientsThatSubscribe) {

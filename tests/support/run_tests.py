@@ -141,6 +141,14 @@ def spec_steps():
             Step("spec, redis-server", [f"{ASAN}/larder-spec", "--mode", "reference"], 240, count_of_closing_line)]
 
 
+def install_steps():
+    """What the client libraries need from their registries: mostly waiting, so it goes beside the unit tests."""
+    if not exists("tests/clients/run.py"):
+        return []
+    argv = [sys.executable, "tests/clients/run.py", "--install-only"]
+    return [Step("client libraries: install", argv, 900, count_of_build)]
+
+
 def process_steps():
     """Python runners that start the real server."""
     steps = []
@@ -280,7 +288,7 @@ def main():
     tally.run(unittest)
     tally.run(build_steps(arguments.jobs))
     if not tally.broken and (not arguments.list or exists("build/asan/CTestTestfile.cmake")):
-        tally.run(gtest_steps(), side_by_side=True)
+        tally.run(install_steps() + gtest_steps(), side_by_side=True)
     tally.run(spec_steps())
     tally.run(process_steps())
     tally.run(differ_steps(arguments.seed, arguments.differ_seconds) +

@@ -96,9 +96,9 @@ class FileSink final : public SnapshotSink {
   size_t most_held_bytes_ = 0;
 };
 
-class Changer {
+class HeldChanger {
  public:
-  Changer(Store& store, uint64_t seed) : store_(store), random_(seed) {}
+  HeldChanger(Store& store, uint64_t seed) : store_(store), random_(seed) {}
 
   Random& random() { return random_; }
   FlushQueue& queue() { return queue_; }
@@ -265,7 +265,7 @@ class HeldEntriesTest : public ::testing::TestWithParam<uint64_t> {};
 TEST_P(HeldEntriesTest, TheFileHasWhatWasThereAtTheBeginning) {
   const uint64_t seed = GetParam();
   Store store(options_of(seed));
-  Changer changer(store, seed);
+  HeldChanger changer(store, seed);
   for (int i = 0; i < 60000; i++) changer.change();
   size_t most_held_bytes = 0;
   for (uint8_t round = 0; round < 6; round++) {

@@ -12,7 +12,7 @@
 namespace larder {
 namespace {
 
-StoreOptions two_databases() {
+StoreOptions options_of_two() {
   StoreOptions options;
   options.database_count = 2;
   return options;
@@ -25,7 +25,7 @@ RdbLoadOptions at_sample_time() {
 }
 
 TEST(RdbTypesTest, FilesOfEveryVersionComeBack) {
-  Store store(two_databases());
+  Store store(options_of_two());
   RdbSample(store, 600).fill();
   const std::vector<std::string> expected = describe_store(store);
   for (const int version : {10, 11, 12}) {
@@ -33,7 +33,7 @@ TEST(RdbTypesTest, FilesOfEveryVersionComeBack) {
       RdbWriteOptions options;
       options.version = version;
       const std::string file = make_rdb_file(store, options, compress);
-      Store loaded(two_databases());
+      Store loaded(options_of_two());
       RdbLoader loader(loaded, file, at_sample_time());
       std::string library;
       loader.on_function = [&](Bytes source) {
@@ -58,12 +58,12 @@ TEST(RdbTypesTest, FilesOfEveryVersionComeBack) {
 }
 
 TEST(RdbTypesTest, PayloadsComeBack) {
-  Store store(two_databases());
+  Store store(options_of_two());
   RdbSample(store, 600).fill();
   store.database(0).for_each([&](const Entry& entry) {
     const std::string payload = dump_entry(store, entry, {}, true);
     ASSERT_TRUE(check_dump_payload(payload));
-    Store restored(two_databases());
+    Store restored(options_of_two());
     const HashedKey key = restored.hashed(entry.key());
     const Status status = read_dump_payload(payload, {}, restored.database(0), key, kSampleNowMs);
     ASSERT_TRUE(status.ok()) << entry.key() << ": " << status.to_string();
@@ -73,7 +73,7 @@ TEST(RdbTypesTest, PayloadsComeBack) {
     // One byte too few or too many: refused, and nothing is left.
     for (const std::string& damaged :
          {payload.substr(0, payload.size() - 11), payload.substr(0, payload.size() - 10) + "x"}) {
-      Store none(two_databases());
+      Store none(options_of_two());
       EXPECT_FALSE(read_dump_payload(damaged + "0123456789", {}, none.database(0), key, kSampleNowMs).ok());
       EXPECT_EQ(none.database(0).size(), 0U);
     }
@@ -100,16 +100,16 @@ std::string with_changed_byte(const std::string& file, size_t at) {
 
 // Any byte of a snapshot changed: the load fails, or what it loads is what was saved.
 TEST(RdbTypesTest, EveryChangedByteIsFoundOrHarmless) {
-  Store store(two_databases());
+  Store store(options_of_two());
   RdbSample(store, 70).fill();
   for_each_small_file(store, 12, true, [&](const std::string& file) {
-    Store whole(two_databases());
+    Store whole(options_of_two());
     ASSERT_TRUE(RdbLoader(whole, file, at_sample_time()).step(SIZE_MAX).ok());
     const std::vector<std::string> expected = describe_store(whole);
     size_t found = 0;
     for (size_t at = 0; at < file.size(); at++) {
       const std::string damaged = with_changed_byte(file, at);
-      Store loaded(two_databases());
+      Store loaded(options_of_two());
       RdbLoader loader(loaded, damaged, at_sample_time());
       const Result<bool> outcome = loader.step(SIZE_MAX);
       found += !outcome.ok();
@@ -123,14 +123,14 @@ TEST(RdbTypesTest, EveryChangedByteIsFoundOrHarmless) {
 
 // The same without the help of the checksum: whatever is loaded then keeps every invariant.
 TEST(RdbTypesTest, WithoutAChecksumDamageStaysHarmless) {
-  Store store(two_databases());
+  Store store(options_of_two());
   RdbSample(store, 70).fill();
   RdbLoadOptions options = at_sample_time();
   options.check_checksum = false;
   for_each_small_file(store, 11, false, [&](const std::string& file) {
     for (size_t at = kRdbHeaderBytes; at < file.size(); at++) {
       const std::string damaged = with_changed_byte(file, at);
-      Store loaded(two_databases());
+      Store loaded(options_of_two());
       RdbLoader loader(loaded, damaged, options);
       if (loader.step(SIZE_MAX).ok()) check_store(loaded);
     }
@@ -150,7 +150,7 @@ std::string payload_of(std::string value, int version) {
 std::string restored(const std::string& value, int version = 11) {
   const std::string payload = payload_of(value, version);
   if (!check_dump_payload(payload)) return "no payload";
-  Store store(two_databases());
+  Store store(options_of_two());
   const HashedKey key = store.hashed("key");
   const Status status = read_dump_payload(payload, {}, store.database(0), key, kSampleNowMs);
   if (!status.ok()) return "error";
@@ -235,7 +235,7 @@ TEST(RdbForeignTest, FilesOfValkey) {
                      string_of("v") + time_of(5000) + "\xff";
   const uint64_t sum = crc64(0, file);
   for (size_t i = 0; i < kRdbChecksumBytes; i++) file.push_back(static_cast<char>(sum >> (8 * i)));
-  Store store(two_databases());
+  Store store(options_of_two());
   RdbLoader loader(store, file, at_sample_time());
   const Result<bool> outcome = loader.step(SIZE_MAX);
   ASSERT_TRUE(outcome.ok()) << outcome.error().to_string();

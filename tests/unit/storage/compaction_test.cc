@@ -11,11 +11,11 @@
 #include "storage/string_value.h"
 #include "storage/zset_value.h"
 #include "tests/unit/base/test_seed.h"
+#include "tests/unit/storage/test_clock.h"
 
 namespace larder {
 namespace {
 
-constexpr int64_t kNowMs = 1'700'000'000'000;
 constexpr int kKeys = 8'000;
 constexpr int kMembers = 4'000;
 

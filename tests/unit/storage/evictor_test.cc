@@ -12,11 +12,10 @@
 #include "base/random.h"
 #include "storage/keyspace.h"
 #include "storage/string_value.h"
+#include "tests/unit/storage/test_clock.h"
 
 namespace larder {
 namespace {
-
-constexpr int64_t kStartMs = 1'700'000'000'000;
 
 class EvictedKeys final : public KeyspaceObserver {
  public:
@@ -36,7 +35,7 @@ struct World {
     store = std::make_unique<Store>(options);
     const bool frequency = rule == EvictionRule::kLeastFrequent;
     store->access().set_tracking(frequency ? AccessTracking::kFrequency : AccessTracking::kRecency, {});
-    advance_to(kStartMs);
+    advance_to(kNowMs);
     store->evictor().set_policy({rule, volatile_only, 5});
   }
   void advance_to(int64_t time_ms) {
@@ -86,7 +85,7 @@ TEST(Evictor, VolatileRulesSpareKeysWithoutDeadline) {
     World world(rule, true);
     for (uint64_t i = 0; i < 2000; i++) world.set(name(i));
     for (uint64_t i = 0; i < 20; i++) {
-      world.db().set_deadline(world.store->hashed(name(i * 100)), kStartMs + 1000 + static_cast<int64_t>(i) * 50'000,
+      world.db().set_deadline(world.store->hashed(name(i * 100)), kNowMs + 1000 + static_cast<int64_t>(i) * 50'000,
                               world.now_ms);
     }
     for (int i = 0; i < 20; i++) ASSERT_TRUE(world.evict()) << static_cast<int>(rule) << " " << i;
@@ -98,7 +97,7 @@ TEST(Evictor, VolatileRulesSpareKeysWithoutDeadline) {
 TEST(Evictor, SoonestIsExactForDistantDeadlines) {
   World world(EvictionRule::kSoonest, true);
   for (uint64_t i = 0; i < 100; i++)
-    world.set(name(i), DeadlineRule::at(kStartMs + 1000 + static_cast<int64_t>(i) * 600'000));
+    world.set(name(i), DeadlineRule::at(kNowMs + 1000 + static_cast<int64_t>(i) * 600'000));
   for (int i = 0; i < 10; i++) ASSERT_TRUE(world.evict());
   for (const std::string& key : world.observer.evicted_) EXPECT_LT(std::stoi(key.substr(4)), 15) << key;
 }
@@ -107,7 +106,7 @@ TEST(Evictor, SoonestIsExactForDistantDeadlines) {
 TEST(Evictor, LeastRecentComesCloseToTheOrderOfUse) {
   World world(EvictionRule::kLeastRecent);
   for (uint64_t i = 0; i < 10'000; i++) {
-    world.advance_to(kStartMs + static_cast<int64_t>(i) * 1000);
+    world.advance_to(kNowMs + static_cast<int64_t>(i) * 1000);
     world.set(name(i));
   }
   for (int i = 0; i < 5000; i++) ASSERT_TRUE(world.evict());

@@ -14,10 +14,10 @@ namespace {
 constexpr int64_t kStartMs = 1'700'000'000'123;
 
 // Keys are their own prefixes here. The owner's part of the contract, in its simplest form.
-class Model {
+class DeadlineModel {
  public:
-  explicit Model(int64_t now_ms) : now_ms_(now_ms) {}
-  ~Model() { EXPECT_FALSE(index_.free_some(SIZE_MAX)); }
+  explicit DeadlineModel(int64_t now_ms) : now_ms_(now_ms) {}
+  ~DeadlineModel() { EXPECT_FALSE(index_.free_some(SIZE_MAX)); }
 
   void set(uint32_t key, int64_t deadline_ms) {
     const auto known = deadlines_.find(key);
@@ -92,7 +92,7 @@ TEST(ExpiryIndex, EveryKeyGoesOnTime) {
   Random random(test_seed());
   for (int round = 0; round < 5; round++) {
     int64_t now_ms = kStartMs + static_cast<int64_t>(random.uniform(1'000'000'000));
-    Model model(now_ms);
+    DeadlineModel model(now_ms);
     for (int step = 0; step < 4000; step++) {
       for (int i = 0; i < 5; i++) {
         const auto key = static_cast<uint32_t>(random.uniform(500));
@@ -114,7 +114,7 @@ TEST(ExpiryIndex, EveryKeyGoesOnTime) {
 TEST(ExpiryIndex, NextDueNeverSleepsThroughADeadline) {
   Random random(test_seed());
   int64_t now_ms = kStartMs;
-  Model model(now_ms);
+  DeadlineModel model(now_ms);
   EXPECT_EQ(model.index().next_due_ms(), INT64_MAX);
   for (uint32_t key = 0; key < 300; key++) model.set(key, now_ms + random_ttl_ms(random));
   int wakes = 0;
@@ -133,7 +133,7 @@ TEST(ExpiryIndex, NextDueNeverSleepsThroughADeadline) {
 TEST(ExpiryIndex, CascadesAreSpreadOverTime) {
   Random random(test_seed());
   int64_t now_ms = kStartMs;
-  Model model(now_ms);
+  DeadlineModel model(now_ms);
   for (uint32_t key = 0; key < 200000; key++) model.set(key, now_ms + static_cast<int64_t>(random.uniform(60000)));
   EXPECT_LT(static_cast<double>(model.index().bytes_allocated()) / 200000, 5.0);
   while (model.size() > 0) {
@@ -146,7 +146,7 @@ TEST(ExpiryIndex, CascadesAreSpreadOverTime) {
 
 TEST(ExpiryIndex, OneDeadlineForAllIsWorkedOffInPieces) {
   int64_t now_ms = kStartMs;
-  Model model(now_ms);
+  DeadlineModel model(now_ms);
   for (uint32_t key = 0; key < 50000; key++) model.set(key, now_ms + 5000);
   now_ms += 5100;
   model.advance(now_ms, 100);
@@ -162,7 +162,7 @@ TEST(ExpiryIndex, OneDeadlineForAllIsWorkedOffInPieces) {
 
 TEST(ExpiryIndex, SlidingDeadlinesAddNothing) {
   int64_t now_ms = kStartMs;
-  Model model(now_ms);
+  DeadlineModel model(now_ms);
   for (int64_t second = 0; second < 2000; second++) {
     for (uint32_t key = 0; key < 100; key++) model.set(key, now_ms + 30000);
     ASSERT_LE(model.index().items(), 100u);
@@ -178,7 +178,7 @@ TEST(ExpiryIndex, SlidingDeadlinesAddNothing) {
 
 TEST(ExpiryIndex, FarDeadlines) {
   int64_t now_ms = kStartMs;
-  Model model(now_ms);
+  DeadlineModel model(now_ms);
   constexpr int64_t kYearMs = int64_t{365} * 86'400'000;
   model.set(1, now_ms + 1000 * kYearMs);
   model.set(2, INT64_MAX - 1);

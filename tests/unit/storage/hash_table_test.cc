@@ -40,9 +40,9 @@ uint64_t high_hash(uint64_t key) { return ~(good_hash(key) >> 40 << 8) & ~uint64
 using Table = HashTable<TestPolicy>;
 
 // The table next to a map that says what should be in it.
-class Model {
+class TableModel {
  public:
-  explicit Model(uint64_t (*hash_key)(uint64_t)) : hash_key_(hash_key), table_(TestPolicy{hash_key}, account_) {}
+  explicit TableModel(uint64_t (*hash_key)(uint64_t)) : hash_key_(hash_key), table_(TestPolicy{hash_key}, account_) {}
 
   void insert(uint64_t key) {
     if (items_.count(key)) return;
@@ -96,7 +96,7 @@ class Model {
   std::unordered_map<uint64_t, std::unique_ptr<TestItem>> items_;
 };
 
-void random_step(Model& model, Random& random, uint64_t keys, uint32_t insert_percent) {
+void random_step(TableModel& model, Random& random, uint64_t keys, uint32_t insert_percent) {
   const uint64_t key = random.uniform(keys);
   const uint64_t dice = random.uniform(100);
   if (dice < insert_percent) {
@@ -119,7 +119,7 @@ class HashTableModel : public testing::TestWithParam<HashCase> {};
 TEST_P(HashTableModel, SmallTablesAfterEveryStep) {
   Random random(test_seed());
   for (const uint64_t keys : {4, 20, 300}) {
-    Model model(GetParam().hash_key);
+    TableModel model(GetParam().hash_key);
     for (int step = 0; step < 800; step++) {
       random_step(model, random, keys, (step / 200) % 2 ? 25 : 70);
       ASSERT_NO_FATAL_FAILURE(model.check_all());
@@ -129,7 +129,7 @@ TEST_P(HashTableModel, SmallTablesAfterEveryStep) {
 
 TEST_P(HashTableModel, GrowsAndShrinksAgain) {
   Random random(test_seed());
-  Model model(GetParam().hash_key);
+  TableModel model(GetParam().hash_key);
   const bool is_weak = GetParam().hash_key == four_hashes || GetParam().hash_key == same_hash;
   const uint64_t keys = is_weak ? 1000 : 4000;
   for (uint32_t round = 0; round < 4; round++) {
@@ -147,7 +147,7 @@ TEST_P(HashTableModel, ScanMeetsWhatStays) {
   const bool is_weak = GetParam().hash_key == four_hashes || GetParam().hash_key == same_hash;
   const uint64_t keys = is_weak ? 600 : 4000;
   for (int round = 0; round < 4; round++) {
-    Model model(GetParam().hash_key);
+    TableModel model(GetParam().hash_key);
     const uint64_t stay = keys / 10;
     for (uint64_t key = 0; key < stay; key++) model.insert(key);
     if (round % 2) {
@@ -178,7 +178,7 @@ TEST_P(HashTableModel, ScanMeetsWhatStays) {
 }
 
 TEST_P(HashTableModel, ScanThatErasesWhatItMeetsEmptiesTheTable) {
-  Model model(GetParam().hash_key);
+  TableModel model(GetParam().hash_key);
   for (uint64_t key = 0; key < 2000; key++) model.insert(key);
   uint64_t position = 0;
   do {
@@ -191,7 +191,7 @@ TEST_P(HashTableModel, ScanThatErasesWhatItMeetsEmptiesTheTable) {
 }
 
 TEST_P(HashTableModel, HashPrefixFindsEveryItemWithIt) {
-  Model model(GetParam().hash_key);
+  TableModel model(GetParam().hash_key);
   for (uint64_t key = 0; key < 2000; key++) model.insert(key);
   for (uint64_t key = 0; key < 2000; key += 17) {
     std::set<uint64_t> met;
@@ -206,7 +206,7 @@ TEST_P(HashTableModel, HashPrefixFindsEveryItemWithIt) {
 }
 
 TEST_P(HashTableModel, DrainReleasesEveryItemOnce) {
-  Model model(GetParam().hash_key);
+  TableModel model(GetParam().hash_key);
   for (uint64_t key = 0; key < 5000; key++) model.insert(key);
   std::set<uint64_t> released;
   uint64_t position = 0;
@@ -226,7 +226,7 @@ INSTANTIATE_TEST_SUITE_P(Hashes, HashTableModel,
 
 TEST(HashTable, LargeAgainstModel) {
   Random random(test_seed());
-  Model model(good_hash);
+  TableModel model(good_hash);
   for (int round = 0; round < 3; round++) {
     for (int step = 0; step < 150000; step++) random_step(model, random, 100000, round == 1 ? 10 : 90);
     ASSERT_NO_FATAL_FAILURE(model.check_all());
@@ -293,7 +293,7 @@ TEST(HashTable, SmallTablesAreSmall) {
 
 TEST(HashTable, RandomSlotIsAboutUniform) {
   Random random(test_seed());
-  Model model(good_hash);
+  TableModel model(good_hash);
   EXPECT_EQ(model.table().random_slot(random), nullptr);
   for (uint64_t key = 0; key < 2000; key++) model.insert(key);
   std::map<uint64_t, int> drawn;
@@ -307,7 +307,7 @@ TEST(HashTable, RandomSlotIsAboutUniform) {
 
 TEST(HashTable, RandomSlotFindsALonelyItem) {
   Random random(test_seed());
-  Model model(common_prefix);
+  TableModel model(common_prefix);
   for (uint64_t key = 0; key < 5000; key++) model.insert(key);
   for (uint64_t key = 1; key < 5000; key++) model.erase(key);
   EXPECT_EQ(model.table().random_slot(random)->item()->key, 0u);

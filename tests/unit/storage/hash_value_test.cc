@@ -9,11 +9,10 @@
 
 #include "storage/encoding_name.h"
 #include "tests/unit/base/test_seed.h"
+#include "tests/unit/storage/test_clock.h"
 
 namespace larder {
 namespace {
-
-constexpr int64_t kStartMs = 1'700'000'000'000;
 
 class FieldObserver final : public KeyspaceObserver {
  public:
@@ -49,7 +48,7 @@ class HashValueTest : public testing::Test {
   HashLimits limits_;
   Store store_;
   Keyspace& keyspace_;
-  int64_t now_ms_ = kStartMs;
+  int64_t now_ms_ = kNowMs;
 };
 
 TEST_F(HashValueTest, KeepsTheOrderWhileSmall) {
@@ -167,14 +166,14 @@ struct ModelField {
   std::string value;
   int64_t deadline_ms;
 };
-using Model = std::map<std::string, ModelField>;
+using HashModel = std::map<std::string, ModelField>;
 
-void expire(Model& model, int64_t now_ms) {
+void expire(HashModel& model, int64_t now_ms) {
   std::erase_if(model, [&](const auto& entry) { return entry.second.deadline_ms <= now_ms; });
 }
 
-void expect_same(const HashValue& hash, const Model& model) {
-  Model seen;
+void expect_same(const HashValue& hash, const HashModel& model) {
+  HashModel seen;
   hash.for_each([&](const HashFieldView& view) {
     seen[std::string(view.name)] = {std::string(view.value), view.deadline_ms};
   });
@@ -191,7 +190,7 @@ TEST_F(HashValueTest, AgreesWithAModel) {
   SCOPED_TRACE(seed);
   Random random(seed);
   for (int round = 0; round < 16; round++) {
-    Model model;
+    HashModel model;
     limits_ = {random.uniform(600), 1 + random.uniform(100)};
     const int pool = static_cast<int>(1 + random.uniform(round % 3 == 0 ? 3000 : 60));
     const bool with_deadlines = round % 2 == 0;

@@ -10,11 +10,10 @@
 
 #include "storage/string_value.h"
 #include "tests/unit/base/test_seed.h"
+#include "tests/unit/storage/test_clock.h"
 
 namespace larder {
 namespace {
-
-constexpr int64_t kStartMs = 1'700'000'000'000;
 
 class RecordingObserver final : public KeyspaceObserver {
  public:
@@ -51,17 +50,17 @@ struct World {
     options.observer = &observer;
     options.disposal = &disposal;
     store = std::make_unique<Store>(options);
-    store->set_now(kStartMs);
+    store->set_now(kNowMs);
   }
   Keyspace& db(int index = 0) { return store->database(index); }
   HashedKey key(Bytes bytes) const { return store->hashed(bytes); }
-  std::optional<std::string> get(Bytes name, int64_t now_ms = kStartMs, int index = 0) {
+  std::optional<std::string> get(Bytes name, int64_t now_ms = kNowMs, int index = 0) {
     const auto value = db(index).read<StringValue>(key(name), now_ms);
     if (!value) return std::nullopt;
     return std::string(value->text().bytes());
   }
   void set(Bytes name, Bytes value, DeadlineRule deadline = DeadlineRule::none(), int index = 0) {
-    db(index).assign_string(key(name), value, deadline, kStartMs);
+    db(index).assign_string(key(name), value, deadline, kNowMs);
   }
 
   RecordingObserver observer;
@@ -73,21 +72,21 @@ struct World {
 TEST(Keyspace, SetGetErase) {
   World world;
   EXPECT_EQ(world.get("a"), std::nullopt);
-  EXPECT_EQ(world.db().assign_string(world.key("a"), "1x", DeadlineRule::none(), kStartMs), Assigned::kCreated);
-  EXPECT_EQ(world.db().assign_string(world.key("a"), "2x", DeadlineRule::none(), kStartMs), Assigned::kReplaced);
+  EXPECT_EQ(world.db().assign_string(world.key("a"), "1x", DeadlineRule::none(), kNowMs), Assigned::kCreated);
+  EXPECT_EQ(world.db().assign_string(world.key("a"), "2x", DeadlineRule::none(), kNowMs), Assigned::kReplaced);
   EXPECT_EQ(world.get("a"), "2x");
   EXPECT_EQ(world.db().size(), 1u);
-  EXPECT_TRUE(world.db().erase(world.key("a"), kStartMs));
-  EXPECT_FALSE(world.db().erase(world.key("a"), kStartMs));
+  EXPECT_TRUE(world.db().erase(world.key("a"), kNowMs));
+  EXPECT_FALSE(world.db().erase(world.key("a"), kNowMs));
   EXPECT_EQ(world.store->memory_bytes(), 0u);
 }
 
 TEST(Keyspace, ExpiredKeysAreGoneForEverybodyAndReportedOnce) {
   World world;
   for (const char* name : {"get", "exists", "erase", "assign", "deadline", "scan"}) {
-    world.set(name, "v", DeadlineRule::at(kStartMs + 10));
+    world.set(name, "v", DeadlineRule::at(kNowMs + 10));
   }
-  const int64_t later_ms = kStartMs + 10;
+  const int64_t later_ms = kNowMs + 10;
   EXPECT_EQ(world.get("get", later_ms - 1), "v");
   EXPECT_EQ(world.get("get", later_ms), std::nullopt);
   EXPECT_FALSE(world.db().contains(world.key("exists"), later_ms));
@@ -109,9 +108,9 @@ TEST(Keyspace, ExpiredKeysAreGoneForEverybodyAndReportedOnce) {
 
 TEST(Keyspace, AReplicaHidesWhatIsExpired) {
   World world;
-  world.set("k", "v", DeadlineRule::at(kStartMs + 10));
+  world.set("k", "v", DeadlineRule::at(kNowMs + 10));
   world.store->set_expiry_mode(ExpiryMode::kHide);
-  const int64_t later_ms = kStartMs + 100;
+  const int64_t later_ms = kNowMs + 100;
   EXPECT_EQ(world.get("k", later_ms), std::nullopt);
   EXPECT_EQ(world.db().advance_expiry(later_ms, 1000).expired, 0u);
   EXPECT_EQ(world.db().size(), 1u);
@@ -124,53 +123,53 @@ TEST(Keyspace, AReplicaHidesWhatIsExpired) {
 TEST(Keyspace, DeadlineRules) {
   World world;
   const HashedKey key = world.key("k");
-  world.set("k", "v", DeadlineRule::at(kStartMs + 1000));
+  world.set("k", "v", DeadlineRule::at(kNowMs + 1000));
   world.set("k", "w", DeadlineRule::keep());
-  EXPECT_EQ(world.db().find(key, kStartMs)->deadline_ms(), kStartMs + 1000);
-  EXPECT_EQ(world.db().average_ttl_ms(kStartMs), 1000);
+  EXPECT_EQ(world.db().find(key, kNowMs)->deadline_ms(), kNowMs + 1000);
+  EXPECT_EQ(world.db().average_ttl_ms(kNowMs), 1000);
   world.set("k", "w");
-  EXPECT_EQ(world.db().find(key, kStartMs)->deadline_ms(), kNoDeadline);
-  EXPECT_FALSE(world.db().clear_deadline(key, kStartMs));
-  EXPECT_TRUE(world.db().set_deadline(key, kStartMs + 5, kStartMs));
+  EXPECT_EQ(world.db().find(key, kNowMs)->deadline_ms(), kNoDeadline);
+  EXPECT_FALSE(world.db().clear_deadline(key, kNowMs));
+  EXPECT_TRUE(world.db().set_deadline(key, kNowMs + 5, kNowMs));
   EXPECT_EQ(world.db().volatile_count(), 1u);
-  EXPECT_TRUE(world.db().clear_deadline(key, kStartMs));
-  EXPECT_EQ(world.get("k", kStartMs + 10), "w");
+  EXPECT_TRUE(world.db().clear_deadline(key, kNowMs));
+  EXPECT_EQ(world.get("k", kNowMs + 10), "w");
   EXPECT_EQ(world.db().volatile_count(), 0u);
 }
 
 TEST(Keyspace, MoveAndCopyTakeTheDeadlineAlong) {
   World world;
   const std::string large(5000, 'L');
-  world.set("from", large, DeadlineRule::at(kStartMs + 1000));
-  world.set("to", "old", DeadlineRule::at(kStartMs + 1));
-  EXPECT_TRUE(world.db().copy_entry(world.key("from"), world.db(1), world.key("copy"), kStartMs));
-  EXPECT_TRUE(world.db().move_entry(world.key("from"), world.db(), world.key("to"), kStartMs));
-  EXPECT_FALSE(world.db().move_entry(world.key("from"), world.db(), world.key("to"), kStartMs));
+  world.set("from", large, DeadlineRule::at(kNowMs + 1000));
+  world.set("to", "old", DeadlineRule::at(kNowMs + 1));
+  EXPECT_TRUE(world.db().copy_entry(world.key("from"), world.db(1), world.key("copy"), kNowMs));
+  EXPECT_TRUE(world.db().move_entry(world.key("from"), world.db(), world.key("to"), kNowMs));
+  EXPECT_FALSE(world.db().move_entry(world.key("from"), world.db(), world.key("to"), kNowMs));
   EXPECT_EQ(world.get("to"), large);
-  EXPECT_EQ(world.get("copy", kStartMs, 1), large);
-  EXPECT_EQ(world.db().find(world.key("to"), kStartMs)->deadline_ms(), kStartMs + 1000);
+  EXPECT_EQ(world.get("copy", kNowMs, 1), large);
+  EXPECT_EQ(world.db().find(world.key("to"), kNowMs)->deadline_ms(), kNowMs + 1000);
   EXPECT_EQ(world.db().volatile_count(), 1u);
   // The copy shares the blob until one of the two is written to.
-  auto copy = world.db(1).edit<StringValue>(world.key("copy"), kStartMs);
+  auto copy = world.db(1).edit<StringValue>(world.key("copy"), kNowMs);
   ASSERT_TRUE(copy->set_range(0, "x", 1 << 20));
   EXPECT_EQ(world.get("to"), large);
-  EXPECT_EQ(world.get("copy", kStartMs, 1), "x" + large.substr(1));
-  EXPECT_TRUE(world.db().move_entry(world.key("to"), world.db(), world.key("to"), kStartMs));
+  EXPECT_EQ(world.get("copy", kNowMs, 1), "x" + large.substr(1));
+  EXPECT_TRUE(world.db().move_entry(world.key("to"), world.db(), world.key("to"), kNowMs));
   EXPECT_EQ(world.get("to"), large);
-  world.set("dead", "v", DeadlineRule::at(kStartMs + 1));
-  EXPECT_TRUE(world.db().move_entry(world.key("to"), world.db(), world.key("dead"), kStartMs + 2));
+  world.set("dead", "v", DeadlineRule::at(kNowMs + 1));
+  EXPECT_TRUE(world.db().move_entry(world.key("to"), world.db(), world.key("dead"), kNowMs + 2));
   EXPECT_EQ(world.observer.expired_keys.size(), 1u);
   world.db().check_integrity();
 }
 
 TEST(Keyspace, SwappedDatabasesKeepTheirDeadlines) {
   World world;
-  world.set("a", "0", DeadlineRule::at(kStartMs + 50), 0);
+  world.set("a", "0", DeadlineRule::at(kNowMs + 50), 0);
   world.set("b", "1", DeadlineRule::none(), 1);
   world.store->swap_databases(0, 1);
-  EXPECT_EQ(world.get("b", kStartMs, 0), "1");
-  EXPECT_EQ(world.get("a", kStartMs, 1), "0");
-  EXPECT_EQ(world.db(1).advance_expiry(kStartMs + 60, 100).expired, 1u);
+  EXPECT_EQ(world.get("b", kNowMs, 0), "1");
+  EXPECT_EQ(world.get("a", kNowMs, 1), "0");
+  EXPECT_EQ(world.db(1).advance_expiry(kNowMs + 60, 100).expired, 1u);
   ASSERT_EQ(world.observer.expired_keys.size(), 1u);
   EXPECT_EQ(world.observer.expired_keys[0], std::make_pair(1, std::string("a")));
 }
@@ -178,13 +177,13 @@ TEST(Keyspace, SwappedDatabasesKeepTheirDeadlines) {
 TEST(Keyspace, FlushFreesInPieces) {
   World world;
   for (int i = 0; i < 20000; i++) {
-    world.set("key" + std::to_string(i), "value", DeadlineRule::at(kStartMs + 10000 + i));
+    world.set("key" + std::to_string(i), "value", DeadlineRule::at(kNowMs + 10000 + i));
   }
   FlushedKeyspace flushed = world.db().flush();
   EXPECT_EQ(world.db().size(), 0u);
   EXPECT_EQ(world.db().volatile_count(), 0u);
   EXPECT_EQ(world.get("key1"), std::nullopt);
-  world.set("key1", "new", DeadlineRule::at(kStartMs + 10));
+  world.set("key1", "new", DeadlineRule::at(kNowMs + 10));
   size_t before = flushed.size();
   int pieces = 1;
   while (flushed.free_some(100)) {
@@ -194,7 +193,7 @@ TEST(Keyspace, FlushFreesInPieces) {
   }
   EXPECT_GT(pieces, 20);
   EXPECT_EQ(world.get("key1"), "new");
-  EXPECT_EQ(world.db().advance_expiry(kStartMs + 20, 100).expired, 1u);
+  EXPECT_EQ(world.db().advance_expiry(kNowMs + 20, 100).expired, 1u);
   EXPECT_LT(world.store->memory_bytes(), 50000u);
 }
 
@@ -204,8 +203,8 @@ TEST(Keyspace, LargeValuesGoThroughTheDisposal) {
   world.set("k", "small");
   EXPECT_EQ(world.disposal.disposed, 1);
   world.set("k", std::string(1 << 20, 'x'));
-  BlobPin pin = world.db().read<StringValue>(world.key("k"), kStartMs)->pin();
-  world.db().erase(world.key("k"), kStartMs);
+  BlobPin pin = world.db().read<StringValue>(world.key("k"), kNowMs)->pin();
+  world.db().erase(world.key("k"), kNowMs);
   EXPECT_EQ(world.disposal.disposed, 1);
   EXPECT_EQ(pin.bytes(), std::string(1 << 20, 'x'));
   pin = BlobPin();
@@ -215,11 +214,11 @@ TEST(Keyspace, LargeValuesGoThroughTheDisposal) {
 
 TEST(Keyspace, Evict) {
   World world;
-  world.set("k", "v", DeadlineRule::at(kStartMs + 5));
+  world.set("k", "v", DeadlineRule::at(kNowMs + 5));
   const uint64_t hash = world.key("k").hash;
-  EXPECT_FALSE(world.db().evict_if(hash, kStartMs, [](const Entry&) { return false; }));
-  EXPECT_TRUE(world.db().evict_if(hash, kStartMs, [](const Entry&) { return true; }));
-  EXPECT_FALSE(world.db().evict_if(hash, kStartMs, [](const Entry&) { return true; }));
+  EXPECT_FALSE(world.db().evict_if(hash, kNowMs, [](const Entry&) { return false; }));
+  EXPECT_TRUE(world.db().evict_if(hash, kNowMs, [](const Entry&) { return true; }));
+  EXPECT_FALSE(world.db().evict_if(hash, kNowMs, [](const Entry&) { return true; }));
   ASSERT_EQ(world.observer.evicted_keys.size(), 1u);
   EXPECT_EQ(world.observer.evicted_keys[0].second, "k");
 }
@@ -227,19 +226,19 @@ TEST(Keyspace, Evict) {
 TEST(Keyspace, RandomEntrySkipsTheDead) {
   World world;
   Random random(test_seed());
-  EXPECT_EQ(world.db().random_entry(random, kStartMs), nullptr);
-  for (int i = 0; i < 50; i++) world.set("dead" + std::to_string(i), "v", DeadlineRule::at(kStartMs + 5));
+  EXPECT_EQ(world.db().random_entry(random, kNowMs), nullptr);
+  for (int i = 0; i < 50; i++) world.set("dead" + std::to_string(i), "v", DeadlineRule::at(kNowMs + 5));
   world.set("alive", "v");
-  EXPECT_EQ(world.db().random_entry(random, kStartMs + 10)->key(), "alive");
+  EXPECT_EQ(world.db().random_entry(random, kNowMs + 10)->key(), "alive");
 }
 
 TEST(Keyspace, TouchingIsWhatIdleTimesAreAbout) {
   World world;
   const HashedKey key = world.key("k");
   world.set("k", "v");
-  world.store->set_now(kStartMs + 100'000);
-  EXPECT_EQ(world.store->access().idle_seconds(world.db().find(key, kStartMs, Touch::kNo)->access_state()), 100u);
-  EXPECT_EQ(world.store->access().idle_seconds(world.db().find(key, kStartMs)->access_state()), 0u);
+  world.store->set_now(kNowMs + 100'000);
+  EXPECT_EQ(world.store->access().idle_seconds(world.db().find(key, kNowMs, Touch::kNo)->access_state()), 100u);
+  EXPECT_EQ(world.store->access().idle_seconds(world.db().find(key, kNowMs)->access_state()), 0u);
 }
 
 TEST(Keyspace, CursorsFitADouble) {
@@ -248,7 +247,7 @@ TEST(Keyspace, CursorsFitADouble) {
   std::set<std::string> seen;
   uint64_t cursor = 0;
   do {
-    cursor = world.db().scan(cursor, kStartMs, [&](const Entry& entry) { seen.emplace(entry.key()); });
+    cursor = world.db().scan(cursor, kNowMs, [&](const Entry& entry) { seen.emplace(entry.key()); });
     ASSERT_LT(cursor, uint64_t{1} << 52);
   } while (cursor != 0);
   EXPECT_EQ(seen.size(), 5000u);
@@ -394,7 +393,7 @@ class ModelRun {
   int keys_;
   World world_;
   std::map<std::string, ModelValue> model_;
-  int64_t now_ms_ = kStartMs;
+  int64_t now_ms_ = kNowMs;
 };
 
 TEST_P(KeyspaceModel, RandomOperations) {
@@ -415,7 +414,7 @@ INSTANTIATE_TEST_SUITE_P(Keys, KeyspaceModel, testing::Values(3, 30, 3000));
 // Deadlines that come and go leave items behind; they must not pile up, and no key may be missed for it.
 TEST(KeyspaceExpiry, StaleItemsAreCleanedUp) {
   World world;
-  int64_t now_ms = kStartMs;
+  int64_t now_ms = kNowMs;
   const auto name = [](int i) { return "session:" + std::to_string(i); };
   for (int round = 0; round < 100; round++) {
     for (int i = 0; i < 1000; i++) {
@@ -435,12 +434,12 @@ TEST(KeyspaceExpiry, StaleItemsAreCleanedUp) {
 
 TEST(KeyspaceExpiry, SurvivesAClockThatGoesBack) {
   World world;
-  world.set("soon", "v", DeadlineRule::at(kStartMs + 500));
-  world.db().advance_expiry(kStartMs, 100);
-  world.set("later", "v", DeadlineRule::at(kStartMs + 3'600'000));
-  world.db().advance_expiry(kStartMs + 3'000'000, 100);
+  world.set("soon", "v", DeadlineRule::at(kNowMs + 500));
+  world.db().advance_expiry(kNowMs, 100);
+  world.set("later", "v", DeadlineRule::at(kNowMs + 3'600'000));
+  world.db().advance_expiry(kNowMs + 3'000'000, 100);
   EXPECT_EQ(world.db().size(), 1u);
-  const int64_t back_ms = kStartMs - 1'000'000;
+  const int64_t back_ms = kNowMs - 1'000'000;
   world.db().assign_string(world.key("again"), "v", DeadlineRule::at(back_ms + 100), back_ms);
   for (int64_t now_ms = back_ms; now_ms < back_ms + 110; now_ms++) world.db().advance_expiry(now_ms, 100);
   EXPECT_FALSE(world.db().contains(world.key("again"), back_ms));

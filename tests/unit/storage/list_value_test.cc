@@ -8,13 +8,12 @@
 
 #include "storage/encoding_name.h"
 #include "tests/unit/base/test_seed.h"
+#include "tests/unit/storage/test_clock.h"
 
 namespace larder {
 namespace {
 
-constexpr int64_t kNowMs = 1'700'000'000'000;
-
-using Model = std::deque<std::string>;
+using ListModel = std::deque<std::string>;
 
 class ListValueTest : public testing::Test {
  protected:
@@ -25,8 +24,8 @@ class ListValueTest : public testing::Test {
     list().expect_growth(text.size(), 1, limits_);
     list().push(end, text);
   }
-  Model all(Bytes name = "l") {
-    Model elements;
+  ListModel all(Bytes name = "l") {
+    ListModel elements;
     if (!list(name).exists()) return elements;
     char digits[kInt64TextBytesMax];
     list(name).visit(0, list(name).size(),
@@ -50,7 +49,7 @@ TEST_F(ListValueTest, ShowsTheNameThatRedisWouldShow) {
   EXPECT_EQ(encoding_name(list().entry()), "quicklist");
   list().take(ListEnd::kBack, 1, limits_, [](const PackedElement&) {});
   EXPECT_EQ(encoding_name(list().entry()), "listpack");
-  EXPECT_EQ(all(), Model{"a"});
+  EXPECT_EQ(all(), ListModel{"a"});
 }
 
 TEST_F(ListValueTest, AnEmptiedListIsNoKey) {
@@ -191,7 +190,7 @@ class ListModelTest : public ListValueTest {
 
   uint64_t seed_;
   Random random_;
-  Model model_;
+  ListModel model_;
 };
 
 TEST_F(ListModelTest, AgreesWithADeque) {

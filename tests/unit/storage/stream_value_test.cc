@@ -13,11 +13,10 @@
 
 #include "storage/encoding_name.h"
 #include "tests/unit/base/test_seed.h"
+#include "tests/unit/storage/test_clock.h"
 
 namespace larder {
 namespace {
-
-constexpr int64_t kNowMs = 1'700'000'000'000;
 
 using Fields = std::vector<std::string>;
 

@@ -1,5 +1,6 @@
 #include "storage/string_value.h"
 #include "storage/encoding_name.h"
+#include "tests/unit/storage/test_clock.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +9,6 @@
 namespace larder {
 namespace {
 
-constexpr int64_t kNowMs = 1'700'000'000'000;
 constexpr size_t kSizeMax = 512 << 20;
 
 class StringValueTest : public testing::Test {
