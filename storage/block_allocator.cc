@@ -23,9 +23,8 @@ namespace {
 
 // Chunks of a small server are not worth huge pages.
 constexpr uint64_t kSmallPageChunks = 4;
-// Empty pages that keep their memory, beside a sixteenth of the pages in use.
-constexpr uint64_t kIdlePagesMin = 32;
-constexpr uint64_t kIdlePagesDivisor = 16;
+// What one call gives back, when it is not a whole chunk.
+constexpr int kPagesGivenBack = 4;
 // Of page 0, what shares an operating system's page with the chunk's header.
 constexpr size_t kHeaderPageBytes = 4096;
 
@@ -45,7 +44,7 @@ void unpoison([[maybe_unused]] void* memory, [[maybe_unused]] size_t bytes) {
 
 BlockAllocator::~BlockAllocator() {
   LARDER_ASSERT(block_count_ == 0);
-  while (all_chunks_ != nullptr) close_chunk(all_chunks_);
+  while (all_chunks_.front != nullptr) close_chunk(all_chunks_.front);
 }
 
 void* BlockAllocator::allocate(size_t bytes) {
@@ -116,7 +115,7 @@ char* BlockAllocator::memory_of(const Page* page) {
 }
 
 BlockAllocator::Page* BlockAllocator::open_page(uint32_t size_class, size_t size) {
-  Chunk* chunk = chunks_with_pages_ != nullptr ? chunks_with_pages_ : open_chunk();
+  Chunk* chunk = with_free_pages_.front != nullptr ? with_free_pages_.front : open_chunk();
   if (chunk->free_pages == kPagesPerChunk) empty_chunks_--;
   // A page with its memory rather than one that has to be faulted in.
   Page* page = nullptr;
@@ -130,7 +129,7 @@ BlockAllocator::Page* BlockAllocator::open_page(uint32_t size_class, size_t size
   }
   LARDER_ASSERT(page != nullptr);
   if (--chunk->free_pages == 0) {
-    unlist_chunk(chunk);
+    with_free_pages_.remove(chunk, kWithFreePages);
     // Only now, when its memory is resident: the kernel then gathers it into a huge page in its own time. Asked earlier,
     // it clears two megabytes at the first touch, which is a pause of up to 2.5 ms on a busy machine.
     if (chunk_count_ > kSmallPageChunks && !chunk->wants_huge_pages) {
@@ -141,7 +140,7 @@ BlockAllocator::Page* BlockAllocator::open_page(uint32_t size_class, size_t size
   if (page->decommitted) {
     decommitted_pages_--;
   } else {
-    idle_pages_--;
+    take_idle(chunk);
   }
   pages_in_use_++;
   const bool first_of_chunk = page == chunk->pages;
@@ -162,22 +161,45 @@ void BlockAllocator::close_page(Page* page) {
   page->block_bytes = 0;
   pages_in_use_--;
   Chunk* chunk = chunk_of(page);
-  if (idle_pages_ < kIdlePagesMin + pages_in_use_ / kIdlePagesDivisor) {
-    idle_pages_++;
-  } else {
-    if (chunk->wants_huge_pages) {  // else the kernel would fill the hole again to make a huge page
-      chunk->wants_huge_pages = false;
-      advise_small_pages(chunk, kChunkBytes);
-    }
-    const size_t kept = page == chunk->pages ? kHeaderPageBytes : 0;
-    decommit(memory_of(page) + kept, kPageBytes - kept);
-    page->decommitted = true;
-    decommitted_pages_++;
-  }
-  if (chunk->free_pages++ == 0) list_chunk(chunk);
+  add_idle(chunk);
+  if (chunk->free_pages++ == 0) with_free_pages_.push_front(chunk, kWithFreePages);
   if (chunk->free_pages < kPagesPerChunk) return;
   empty_chunks_++;
-  if (empty_chunks_ > 1) close_chunk(chunk);
+  with_free_pages_.remove(chunk, kWithFreePages);
+  with_free_pages_.push_back(chunk, kWithFreePages);
+}
+
+void BlockAllocator::add_idle(Chunk* chunk) {
+  idle_pages_++;
+  if (chunk->idle_pages++ == 0) with_idle_pages_.push_back(chunk, kWithIdlePages);
+}
+
+void BlockAllocator::take_idle(Chunk* chunk) {
+  idle_pages_--;
+  if (--chunk->idle_pages == 0) with_idle_pages_.remove(chunk, kWithIdlePages);
+}
+
+bool BlockAllocator::give_back_some() {
+  if (empty_chunks_ > 1) {
+    close_chunk(with_free_pages_.back);
+    return has_surplus();
+  }
+  for (int i = 0; i < kPagesGivenBack && idle_pages_ > idle_pages_max(); i++) decommit_page(with_idle_pages_.front);
+  return has_surplus();
+}
+
+void BlockAllocator::decommit_page(Chunk* chunk) {
+  if (chunk->wants_huge_pages) {  // else the kernel would fill the hole again to make a huge page
+    chunk->wants_huge_pages = false;
+    advise_small_pages(chunk, kChunkBytes);
+  }
+  Page* page = chunk->pages;
+  while (page->in_use() || page->decommitted) page++;
+  const size_t kept = page == chunk->pages ? kHeaderPageBytes : 0;
+  decommit(memory_of(page) + kept, kPageBytes - kept);
+  page->decommitted = true;
+  decommitted_pages_++;
+  take_idle(chunk);
 }
 
 BlockAllocator::Chunk* BlockAllocator::open_chunk() {
@@ -185,10 +207,8 @@ BlockAllocator::Chunk* BlockAllocator::open_chunk() {
   auto* chunk = new (memory) Chunk();
   for (Page& page : chunk->pages) page.decommitted = true;
   chunk->free_pages = kPagesPerChunk;
-  chunk->next_of_all = all_chunks_;
-  if (all_chunks_ != nullptr) all_chunks_->previous_of_all = chunk;
-  all_chunks_ = chunk;
-  list_chunk(chunk);
+  all_chunks_.push_front(chunk, kAllChunks);
+  with_free_pages_.push_back(chunk, kWithFreePages);
   chunk_count_++;
   empty_chunks_++;
   decommitted_pages_ += kPagesPerChunk;
@@ -197,10 +217,11 @@ BlockAllocator::Chunk* BlockAllocator::open_chunk() {
 
 void BlockAllocator::close_chunk(Chunk* chunk) {
   LARDER_ASSERT(chunk->free_pages == kPagesPerChunk);
-  for (const Page& page : chunk->pages) (page.decommitted ? decommitted_pages_ : idle_pages_)--;
-  unlist_chunk(chunk);
-  if (chunk->next_of_all != nullptr) chunk->next_of_all->previous_of_all = chunk->previous_of_all;
-  (chunk->previous_of_all != nullptr ? chunk->previous_of_all->next_of_all : all_chunks_) = chunk->next_of_all;
+  idle_pages_ -= chunk->idle_pages;
+  decommitted_pages_ -= kPagesPerChunk - chunk->idle_pages;
+  if (chunk->idle_pages > 0) with_idle_pages_.remove(chunk, kWithIdlePages);
+  with_free_pages_.remove(chunk, kWithFreePages);
+  all_chunks_.remove(chunk, kAllChunks);
   chunk_count_--;
   empty_chunks_--;
   unpoison(chunk, kChunkBytes);
@@ -222,23 +243,31 @@ void BlockAllocator::unlist_page(Page* page) {
   (page->previous != nullptr ? page->previous->next : roomy_[page->size_class]) = page->next;
 }
 
-void BlockAllocator::list_chunk(Chunk* chunk) {
-  chunk->previous = nullptr;
-  chunk->next = chunks_with_pages_;
-  if (chunks_with_pages_ != nullptr) chunks_with_pages_->previous = chunk;
-  chunks_with_pages_ = chunk;
+void BlockAllocator::ChunkList::push_front(Chunk* chunk, ListKind kind) {
+  chunk->links[kind] = {front, nullptr};
+  (front != nullptr ? front->links[kind].previous : back) = chunk;
+  front = chunk;
 }
 
-void BlockAllocator::unlist_chunk(Chunk* chunk) {
-  if (chunk->next != nullptr) chunk->next->previous = chunk->previous;
-  (chunk->previous != nullptr ? chunk->previous->next : chunks_with_pages_) = chunk->next;
+void BlockAllocator::ChunkList::push_back(Chunk* chunk, ListKind kind) {
+  chunk->links[kind] = {nullptr, back};
+  (back != nullptr ? back->links[kind].next : front) = chunk;
+  back = chunk;
+}
+
+void BlockAllocator::ChunkList::remove(Chunk* chunk, ListKind kind) {
+  const Links& links = chunk->links[kind];
+  (links.next != nullptr ? links.next->links[kind].previous : back) = links.previous;
+  (links.previous != nullptr ? links.previous->links[kind].next : front) = links.next;
 }
 
 void BlockAllocator::check_integrity() const {
   uint64_t chunks = 0, in_use = 0, idle = 0, decommitted = 0, used = 0, listed = 0;
-  for (const Chunk* chunk = all_chunks_; chunk != nullptr; chunk = chunk->next_of_all) {
+  uint64_t empty = 0, with_free_pages = 0, with_idle_pages = 0;
+  for (const Chunk* chunk = all_chunks_.front; chunk != nullptr; chunk = chunk->links[kAllChunks].next) {
     chunks++;
     uint32_t free_pages = 0;
+    const uint64_t idle_before = idle;
     for (const Page& page : chunk->pages) {
       if (!page.in_use()) {
         free_pages++;
@@ -250,8 +279,24 @@ void BlockAllocator::check_integrity() const {
       listed += page.listed;
       LARDER_ASSERT(page.live > 0 && !page.decommitted && page.listed == page.has_room());
     }
-    LARDER_ASSERT(free_pages == chunk->free_pages);
+    LARDER_ASSERT(free_pages == chunk->free_pages && idle - idle_before == chunk->idle_pages);
+    empty += free_pages == kPagesPerChunk;
+    with_free_pages += free_pages > 0;
+    with_idle_pages += chunk->idle_pages > 0;
   }
+  LARDER_ASSERT(empty == empty_chunks_);
+  bool empty_met = false;
+  for (const Chunk* chunk = with_free_pages_.front; chunk != nullptr; chunk = chunk->links[kWithFreePages].next) {
+    with_free_pages--;
+    const bool is_empty = chunk->free_pages == kPagesPerChunk;
+    LARDER_ASSERT(chunk->free_pages > 0 && (is_empty || !empty_met));
+    empty_met = is_empty;
+  }
+  for (const Chunk* chunk = with_idle_pages_.front; chunk != nullptr; chunk = chunk->links[kWithIdlePages].next) {
+    with_idle_pages--;
+    LARDER_ASSERT(chunk->idle_pages > 0);
+  }
+  LARDER_ASSERT(with_free_pages == 0 && with_idle_pages == 0);
   LARDER_ASSERT(chunks == chunk_count_ && in_use == pages_in_use_ && idle == idle_pages_);
   LARDER_ASSERT(decommitted == decommitted_pages_ && used == used_bytes_);
   uint64_t in_lists = 0;

@@ -12,8 +12,12 @@
 //
 // The records are apart from the pages so that they do not all fall into the same sets of the processor's caches, and
 // so that a page is used to its last byte. A block's record is found from its address. A page that becomes empty goes
-// back to its chunk and may serve another class; empty pages beyond a sixteenth of those in use lose their memory to
-// the system, a chunk without pages in use is unmapped (one is kept).
+// back to its chunk and may serve another class.
+//
+// Free memory goes back to the system by give_back_some() alone, a bounded piece a call, and never by free(): the blocks of a
+// large collection lie in its pages in one order and are freed in another, so that thousands of pages become empty together,
+// at 5 to 20 us each to give back. What goes back: empty pages beyond a sixteenth of those in use, and chunks without pages
+// in use (one is kept).
 //
 // The count of blocks per page is what compaction needs: it moves the blocks of sparse pages (is_sparse) by allocating
 // anew, which fills the fuller ones.
@@ -56,14 +60,22 @@ class BlockAllocator {
   // Requires: `block` is from this allocator and block_bytes(bytes) is its size.
   void free(void* block, size_t bytes);
 
+  // Gives some of the memory that is free beyond reserve back to the system: an empty chunk, or a few pages. Some 20 to 100
+  // us. True when there is more.
+  bool give_back_some();
+  bool has_surplus() const { return empty_chunks_ > 1 || idle_pages_ > idle_pages_max(); }
+
   // Whether the block lies in a page where less than `percent` of the blocks are in use, so that moving it helps.
   bool is_sparse(const void* block, size_t bytes, uint32_t percent) const;
 
   uint64_t used_bytes() const { return used_bytes_ + large_bytes_; }  // sizes of the blocks in use
   // The same with what is lost in pages and chunks. What of it is resident the system knows; never-used pages are not.
   uint64_t held_bytes() const { return chunk_count_ * kChunkBytes - decommitted_pages_ * kPageBytes + large_bytes_; }
-  // What of it is lost in pages that are in use or kept for use.
-  uint64_t slack_bytes() const { return held_bytes() - used_bytes(); }
+  // What of it is lost in pages that are in use or kept for use; not what waits to be given back.
+  uint64_t slack_bytes() const {
+    const uint64_t surplus_pages = idle_pages_ - (idle_pages_ < idle_pages_max() ? idle_pages_ : idle_pages_max());
+    return held_bytes() - used_bytes() - surplus_pages * kPageBytes;
+  }
   uint64_t block_count() const { return block_count_; }
   // Checks counts and lists; stops the process when one is wrong.
   void check_integrity() const;
@@ -72,6 +84,9 @@ class BlockAllocator {
   static constexpr uint32_t kPagesPerChunk = kChunkBytes / kPageBytes;
   static constexpr uint32_t kClassCount = 17 + kBlockBytesMax / 8 + 1;
   static constexpr uint16_t kNoOffset = UINT16_MAX;
+  // Empty pages that keep their memory: these, and a sixteenth of the pages in use.
+  static constexpr uint64_t kIdlePagesMin = 32;
+  static constexpr uint64_t kIdlePagesDivisor = 16;
 
   struct Page {
     bool in_use() const { return block_bytes != 0; }
@@ -87,14 +102,26 @@ class BlockAllocator {
     Page* next;
     Page* previous;
   };
+  struct Chunk;
+  // The lists that a chunk may be in.
+  enum ListKind : uint8_t { kAllChunks, kWithFreePages, kWithIdlePages, kListKinds };
+  struct ChunkList {
+    void push_front(Chunk* chunk, ListKind kind);
+    void push_back(Chunk* chunk, ListKind kind);
+    void remove(Chunk* chunk, ListKind kind);
+    Chunk* front = nullptr;
+    Chunk* back = nullptr;
+  };
+  struct Links {
+    Chunk* next;
+    Chunk* previous;
+  };
   struct Chunk {
     Page pages[kPagesPerChunk];
-    uint32_t free_pages;
+    uint32_t free_pages;  // idle ones and those without memory
+    uint32_t idle_pages;
     bool wants_huge_pages;
-    Chunk* next;  // chunks with free pages; all chunks are in the second list
-    Chunk* previous;
-    Chunk* next_of_all;
-    Chunk* previous_of_all;
+    Links links[kListKinds];
   };
   static constexpr size_t kChunkHeaderBytes = (sizeof(Chunk) + 63) & ~size_t{63};
   static_assert(kChunkHeaderBytes < kPageBytes);
@@ -119,12 +146,15 @@ class BlockAllocator {
   void close_chunk(Chunk* chunk);
   void list_page(Page* page);
   void unlist_page(Page* page);
-  void list_chunk(Chunk* chunk);
-  void unlist_chunk(Chunk* chunk);
+  void add_idle(Chunk* chunk);
+  void take_idle(Chunk* chunk);
+  uint64_t idle_pages_max() const { return kIdlePagesMin + pages_in_use_ / kIdlePagesDivisor; }
+  void decommit_page(Chunk* chunk);
 
   Page* roomy_[kClassCount] = {};  // heads of the lists of pages with room
-  Chunk* chunks_with_pages_ = nullptr;
-  Chunk* all_chunks_ = nullptr;
+  ChunkList all_chunks_;
+  ChunkList with_free_pages_;  // the empty ones behind all others
+  ChunkList with_idle_pages_;
   uint64_t chunk_count_ = 0;
   uint64_t empty_chunks_ = 0;
   uint64_t pages_in_use_ = 0;

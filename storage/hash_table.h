@@ -211,6 +211,8 @@ class HashTable {
   uint64_t drain(uint64_t position, Release release) {
     const SegmentWord word = core_.directory().find(position);
     const uint64_t next = word.range_end(position);
+    // The items lie anywhere in memory: all of the segment's are under way before the first is looked at.
+    word.segment()->for_each([&](const HashSlot& slot, uint8_t) { Policy::prefetch(slot_of(slot).item()); });
     word.segment()->for_each([&](const HashSlot& slot, uint8_t) { release(slot_of(slot).item()); });
     core_.drop_segment(position);
     if (next == 0) core_.clear();

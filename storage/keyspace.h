@@ -368,6 +368,9 @@ class Store {
   // Frees about `elements_max` elements of structures that wait. True when more are waiting.
   bool free_some(size_t elements_max);
   bool has_garbage() const { return !garbage_.empty(); }
+  // Gives a bounded piece of memory that is free back to the system. True when there is more.
+  bool give_back_some();
+  bool has_surplus() const { return blocks_.has_surplus() || index_blocks_.has_surplus(); }
   // Structures that wait to be freed (part of INFO's lazyfree_pending_objects).
   size_t garbage_count() const { return garbage_.size(); }
 

@@ -63,6 +63,11 @@ bool Store::free_some(size_t elements_max) {
   return !garbage_.empty();
 }
 
+bool Store::give_back_some() {
+  if (blocks_.has_surplus()) return blocks_.give_back_some() || index_blocks_.has_surplus();
+  return index_blocks_.has_surplus() && index_blocks_.give_back_some();
+}
+
 FlushedKeyspace::FlushedKeyspace(Store& store, EntryTable table, ExpiryIndex expiry,
                                  std::unique_ptr<ExpiryIndex> old_expiry)
     : store_(&store), table_(std::move(table)), expiry_(std::move(expiry)), old_expiry_(std::move(old_expiry)) {}

@@ -283,6 +283,7 @@ bool Server::background() {
   while (more) {
     more = flushed_.free_some(kFreedEntriesPerLook);
     more |= store_.free_some(kFreedEntriesPerLook);
+    more |= store_.give_back_some();
     more |= store_.evictor().maintain(kQueueStepsPerLook);
     if (memory_limit_.exceeded()) memory_limit_.make_room(now_ms);
     if (settings_.active_expiry && !append_log_.failed()) more |= expire_some(now_ms);
@@ -304,7 +305,7 @@ bool Server::background() {
 }
 
 bool Server::background_pending() {
-  if (dispatcher_.has_gate(kServerPaused) || !flushed_.empty() || store_.has_garbage()) return true;
+  if (dispatcher_.has_gate(kServerPaused) || !flushed_.empty() || store_.has_garbage() || store_.has_surplus()) return true;
   if (blocking_.timeout_count() > 0) return true;
   if (snapshots_.pending() || loading_.active() || defragmentation_.is_running()) return true;
   if (!settings_.active_expiry) return false;

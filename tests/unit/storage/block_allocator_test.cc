@@ -73,8 +73,43 @@ TEST(BlockAllocator, MemoryGoesBack) {
   for (int i = 0; i < 300000; i++) held.push_back(blocks.allocate(64));
   EXPECT_GE(blocks.held_bytes(), 300000u * 64);
   EXPECT_LT(blocks.held_bytes(), 19600000u);
+  EXPECT_FALSE(blocks.has_surplus());
   for (void* block : held) blocks.free(block, 64);
+  blocks.check_integrity();
+  EXPECT_TRUE(blocks.has_surplus());
+  int pieces = 0;
+  for (bool more = true; more; pieces++) {
+    more = blocks.give_back_some();
+    EXPECT_EQ(more, blocks.has_surplus());
+    blocks.check_integrity();
+  }
+  EXPECT_GE(pieces, 9);
   EXPECT_LE(blocks.held_bytes(), BlockAllocator::kChunkBytes);
+}
+
+// Chunks that keep a few blocks each: page by page, and what stays is still there.
+TEST(BlockAllocator, PagesGoBackFromChunksInUse) {
+  BlockAllocator blocks;
+  std::vector<uint64_t*> held;
+  for (uint64_t i = 0; i < 300000; i++) {
+    held.push_back(static_cast<uint64_t*>(blocks.allocate(64)));
+    *held.back() = i;
+  }
+  for (size_t i = 0; i < held.size(); i++) {
+    if (i % 10000 != 0) blocks.free(held[i], 64);
+  }
+  const uint64_t held_before = blocks.held_bytes();
+  while (blocks.give_back_some()) blocks.check_integrity();
+  EXPECT_LT(blocks.held_bytes(), held_before / 4);
+  // Pages without memory serve again.
+  for (size_t i = 0; i < held.size(); i++) {
+    if (i % 10000 != 0) *(held[i] = static_cast<uint64_t*>(blocks.allocate(64))) = i;
+  }
+  blocks.check_integrity();
+  for (uint64_t i = 0; i < held.size(); i++) {
+    ASSERT_EQ(*held[i], i);
+    blocks.free(held[i], 64);
+  }
   blocks.check_integrity();
 }
 
