@@ -306,10 +306,11 @@ bool HyperLogLog::describe_runs(std::string* text) const {
   return for_each_run(bytes_, [&](uint32_t, const Run& run) {
     if (!text->empty()) *text += ' ';
     if (run.value > 0) {
-      *text += "v:" + std::to_string(run.value) + "," + std::to_string(run.length);
+      text->append("v:").append(std::to_string(run.value)).append(",");
     } else {
-      *text += (run.bytes == 1 ? "z:" : "Z:") + std::to_string(run.length);
+      text->append(run.bytes == 1 ? "z:" : "Z:");
     }
+    text->append(std::to_string(run.length));
   });
 }
 

@@ -386,6 +386,7 @@ void ScoreTree::find_rank(size_t rank, Path& path) const {
 
 ScoreTree::Leaf* ScoreTree::step(Path& path, bool downwards) {
   uint32_t depth = path.depth;
+  LARDER_ASSERT(depth < kHeightMax);
   for (;;) {
     if (depth == 0) return nullptr;
     depth--;

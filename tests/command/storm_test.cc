@@ -25,7 +25,7 @@ using Connection = InProcessServer::Connection;
 using Request = std::vector<std::string>;
 
 constexpr uint64_t kDefaultSeed = 20260101;
-constexpr uint64_t kStormSteps = 60000;
+constexpr uint64_t kStormSteps = 30000;
 constexpr uint64_t kConversationSteps = 15000;
 constexpr size_t kStormConnections = 8;
 

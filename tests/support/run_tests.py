@@ -272,7 +272,7 @@ def parse_arguments():
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--only", default="", help="only the steps whose name has this text")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
-    parser.add_argument("--fuzz-seconds", type=int, default=20)
+    parser.add_argument("--fuzz-seconds", type=int, default=15)
     parser.add_argument("--differ-seconds", type=int, default=120)
     parser.add_argument("--list", action="store_true", help="name the steps and stop")
     return parser.parse_args()
