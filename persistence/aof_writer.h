@@ -35,6 +35,7 @@ enum class AofSyncRule : uint8_t { kAlways, kEverySecond, kNever };
 struct AofGroup {
   Buffer bytes;
   uint64_t number = 0;  // of its last tick, counted by whoever appends; rises
+  uint32_t commands = 0;
   // The database that must be selected where its commands begin, and the one that is where they end; -1: it does not matter.
   int32_t db_before = -1;
   int32_t db_after = -1;

@@ -53,19 +53,19 @@ class RespClient:
 
 
 class Server:
-    """One server process: `path` with `args`, pinned to `core`."""
+    """One server process: `path` with `args`, pinned to `core`. It has `ready_s` seconds to answer."""
 
-    def __init__(self, name: str, path: str, core: int, args: list[str] | None = None):
+    def __init__(self, name: str, path: str, core: int, args: list[str] | None = None, ready_s: float = 10):
         self.name = name
         self.port = free_port()
         self.directory = tempfile.TemporaryDirectory(prefix="larder-compare-")
         command = ["taskset", "-c", str(core), path, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
                    "--appendonly", "no", "--dir", self.directory.name, "--maxclients", "20000", *(args or [])]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
-        self._wait_until_ready()
+        self._wait_until_ready(ready_s)
 
-    def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + 10
+    def _wait_until_ready(self, ready_s: float) -> None:
+        deadline = time.monotonic() + ready_s
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise RuntimeError(f"{self.name} ended with exit code {self.process.returncode}")
@@ -75,8 +75,8 @@ class Server:
                 client.close()
                 return
             except (OSError, RuntimeError, ValueError):
-                time.sleep(0.05)
-        raise RuntimeError(f"{self.name} did not answer within 10 s")
+                time.sleep(0.02)
+        raise RuntimeError(f"{self.name} did not answer within {ready_s} s")
 
     def client(self) -> RespClient:
         return RespClient(self.port)

@@ -158,6 +158,7 @@ void AppendLog::encoded(uint16_t db, Bytes encoding, std::span<const Bytes>) {
 
 void AppendLog::begin_command(uint16_t db) {
   select(db);
+  ++building_.commands;
   if (in_unit_ && unit_commands_++ == 0) {
     unit_begin_ = building_.bytes.size();
     building_.bytes.append(kMulti);

@@ -36,10 +36,12 @@ void LogThread::submit(AofGroup& group) {
   bool wakes = false;
   {
     const std::lock_guard lock(mutex_);
+    const bool had_enough = has_enough();
     if (!queue_.empty() && queue_.back().order == Order::kAppend) {
       queue_.back().group.bytes.append(group.bytes.bytes().substr(kAofGroupLineBytes));
       queue_.back().group.number = group.number;
       queue_.back().group.db_after = group.db_after;
+      queue_.back().group.commands += group.commands;
       group.bytes.truncate(kAofGroupLineBytes);
     } else {
       Job job;
@@ -47,13 +49,14 @@ void LogThread::submit(AofGroup& group) {
       job.group.number = group.number;
       job.group.db_before = group.db_before;
       job.group.db_after = group.db_after;
+      job.group.commands = group.commands;
       queue_.push_back(std::move(job));
       // Others will be gathered behind it: likely as many bytes as the last time.
       group.bytes = AofGroup::with_room(std::min(gathered_bytes_, kGatherBytes));
     }
-    const bool gathered = queued_bytes_ < kGatherBytes && queued_bytes_ + bytes >= kGatherBytes;
-    wakes = thread_waits_ && (queued_bytes_ == 0 || gathered || sync_rule_ == AofSyncRule::kAlways);
     queued_bytes_ += bytes;
+    queued_commands_ += std::exchange(group.commands, 0);
+    wakes = thread_waits_ && !had_enough && has_enough();
     outstanding_bytes_.fetch_add(bytes, std::memory_order_relaxed);
   }
   if (wakes) work_.notify_one();
@@ -123,39 +126,52 @@ bool LogThread::take_job(Job& job) {
   if (job.order == Order::kAppend) {
     gathered_bytes_ = job.group.bytes.size();
     queued_bytes_ -= std::min(queued_bytes_, gathered_bytes_);
+    gathered_commands_ = job.group.commands;
+    queued_commands_ -= gathered_commands_;
   }
   if (queue_.empty()) queued_bytes_ = 0;
   return true;
 }
 
 void LogThread::run() {
-  using std::chrono::microseconds;
   while (true) {
     const int64_t due_us = do_what_is_due();
     {
       std::unique_lock lock(mutex_);
-      if (stopping_) return;
       thread_waits_ = true;
-      const auto has_work = [this] { return stopping_ || !queue_.empty(); };
-      if (!has_work()) {
-        if (due_us < 0) {
-          work_.wait(lock, has_work);
-        } else {
-          work_.wait_for(lock, microseconds(due_us), has_work);
-        }
-      }
-      const bool gathers = !stopping_ && queue_.size() == 1 && queue_.front().order == Order::kAppend &&
-                           queued_bytes_ < kGatherBytes && sync_rule_ != AofSyncRule::kAlways;
-      if (gathers) {
-        work_.wait_for(lock, microseconds(kGatherUs),
-                       [this] { return stopping_ || queued_bytes_ >= kGatherBytes || queue_.size() > 1; });
-      }
+      wait_for_job(lock, due_us);
+      gather(lock);
       thread_waits_ = false;
       if (stopping_) return;
     }
     Job job;
     if (take_job(job)) do_job(job);
   }
+}
+
+void LogThread::wait_for_job(std::unique_lock<std::mutex>& lock, int64_t due_us) {
+  bytes_wanted_ = commands_wanted_ = 1;
+  const auto has_work = [this] { return stopping_ || !queue_.empty(); };
+  if (due_us < 0) {
+    work_.wait(lock, has_work);
+  } else {
+    work_.wait_for(lock, std::chrono::microseconds(due_us), has_work);
+  }
+}
+
+void LogThread::gather(std::unique_lock<std::mutex>& lock) {
+  int64_t wait_us = kGatherUs;
+  bytes_wanted_ = kGatherBytes;
+  commands_wanted_ = UINT64_MAX;
+  if (sync_rule_ == AofSyncRule::kAlways) {
+    wait_us = sync_took_us_ / kPatiencePart - (clock_.mono_us() - last_sync_us_);
+    if (wait_us < kPatienceUsMin) return;
+    commands_wanted_ = expected_commands_;
+  }
+  const auto ends = [this] {
+    return stopping_ || queue_.size() != 1 || queue_.front().order != Order::kAppend || has_enough();
+  };
+  work_.wait_for(lock, std::chrono::microseconds(wait_us), ends);
 }
 
 bool LogThread::step() {
@@ -201,7 +217,12 @@ void LogThread::sync_and_time() {
   const int64_t begin_us = clock_.mono_us();
   const Status synced = writer_.sync();
   last_sync_us_ = clock_.mono_us();
+  sync_took_us_ = last_sync_us_ - begin_us;
   ++syncs_;
+  {
+    const std::lock_guard lock(mutex_);
+    expected_commands_ = gathered_commands_ + queued_commands_;
+  }
   if (synced.ok() && last_sync_us_ - begin_us > kSyncIntervalUs) ++delayed_syncs_;
 }
 

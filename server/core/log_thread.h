@@ -35,6 +35,12 @@ class LogThread {
   // both threads about 5 us.
   static constexpr int64_t kGatherUs = 5000;
   static constexpr uint64_t kGatherBytes = 256 * 1024;
+  // With kAlways: after a sync those who were answered by it are about to ask again. Until as many commands are there as
+  // the sync made durable and left waiting, the next one is held back, at most for this part of what the last one took:
+  // else the first to come back would have a sync of its own while all others wait for the one behind it, and every
+  // client would wait for two. Not worth it below so many microseconds.
+  static constexpr int64_t kPatiencePart = 4;
+  static constexpr int64_t kPatienceUsMin = 50;
   // With kEverySecond: how long, or how many bytes, a group may go without a sync.
   static constexpr int64_t kSyncIntervalUs = 1'000'000;
   static constexpr uint64_t kUnsyncedBytesMax = 16 * 1024 * 1024;
@@ -103,6 +109,11 @@ class LogThread {
 
   void push(Job job);
   void run();
+  // Waits for a job; at most `due_us`, if not negative.
+  void wait_for_job(std::unique_lock<std::mutex>& lock, int64_t due_us);
+  // Waits until it is worth the while to write what is in the queue.
+  void gather(std::unique_lock<std::mutex>& lock);
+  bool has_enough() const { return queued_bytes_ >= bytes_wanted_ || queued_commands_ >= commands_wanted_; }
   bool take_job(Job& job);
   void do_job(Job& job);
   // Syncs, claims, heals when it is time. Returns in how many microseconds something is due next, or -1.
@@ -119,7 +130,13 @@ class LogThread {
   std::condition_variable work_;
   std::deque<Job> queue_;
   uint64_t queued_bytes_ = 0;
+  uint64_t queued_commands_ = 0;
   uint64_t gathered_bytes_ = 0;  // of the last group that was taken
+  uint64_t gathered_commands_ = 0;
+  uint64_t expected_commands_ = 0;  // those of the last sync, and those that waited already when it was done
+  // What wakes the writer while it waits: either.
+  uint64_t bytes_wanted_ = 1;
+  uint64_t commands_wanted_ = 1;
   bool thread_waits_ = false;
   bool stopping_ = false;
   Report report_;
@@ -133,6 +150,7 @@ class LogThread {
 
   // Of the side that writes.
   int64_t last_sync_us_ = 0;
+  int64_t sync_took_us_ = 0;
   int64_t last_claim_us_ = 0;
   int64_t next_heal_us_ = 0;
   uint64_t syncs_ = 0;

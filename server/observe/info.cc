@@ -221,6 +221,7 @@ void log_fields(const AppendLog& log, InfoFields& fields) {
   fields.number("aof_buffer_length", figures.pending_bytes);
   fields.number("aof_pending_bio_fsync", figures.pending_bytes > 0 ? 1 : 0);
   fields.number("aof_delayed_fsync", figures.delayed_syncs);
+  fields.number("aof_syncs", figures.syncs);
 }
 
 void persistence_section(const Services& services, InfoFields& fields) {
