@@ -6,15 +6,13 @@
 #include "persistence/aof_cut.h"
 #include "persistence/aof_manifest.h"
 #include "persistence/aof_reader.h"
-#include "persistence/rdb_loader.h"
+#include "persistence/rdb_look.h"
 
 namespace larder {
 namespace {
 
 constexpr Bytes kManifestEnd = ".manifest";
 constexpr Bytes kRdbMagic = "REDIS";
-constexpr int kDatabases = 16384;  // more than any server has
-constexpr size_t kKeysPerStep = 4096;
 constexpr size_t kCommandsPerStep = 4096;
 
 std::string bytes_text(uint64_t count) { return std::to_string(count) + " bytes"; }
@@ -24,17 +22,9 @@ Result<uint64_t> check_preamble(File& file, uint64_t file_bytes, int64_t now_ms,
   char magic[kRdbMagic.size()];
   LARDER_TRY_ASSIGN(const size_t got, file.read_at(0, magic, sizeof magic));
   if (Bytes(magic, got) != kRdbMagic) return uint64_t{0};
-  StoreOptions store_options;
-  store_options.database_count = 1;
-  Store store(store_options);
-  RdbLoadOptions options;
-  options.now_ms = now_ms;
-  options.only_check = true;
-  options.databases = kDatabases;
-  RdbLoader loader(store, file, 0, file_bytes, options);
-  Result<bool> more = true;
-  while (more.ok() && *more) more = loader.step(kKeysPerStep);
-  if (!more) return more.error();
+  RdbLook look(file, file_bytes, now_ms);
+  LARDER_TRY(look.run());
+  const RdbLoader& loader = look.loader();
   *report += "  an RDB of " + std::to_string(loader.counts().keys_loaded + loader.counts().keys_expired) + " keys, " +
              bytes_text(loader.offset()) + "\n";
   return loader.offset();

@@ -128,6 +128,8 @@ Result<bool> RdbLoader::step(size_t keys_max) {
   const uint64_t keys_before = counts_.keys_loaded + counts_.keys_expired;
   bool ended = false;
   do {
+    // What is said about a key is no whole without the key.
+    if (deadline_ms_ == kNoDeadline && !has_access_) whole_offset_ = in_.offset();
     if (!read_item(&ended)) return in_.error();
   } while (!ended && counts_.keys_loaded + counts_.keys_expired - keys_before < keys_max);
   return !ended;
@@ -269,8 +271,10 @@ bool RdbLoader::read_key(RdbType type) {
 
 // The value is built: what is left is its access state, or to take it away again.
 void RdbLoader::settle_key(Keyspace& keyspace, const HashedKey& key) {
-  if (keyspace.table().find(key.hash, key.bytes) == nullptr) counts_.keys_empty++;
+  const EntrySlot* const slot = keyspace.table().find(key.hash, key.bytes);
+  if (slot == nullptr) counts_.keys_empty++;
   if (&keyspace == &scratch_) {
+    if (slot != nullptr && on_looked_at) on_looked_at(db_, *slot->item());
     (void)scratch_.flush();
   } else if (has_access_) {
     keyspace.set_access_state(key, access_state_);

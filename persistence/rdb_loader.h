@@ -65,11 +65,15 @@ class RdbLoader {
   Result<bool> step(size_t keys_max);
   // How far it has come. At the end: the first byte behind the checksum.
   uint64_t offset() const { return in_.offset(); }
+  // Behind the last key (or other part) that was read as a whole.
+  uint64_t whole_offset() const { return whole_offset_; }
   const RdbLoadCounts& counts() const { return counts_; }
 
   // Called for every library of functions and every aux field, if set. A library's error ends the load.
   std::function<Status(Bytes library_code)> on_function;
   std::function<void(Bytes name, Bytes value)> on_aux;
+  // With only_check: called for every key before it is forgotten, if set.
+  std::function<void(int db, const Entry& entry)> on_looked_at;
 
  private:
   bool read_header();
@@ -97,6 +101,7 @@ class RdbLoader {
   int64_t deadline_ms_ = kNoDeadline;
   bool has_access_ = false;
   uint32_t access_state_ = 0;
+  uint64_t whole_offset_ = 0;
 };
 
 }  // namespace larder

@@ -185,38 +185,33 @@ int serve(const CommandLine& command_line, FileSystem& files, Clock& clock) {
   return server.load_failed() ? kExitFailure : 0;
 }
 
-// `larder-check-rdb FILE` (a link to the server of that name) or `larder-server --check-rdb FILE`. Null: neither.
-const char* file_to_check(int argc, char** argv) {
-  const Bytes program(argv[0]);
-  const Bytes name = program.substr(program.rfind('/') + 1);
-  if ((name == "larder-check-rdb" || name == "redis-check-rdb") && argc == 2) return argv[1];
-  return argc == 3 && Bytes(argv[1]) == "--check-rdb" ? argv[2] : nullptr;
-}
+// `larder-check-<kind> [--fix] FILE` (a link to the server of that name) or `larder-server --check-<kind> [--fix] FILE`.
+struct FileCheck {
+  const char* path = nullptr;  // null: it is neither
+  bool fix = false;
 
-int check_rdb(FileSystem& files, const Clock& clock, const char* path) {
+  FileCheck(int argc, char** argv, const std::string& kind) {
+    const Bytes program(argv[0]);
+    const Bytes name = program.substr(program.rfind('/') + 1);
+    const bool by_name = name == "larder-check-" + kind || name == "redis-check-" + kind;
+    const int first = by_name ? 1 : 2;
+    if (!by_name && (argc < 2 || Bytes(argv[1]) != "--check-" + kind)) return;
+    fix = argc == first + 2 && Bytes(argv[first]) == "--fix";
+    if (argc == first + 1 || fix) path = argv[argc - 1];
+  }
+};
+
+int check_rdb(FileSystem& files, const Clock& clock, const FileCheck& check) {
   std::string report;
-  const Status checked = check_rdb_file(files, path, clock.wall_ms(), &report);
+  const Status checked = check_rdb_file(files, check.path, check.fix, clock.wall_ms(), &report);
   if (!checked.ok()) report += checked.to_string() + "\n";
   std::fputs(report.c_str(), stdout);
   return checked.ok() ? 0 : kExitFailure;
 }
 
-// `larder-check-aof [--fix] FILE` or `larder-server --check-aof [--fix] FILE`. False: it is none of these.
-bool wants_aof_check(int argc, char** argv, bool& fix, const char*& path) {
-  const Bytes program(argv[0]);
-  const Bytes name = program.substr(program.rfind('/') + 1);
-  const bool by_name = name == "larder-check-aof" || name == "redis-check-aof";
-  const int first = by_name ? 1 : 2;
-  if (!by_name && (argc < 2 || Bytes(argv[1]) != "--check-aof")) return false;
-  fix = argc == first + 2 && Bytes(argv[first]) == "--fix";
-  if (argc != first + 1 && !fix) return false;
-  path = argv[argc - 1];
-  return true;
-}
-
-int check_log(FileSystem& files, const Clock& clock, const char* path, bool fix) {
+int check_log(FileSystem& files, const Clock& clock, const FileCheck& check) {
   std::string report;
-  const Status checked = check_aof(files, path, fix, clock.wall_ms(), &report);
+  const Status checked = check_aof(files, check.path, check.fix, clock.wall_ms(), &report);
   report += checked.ok() ? "The log is whole.\n" : checked.to_string() + "\n";
   std::fputs(report.c_str(), stdout);
   return checked.ok() ? 0 : kExitFailure;
@@ -225,10 +220,8 @@ int check_log(FileSystem& files, const Clock& clock, const char* path, bool fix)
 int run(int argc, char** argv) {
   SystemClock clock;
   const std::unique_ptr<FileSystem> files = make_os_file_system();
-  if (const char* path = file_to_check(argc, argv)) return check_rdb(*files, clock, path);
-  bool fix = false;
-  const char* log_path = nullptr;
-  if (wants_aof_check(argc, argv, fix, log_path)) return check_log(*files, clock, log_path, fix);
+  if (const FileCheck check(argc, argv, "rdb"); check.path != nullptr) return check_rdb(*files, clock, check);
+  if (const FileCheck check(argc, argv, "aof"); check.path != nullptr) return check_log(*files, clock, check);
   Result<CommandLine> command_line = parse_command_line(argc, argv, *files);
   if (!command_line) return fail(command_line.error().message);
   if (command_line->action == CommandLine::Action::kPrint) {

@@ -375,7 +375,7 @@ constexpr OptionRow kRows[] = {
     memory("auto-aof-rewrite-min-size", &Settings::aof_rewrite_min_bytes, 0, kLong),
     flag("aof-load-truncated", &Settings::aof_load_truncated),
     memory("aof-load-corrupt-tail-max-size", &Settings::aof_load_corrupt_tail_bytes_max, 0, INT_MAX),
-    kept_flag("aof-use-rdb-preamble", "yes"),
+    flag("aof-use-rdb-preamble", &Settings::aof_use_rdb_preamble),
     flag("aof-timestamp-enabled", &Settings::aof_timestamp_enabled),
     kept_flag("aof-rewrite-incremental-fsync", "yes"),
     kept_flag("aof-disable-auto-gc", "no"),

@@ -139,6 +139,7 @@ struct Settings {
   bool aof_load_truncated = true;
   int64_t aof_load_corrupt_tail_bytes_max = 0;
   bool aof_timestamp_enabled = false;
+  bool aof_use_rdb_preamble = true;  // bases of the log are RDB files; else commands
 
   // Streams
   int64_t stream_node_bytes_max = 4096;   // 0: no limit

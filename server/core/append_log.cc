@@ -289,7 +289,8 @@ void AppendLog::begin_rewrite() {
   selected_db_ = -1;
   thread_->rotate();
   const std::string path = join_path(thread_->writer().directory(), temporary_name());
-  const Status begun = producer_->start(path, [this](const Status& status) {
+  base_is_rdb_ = environment_.settings.aof_use_rdb_preamble;
+  const Status begun = producer_->start(path, base_is_rdb_, [this](const Status& status) {
     walked_ = true;
     if (!rewriting_) return;
     if (!status.ok()) return end_rewrite(status);
@@ -311,7 +312,7 @@ void AppendLog::rewrite_goes_on() {
   }
   if (rewriting_ && walked_ && rotated_ && !adopting_) {
     adopting_ = true;
-    thread_->adopt_base(temporary_name(), true, first_sequence_);
+    thread_->adopt_base(temporary_name(), base_is_rdb_, first_sequence_);
   }
   if (report_.bases != seen_bases_) {
     seen_bases_ = report_.bases;

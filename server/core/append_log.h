@@ -27,8 +27,9 @@ namespace larder {
 class LogBaseProducer {
  public:
   virtual ~LogBaseProducer() = default;
-  // Begins to write `path`. `done` is called on the loop, later, once. Not ok: it cannot begin now (another save runs).
-  virtual Status start(const std::string& path, std::function<void(const Status&)> done) = 0;
+  // Begins to write `path`, as RDB or as commands. `done` is called on the loop, later, once. Not ok: it cannot begin now
+  // (another save runs).
+  virtual Status start(const std::string& path, bool as_rdb, std::function<void(const Status&)> done) = 0;
   // Gives up what start() began; done() is not called.
   virtual void cancel() = 0;
   // Another save runs, so that start() would fail.
@@ -165,6 +166,7 @@ class AppendLog final : public PropagationSink {
   bool walked_ = false;
   bool rotated_ = false;
   bool adopting_ = false;
+  bool base_is_rdb_ = true;
   bool rewrite_scheduled_ = false;
   int64_t rewrite_began_ms_ = 0;
   int64_t retry_at_ms_ = 0;

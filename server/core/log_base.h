@@ -7,11 +7,42 @@
 #include <string>
 #include <utility>
 
+#include "persistence/rdb_commands.h"
 #include "server/core/append_log.h"
 #include "server/core/snapshot.h"
 #include "storage/keyspace.h"
 
 namespace larder {
+
+// A file of commands: what comes is kept in an RDB file beside it, and said again as commands when it is complete.
+class CommandsOutput final : public SnapshotOutput {
+ public:
+  // `files` outlives the output.
+  CommandsOutput(FileSystem& files, const std::string& path)
+      : files_(files), rdb_path_(path + ".rdb"), rdb_(files, rdb_path_, {}), commands_(files, path, {}) {}
+  Status open() override { return rdb_.open(); }
+  Status write(Bytes bytes) override { return rdb_.write(bytes); }
+  Status finish() override {
+    LARDER_TRY(rdb_.finish());
+    LARDER_TRY_ASSIGN(const std::unique_ptr<File> file, files_.open(rdb_path_, OpenMode::kRead));
+    LARDER_TRY_ASSIGN(const uint64_t rdb_bytes, file->size());
+    LARDER_TRY(commands_.open());
+    LARDER_TRY(write_rdb_as_commands(*file, rdb_bytes, [this](Bytes bytes) { return commands_.write(bytes); }));
+    LARDER_TRY(commands_.finish());
+    rdb_.abandon();
+    return {};
+  }
+  void abandon() override {
+    rdb_.abandon();
+    commands_.abandon();
+  }
+
+ private:
+  FileSystem& files_;
+  const std::string rdb_path_;
+  FileSnapshotOutput rdb_;
+  FileSnapshotOutput commands_;
+};
 
 class SnapshotBase final : public LogBaseProducer {
  public:
@@ -19,10 +50,14 @@ class SnapshotBase final : public LogBaseProducer {
   SnapshotBase(Snapshots& snapshots, FileSystem& files, Store& store)
       : snapshots_(snapshots), files_(files), store_(store) {}
 
-  Status start(const std::string& path, std::function<void(const Status&)> done) override {
+  Status start(const std::string& path, bool as_rdb, std::function<void(const Status&)> done) override {
     SnapshotRequest request;
     request.kind = SnapshotKind::kRewrite;
-    request.output = std::make_unique<FileSnapshotOutput>(files_, path, std::string());
+    if (as_rdb) {
+      request.output = std::make_unique<FileSnapshotOutput>(files_, path, std::string());
+    } else {
+      request.output = std::make_unique<CommandsOutput>(files_, path);
+    }
     request.aof_base = true;
     const uint64_t turn = ++turn_;
     request.done = [this, turn, done = std::move(done)](const Status& status) {

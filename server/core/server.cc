@@ -96,7 +96,11 @@ Server::Server(const Environment& environment, const Settings& settings, std::sp
                      });
 }
 
-Server::~Server() { propagation_.set_sink(nullptr); }
+Server::~Server() {
+  propagation_.set_sink(nullptr);
+  // While everything is there that a rewrite needs to be given up.
+  (void)append_log_.turn_off();
+}
 
 void Server::finish() {
   if (append_log_.state() == AppendLog::State::kOff) return;

@@ -6,11 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "base/random.h"
 #include "persistence/aof_manifest.h"
+#include "tests/command/log_server.h"
 #include "tests/support/dataset.h"
 #include "tests/support/in_process_server.h"
-#include "tests/unit/base/test_seed.h"
 
 namespace larder {
 namespace {
@@ -18,26 +17,12 @@ namespace {
 using testing::Dataset;
 using testing::dataset_of;
 using testing::difference_between;
-using testing::InProcessOptions;
 using testing::InProcessServer;
+using testing::log_options;
+using testing::started;
 using Connection = InProcessServer::Connection;
-using Words = std::vector<std::string>;
 
 constexpr const char* kIncremental = "/appendonlydir/appendonly.aof.1.incr.aof";
-
-InProcessOptions log_options(MemoryFileSystem& files, const std::string& rule, const Words& more = {}) {
-  InProcessOptions options;
-  options.arguments = {"--dir", "/", "--save", "", "--appendonly", "yes", "--appendfsync", rule};
-  options.arguments.insert(options.arguments.end(), more.begin(), more.end());
-  options.files = &files;
-  return options;
-}
-
-// A client of a server that has loaded what there is.
-Connection& started(InProcessServer& server) {
-  server.run();
-  return server.connect();
-}
 
 std::string info_field(Connection& client, const std::string& name) {
   const std::string text = client.call("INFO", "persistence");
@@ -190,6 +175,34 @@ TEST(AppendLog, TheLogIsRewrittenWhenItHasGrown) {
   EXPECT_EQ(info_field(client, "aof_rewrites"), "1");
 }
 
+TEST(AppendLog, ABaseMayBeOfCommands) {
+  MemoryFileSystem files;
+  Dataset expected;
+  {
+    InProcessServer server(log_options(files, "always", {"--aof-use-rdb-preamble", "no"}));
+    Connection& client = started(server);
+    client.call("SELECT", "3");
+    client.call("EVAL", "for i = 1, 700 do redis.call('RPUSH', 'l', i .. 'x') redis.call('SADD', 's', i) end", "0");
+    client.call("HSET", "h", "f", "", "g", "2");
+    client.call("HPEXPIREAT", "h", "2000000000000", "FIELDS", "1", "f");
+    client.call("ZADD", "z", "0.1", "a", "-inf", "b", "1e300", "c");
+    client.call("PEXPIREAT", "z", "2000000000001");
+    client.call("XADD", "x", "1-1", "f", "v", "f", "w");
+    client.call("XADD", "x", "1-2", "g", "v");
+    client.call("XGROUP", "CREATE", "x", "group", "0");
+    client.call("XREADGROUP", "GROUP", "group", "c", "COUNT", "1", "STREAMS", "x", ">");
+    client.call("XGROUP", "CREATE", "empty", "group", "$", "MKSTREAM");
+    client.call("BGREWRITEAOF");
+    server.advance_ms(500);
+    expected = dataset_of(server);
+  }
+  EXPECT_TRUE(files.content("/appendonlydir/appendonly.aof.1.base.aof").starts_with("*2\r\n$6\r\nSELECT\r\n"));
+  EXPECT_FALSE(files.content("/appendonlydir/appendonly.aof.manifest").find("base.aof") == std::string::npos);
+  InProcessServer server(log_options(files, "always"));
+  server.run();
+  EXPECT_EQ(difference_between(expected, dataset_of(server)), "");
+}
+
 TEST(AppendLog, TurnedOnWithDataItBeginsWithThem) {
   MemoryFileSystem files;
   {
@@ -305,119 +318,6 @@ TEST(AppendLog, ATransactionIsNeverLoadedInPart) {
       InProcessServer server(log_options(cut, "always"));
       const std::string count = started(server).call("EXISTS", "a", "b");
       ASSERT_TRUE(count == ":0\r\n" || count == ":2\r\n") << size << ": " << count;
-    }
-  }
-}
-
-// ---- The power goes
-
-// A random course of requests whose effect does not depend on the time.
-std::vector<Words> random_course(Random& random, size_t steps) {
-  std::vector<Words> course;
-  for (size_t i = 0; i < steps; ++i) {
-    const std::string key = std::to_string(random.uniform(6));
-    const std::string value = std::string(random.uniform(40), 'x') + std::to_string(i);
-    switch (random.uniform(9)) {
-      case 0:
-        course.push_back({"SADD", "s" + key, value});
-        break;
-      case 1:
-        course.push_back({"ZADD", "z" + key, std::to_string(i), value});
-        break;
-      case 2:
-        course.push_back({"APPEND", "k" + key, value});
-        break;
-      case 3:
-        course.push_back({"DEL", "k" + key, "s" + key});
-        break;
-      case 4:
-        course.push_back({"EVAL", "redis.call('SET','k1',ARGV[1]) return redis.call('INCR','n')", "0", value});
-        break;
-      case 5:
-        course.push_back(random.one_in(2) ? Words{"BGREWRITEAOF"} : Words{"SELECT", std::to_string(random.uniform(3))});
-        break;
-      default:
-        course.push_back({"SET", "k" + key, value});
-    }
-  }
-  return course;
-}
-
-// What the data are after each number of requests.
-std::vector<Dataset> states_of(const std::vector<Words>& course) {
-  InProcessServer server;
-  Connection& client = started(server);
-  std::vector<Dataset> states = {dataset_of(server)};
-  for (const Words& request : course) {
-    if (request[0] != "BGREWRITEAOF") {
-      client.send_request(request);
-      server.run();
-    }
-    states.push_back(dataset_of(server));
-  }
-  return states;
-}
-
-struct PowerCut {
-  size_t durable = 0;  // requests that are certainly there
-  size_t sent = 0;
-  bool reached = false;
-};
-
-// Runs the course until the disk's call number `cut`, with which the power goes.
-PowerCut run_until(MemoryFileSystem& files, const std::string& rule, const std::vector<Words>& course, uint64_t cut) {
-  PowerCut result;
-  files.fail_call(cut, ErrorCode::kIo, true);
-  const uint64_t before = files.call_count();
-  InProcessServer server(log_options(files, rule));
-  Connection& client = started(server);
-  const auto power_is_gone = [&] { return files.call_count() - before >= cut; };
-  for (size_t i = 0; i < course.size() && !power_is_gone() && !server.server().load_failed(); ++i) {
-    client.send_request(course[i]);
-    server.run();
-    result.sent = i + 1;
-    const std::string reply = client.take();
-    if (reply.empty() || reply[0] == '-') break;
-    if (rule == "always") result.durable = i + 1;
-    if (rule != "always" && i % 5 == 4 && client.call("WAITAOF", "1", "0", "0") == "*2\r\n:1\r\n:0\r\n") {
-      result.durable = i + 1;
-    }
-    if (i % 7 == 6) server.advance_ms(150);
-  }
-  result.reached = power_is_gone();
-  return result;
-}
-
-void cut_power_everywhere(uint64_t seed, const std::string& rule, size_t steps) {
-  Random random(seed);
-  const std::vector<Words> course = random_course(random, steps);
-  const std::vector<Dataset> states = states_of(course);
-  for (uint64_t cut = 1;; ++cut) {
-    MemoryFileSystem files;
-    const PowerCut result = run_until(files, rule, course, cut);
-    files.fail_call(0);
-    files.power_cut(random.uniform(300));
-    InProcessServer server(log_options(files, rule));
-    server.run();
-    ASSERT_FALSE(server.server().load_failed()) << "seed " << seed << ", cut " << cut << "\n" << server.log_text();
-    const Dataset found = dataset_of(server);
-    bool is_a_state = false;
-    for (size_t i = result.durable; i <= result.sent; ++i) is_a_state |= found == states[i];
-    ASSERT_TRUE(is_a_state) << "seed " << seed << ", " << rule << ", cut " << cut << ", durable " << result.durable
-                            << ", sent " << result.sent << "\n"
-                            << difference_between(states[result.durable], found) << server.log_text();
-    if (!result.reached) return;
-  }
-}
-
-TEST(AppendLog, APrefixWithEverythingDurableIsThereWhereverThePowerIsCut) {
-  const uint64_t seed = test_seed();
-  const char* rounds = std::getenv("LARDER_POWER_ROUNDS");
-  const uint64_t count = rounds != nullptr ? std::strtoull(rounds, nullptr, 10) : 2;
-  for (uint64_t i = 0; i < count; ++i) {
-    for (const char* rule : {"always", "everysec", "no"}) {
-      cut_power_everywhere(seed + i, rule, 30);
-      if (HasFailure()) return;
     }
   }
 }
