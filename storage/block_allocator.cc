@@ -1,5 +1,6 @@
 #include "storage/block_allocator.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -25,6 +26,11 @@ namespace {
 constexpr uint64_t kSmallPageChunks = 4;
 // What one call gives back, when it is not a whole chunk.
 constexpr int kPagesGivenBack = 4;
+// What trim() leaves, and gives back (some 100 us at the most).
+constexpr uint64_t kTrimmedPagesMin = 8;
+constexpr uint64_t kTrimmedPagesMax = 8;
+// plan_moves() sorts pages by how full they are into so many groups.
+constexpr uint32_t kFillGroups = 64;
 // Of page 0, what shares an operating system's page with the chunk's header.
 constexpr size_t kHeaderPageBytes = 4096;
 
@@ -52,7 +58,8 @@ void* BlockAllocator::allocate(size_t bytes) {
   block_count_++;
   if (bytes > kBlockBytesMax) return allocate_large(bytes);
   const uint32_t size_class = class_of(bytes);
-  Page* page = roomy_[size_class];
+  Class& of = classes_[size_class];
+  Page* page = of.roomy;
   if (page == nullptr) [[unlikely]]
     page = open_page(size_class, block_bytes(bytes));
 
@@ -67,6 +74,7 @@ void* BlockAllocator::allocate(size_t bytes) {
     page->fresh_offset = static_cast<uint16_t>(page->fresh_offset + page->block_bytes);
   }
   page->live++;
+  of.live++;
   used_bytes_ += page->block_bytes;
   if (!page->has_room()) unlist_page(page);
   return block;
@@ -83,6 +91,7 @@ void BlockAllocator::free(void* block, size_t bytes) {
   page->free_offset = static_cast<uint16_t>(static_cast<char*>(block) - memory_of(page));
   poison(block, page->block_bytes);
   page->live--;
+  classes_[page->size_class].live--;
   if (page->live == 0) {
     close_page(page);
   } else if (!page->listed) {
@@ -102,11 +111,58 @@ void BlockAllocator::free_large(void* block, size_t bytes) {
   std::free(block);
 }
 
-bool BlockAllocator::is_sparse(const void* block, size_t bytes, uint32_t percent) const {
+bool BlockAllocator::is_sparse(const void* block, size_t bytes) const {
   if (bytes > kBlockBytesMax) return false;
   const Page* page = page_of(block);
-  return page->listed && page != roomy_[page->size_class] &&
-         uint64_t{page->live} * page->block_bytes * 100 < uint64_t{kPageBytes} * percent;
+  const Class& of = classes_[page->size_class];
+  return page->live < of.sparse_below && page->listed && page != of.roomy;
+}
+
+uint64_t BlockAllocator::winnable_bytes() const {
+  uint64_t pages = 0;
+  for (const Class& of : classes_) {
+    if (of.pages > 0) pages += of.pages - std::min<uint64_t>(of.pages, pages_needed(of));
+  }
+  return pages * kPageBytes;
+}
+
+void BlockAllocator::plan_moves(uint32_t size_class) {
+  Class& of = classes_[size_class];
+  of.sparse_below = 0;
+  if (of.roomy_pages == 0 || pages_needed(of) >= of.pages) return;
+  const auto per_page = static_cast<uint32_t>(kPageBytes / of.block_bytes);
+  // The pages go to lists by fill, and from these back to the front of the class's list, the fullest last.
+  struct Group {
+    Page* first = nullptr;
+    uint32_t pages = 0;
+  } groups[kFillGroups + 1];
+  uint32_t planned = 0;
+  while (of.roomy != nullptr && planned < kPlannedPagesMax) {
+    Page* page = of.roomy;
+    unlist_page(page);
+    Group& group = groups[page->live * kFillGroups / per_page];
+    page->next = group.first;
+    group.first = page;
+    group.pages++;
+    planned++;
+  }
+  for (const Group& group : groups) {
+    for (Page* page = group.first; page != nullptr;) {
+      Page* next = page->next;
+      list_page(page);
+      page = next;
+    }
+  }
+  // So many of these are needed, in proportion if not all were looked at.
+  const uint64_t full_pages = of.pages - of.roomy_pages;
+  const uint64_t kept =
+      std::max<uint64_t>(pages_needed(of) - std::min(pages_needed(of), full_pages), 1) * planned / of.roomy_pages;
+  uint64_t counted = 0;
+  uint32_t at = kFillGroups + 1;
+  while (at > 0 && counted < kept) counted += groups[--at].pages;
+  // Of the last group some are left over: all of it counts as sparse, and those in front get full before their turn comes.
+  if (counted > kept) at++;
+  of.sparse_below = static_cast<uint16_t>((at * per_page + kFillGroups - 1) / kFillGroups);
 }
 
 char* BlockAllocator::memory_of(const Page* page) {
@@ -143,6 +199,8 @@ BlockAllocator::Page* BlockAllocator::open_page(uint32_t size_class, size_t size
     take_idle(chunk);
   }
   pages_in_use_++;
+  classes_[size_class].pages++;
+  classes_[size_class].block_bytes = static_cast<uint32_t>(size);
   const bool first_of_chunk = page == chunk->pages;
   page->free_offset = kNoOffset;
   page->fresh_offset = first_of_chunk ? kChunkHeaderBytes : 0;
@@ -158,6 +216,7 @@ BlockAllocator::Page* BlockAllocator::open_page(uint32_t size_class, size_t size
 
 void BlockAllocator::close_page(Page* page) {
   if (page->listed) unlist_page(page);
+  classes_[page->size_class].pages--;
   page->block_bytes = 0;
   pages_in_use_--;
   Chunk* chunk = chunk_of(page);
@@ -176,6 +235,7 @@ void BlockAllocator::add_idle(Chunk* chunk) {
 
 void BlockAllocator::take_idle(Chunk* chunk) {
   idle_pages_--;
+  idle_pages_least_ = std::min(idle_pages_least_, idle_pages_);
   if (--chunk->idle_pages == 0) with_idle_pages_.remove(chunk, kWithIdlePages);
 }
 
@@ -186,6 +246,12 @@ bool BlockAllocator::give_back_some() {
   }
   for (int i = 0; i < kPagesGivenBack && idle_pages_ > idle_pages_max(); i++) decommit_page(with_idle_pages_.front);
   return has_surplus();
+}
+
+void BlockAllocator::trim() {
+  const uint64_t unwanted = idle_pages_least_ - std::min(idle_pages_least_, kTrimmedPagesMin);
+  for (uint64_t i = 0; i < std::min(unwanted, kTrimmedPagesMax); i++) decommit_page(with_idle_pages_.front);
+  idle_pages_least_ = idle_pages_;
 }
 
 void BlockAllocator::decommit_page(Chunk* chunk) {
@@ -218,6 +284,7 @@ BlockAllocator::Chunk* BlockAllocator::open_chunk() {
 void BlockAllocator::close_chunk(Chunk* chunk) {
   LARDER_ASSERT(chunk->free_pages == kPagesPerChunk);
   idle_pages_ -= chunk->idle_pages;
+  idle_pages_least_ = std::min(idle_pages_least_, idle_pages_);
   decommitted_pages_ -= kPagesPerChunk - chunk->idle_pages;
   if (chunk->idle_pages > 0) with_idle_pages_.remove(chunk, kWithIdlePages);
   with_free_pages_.remove(chunk, kWithFreePages);
@@ -229,18 +296,21 @@ void BlockAllocator::close_chunk(Chunk* chunk) {
 }
 
 void BlockAllocator::list_page(Page* page) {
-  Page*& head = roomy_[page->size_class];
+  Class& of = classes_[page->size_class];
   page->listed = true;
   page->previous = nullptr;
-  page->next = head;
-  if (head != nullptr) head->previous = page;
-  head = page;
+  page->next = of.roomy;
+  if (of.roomy != nullptr) of.roomy->previous = page;
+  of.roomy = page;
+  of.roomy_pages++;
 }
 
 void BlockAllocator::unlist_page(Page* page) {
+  Class& of = classes_[page->size_class];
   page->listed = false;
   if (page->next != nullptr) page->next->previous = page->previous;
-  (page->previous != nullptr ? page->previous->next : roomy_[page->size_class]) = page->next;
+  (page->previous != nullptr ? page->previous->next : of.roomy) = page->next;
+  of.roomy_pages--;
 }
 
 void BlockAllocator::ChunkList::push_front(Chunk* chunk, ListKind kind) {
@@ -299,16 +369,22 @@ void BlockAllocator::check_integrity() const {
   LARDER_ASSERT(with_free_pages == 0 && with_idle_pages == 0);
   LARDER_ASSERT(chunks == chunk_count_ && in_use == pages_in_use_ && idle == idle_pages_);
   LARDER_ASSERT(decommitted == decommitted_pages_ && used == used_bytes_);
-  uint64_t in_lists = 0;
+  LARDER_ASSERT(idle_pages_least_ <= idle_pages_);
+  uint64_t in_lists = 0, in_classes = 0, live = 0;
   for (uint32_t size_class = 0; size_class < kClassCount; size_class++) {
     const Page* previous = nullptr;
-    for (const Page* page = roomy_[size_class]; page != nullptr; page = page->next) {
+    in_classes += classes_[size_class].pages;
+    live += classes_[size_class].live * classes_[size_class].block_bytes;
+    uint64_t in_list = 0;
+    for (const Page* page = classes_[size_class].roomy; page != nullptr; page = page->next) {
       LARDER_ASSERT(page->previous == previous && page->listed && page->size_class == size_class);
       previous = page;
-      in_lists++;
+      in_list++;
     }
+    LARDER_ASSERT(in_list == classes_[size_class].roomy_pages);
+    in_lists += in_list;
   }
-  LARDER_ASSERT(in_lists == listed);
+  LARDER_ASSERT(in_lists == listed && in_classes == pages_in_use_ && live == used_bytes_);
 }
 
 }  // namespace larder

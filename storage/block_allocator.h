@@ -17,10 +17,11 @@
 // Free memory goes back to the system by give_back_some() alone, a bounded piece a call, and never by free(): the blocks of a
 // large collection lie in its pages in one order and are freed in another, so that thousands of pages become empty together,
 // at 5 to 20 us each to give back. What goes back: empty pages beyond a sixteenth of those in use, and chunks without pages
-// in use (one is kept).
+// in use (one is kept). The rest of the empty pages follows, piece by piece, while nobody wants them (trim).
 //
-// The count of blocks per page is what compaction needs: it moves the blocks of sparse pages (is_sparse) by allocating
-// anew, which fills the fuller ones.
+// Compaction moves the blocks of sparse pages by allocating them anew. How many pages a class could do with is known from
+// the counts (winnable_bytes). plan_moves() puts the fullest pages of a class first, where allocation takes them, and draws
+// the line: pages that hold less than the last one needed are those to be emptied (is_sparse).
 //
 // Belongs to one thread. Under AddressSanitizer free blocks are poisoned. Rejected: freed blocks in lists per class
 // (pages never become empty), bitmaps (a look-up of 8 KB of bits for the small classes), jemalloc's tcache alone
@@ -65,8 +66,17 @@ class BlockAllocator {
   bool give_back_some();
   bool has_surplus() const { return empty_chunks_ > 1 || idle_pages_ > idle_pages_max(); }
 
-  // Whether the block lies in a page where less than `percent` of the blocks are in use, so that moving it helps.
-  bool is_sparse(const void* block, size_t bytes, uint32_t percent) const;
+  // Gives some empty pages back that were not needed since the last call, reserve or not. To be called ten times a second.
+  void trim();
+
+  // Classes are numbered from 0. Plans a pass of moves for one of them, as told above; looks at kPlannedPagesMax pages at
+  // most.
+  static constexpr uint32_t class_count() { return kClassCount; }
+  void plan_moves(uint32_t size_class);
+  // Whether moving the block helps, by the plan of its class.
+  bool is_sparse(const void* block, size_t bytes) const;
+  // Pages that all moves together could empty, in bytes.
+  uint64_t winnable_bytes() const;
 
   uint64_t used_bytes() const { return used_bytes_ + large_bytes_; }  // sizes of the blocks in use
   // The same with what is lost in pages and chunks. What of it is resident the system knows; never-used pages are not.
@@ -84,6 +94,7 @@ class BlockAllocator {
   static constexpr uint32_t kPagesPerChunk = kChunkBytes / kPageBytes;
   static constexpr uint32_t kClassCount = 17 + kBlockBytesMax / 8 + 1;
   static constexpr uint16_t kNoOffset = UINT16_MAX;
+  static constexpr uint32_t kPlannedPagesMax = 8192;
   // Empty pages that keep their memory: these, and a sixteenth of the pages in use.
   static constexpr uint64_t kIdlePagesMin = 32;
   static constexpr uint64_t kIdlePagesDivisor = 16;
@@ -101,6 +112,14 @@ class BlockAllocator {
     bool listed;  // in the list of its class: it has room
     Page* next;
     Page* previous;
+  };
+  struct Class {
+    Page* roomy;           // head of the list of pages with room
+    uint64_t live;         // blocks in use
+    uint32_t pages;        // in use
+    uint32_t roomy_pages;  // of these, in the list
+    uint32_t block_bytes;
+    uint16_t sparse_below;  // blocks in use of a page that is to be emptied: less than that
   };
   struct Chunk;
   // The lists that a chunk may be in.
@@ -144,6 +163,11 @@ class BlockAllocator {
   void close_page(Page* page);
   Chunk* open_chunk();
   void close_chunk(Chunk* chunk);
+  // The pages that the blocks of a class need at least.
+  static uint64_t pages_needed(const Class& of) {
+    const uint64_t per_page = kPageBytes / of.block_bytes;
+    return (of.live + per_page - 1) / per_page;
+  }
   void list_page(Page* page);
   void unlist_page(Page* page);
   void add_idle(Chunk* chunk);
@@ -151,7 +175,7 @@ class BlockAllocator {
   uint64_t idle_pages_max() const { return kIdlePagesMin + pages_in_use_ / kIdlePagesDivisor; }
   void decommit_page(Chunk* chunk);
 
-  Page* roomy_[kClassCount] = {};  // heads of the lists of pages with room
+  Class classes_[kClassCount] = {};
   ChunkList all_chunks_;
   ChunkList with_free_pages_;  // the empty ones behind all others
   ChunkList with_idle_pages_;
@@ -159,7 +183,8 @@ class BlockAllocator {
   uint64_t empty_chunks_ = 0;
   uint64_t pages_in_use_ = 0;
   uint64_t decommitted_pages_ = 0;
-  uint64_t idle_pages_ = 0;  // free, used before, and still with their memory
+  uint64_t idle_pages_ = 0;        // free, used before, and still with their memory
+  uint64_t idle_pages_least_ = 0;  // since the last trim()
   uint64_t used_bytes_ = 0;
   uint64_t large_bytes_ = 0;
   uint64_t block_count_ = 0;

@@ -5,6 +5,7 @@
 namespace larder {
 
 void Compactor::restart() {
+  planned_classes_ = 0;
   db_ = 0;
   position_ = 0;
   large_.clear();
@@ -13,6 +14,10 @@ void Compactor::restart() {
 
 bool Compactor::step() {
   if (store_.has_guard()) return true;
+  if (planned_classes_ < BlockAllocator::class_count()) {
+    store_.plan_moves(planned_classes_++);
+    return true;
+  }
   if (!large_.empty()) return compact_members(db_);
   while (db_ < store_.database_count() && store_.database(db_).size() == 0) {
     db_++;

@@ -1,9 +1,10 @@
 // Moves blocks out of pages that are hardly used, so that the pages become empty and go back to the system: what a store needs
 // after most of its keys were deleted at random.
 //
-// A pass visits every entry once, in the order of the hash, and then the members of each large collection. What lies in a
-// sparse page is allocated anew, which fills the fuller pages, and the slot of the table learns the new address. Nothing else
-// knows an address, but for the tree of a sorted set, which is told too.
+// A pass plans for each size of block which pages are to be emptied. Then it visits every entry once, in the order of the hash,
+// and the members of each large collection. What lies in a sparse page is allocated anew, which fills the fuller pages, and
+// the slot of the table learns the new address. Nothing else knows an address, but for the tree of a sorted set, which is
+// told too.
 //
 // Not moved: values and nodes beyond 512 bytes, which are malloc's, and the nodes of sorted sets and streams. While a
 // snapshot walks the store (it remembers entries) no step is made.
@@ -28,9 +29,6 @@ struct CompactionCounts {
 // What one step works with.
 class BlockMover {
  public:
-  // Blocks of pages filled less than that, in percent, are moved.
-  static constexpr uint32_t kSparsePercent = 85;
-
   BlockMover(BlockAllocator& blocks, CompactionCounts& counts) : blocks_(blocks), counts_(counts) {}
 
   // Moves `item`, a block of content_bytes() bytes, if that helps: calls moved(Item* copy) while both are there, then
@@ -38,7 +36,7 @@ class BlockMover {
   template <class Item, class Moved>
   void consider(Item* item, Moved moved) {
     const size_t bytes = item->content_bytes();
-    if (!blocks_.is_sparse(item, bytes, kSparsePercent)) {
+    if (!blocks_.is_sparse(item, bytes)) {
       counts_.left++;
       return;
     }
@@ -81,6 +79,7 @@ class Compactor {
   bool compact_members(int db);
 
   Store& store_;
+  uint32_t planned_classes_ = 0;
   int db_ = 0;
   uint64_t position_ = 0;
   // Hashes of the large collections that were met in the last bucket, and how far the work on the last of them is.

@@ -5,14 +5,20 @@
 
 namespace larder {
 
-HashSegment* HashSegment::create(uint32_t lines, uint32_t local_depth, uint32_t known_bits) {
+HashSegment* HashSegment::create(SegmentPool* pool, uint32_t lines, uint64_t range_begin, uint32_t local_depth,
+                                 uint32_t known_bits) {
   LARDER_ASSERT(lines >= kSegmentLinesMin && lines - 1 <= kSegmentBucketsMax);
-  auto* segment = static_cast<HashSegment*>(std::aligned_alloc(64, size_t{lines} * 64));
+  const auto [memory, slab] = pool != nullptr && SegmentPool::has_size(lines)
+                                  ? pool->allocate(lines)
+                                  : SegmentPool::Block{std::aligned_alloc(64, size_t{lines} * 64), nullptr};
+  auto* segment = static_cast<HashSegment*>(memory);
   LARDER_ASSERT(segment != nullptr);
   segment->live = 0;
   segment->bucket_count = lines - 1;
   segment->capacity = capacity_of(segment->bucket_count);
   segment->shrink_below = segment->bucket_count == 1 ? 1 : segment->bucket_count * kSlotsPerBucket / 2;
+  segment->range_begin = range_begin;
+  segment->slab = slab;
   segment->local_depth = static_cast<uint8_t>(local_depth);
   segment->known_bits = static_cast<uint8_t>(known_bits);
   for (uint32_t b = 0; b < segment->bucket_count; b++) {
@@ -23,7 +29,13 @@ HashSegment* HashSegment::create(uint32_t lines, uint32_t local_depth, uint32_t 
   return segment;
 }
 
-void HashSegment::destroy(HashSegment* segment) { std::free(segment); }
+void HashSegment::destroy(SegmentPool* pool, HashSegment* segment) {
+  if (segment->slab != nullptr) {
+    pool->free(segment->slab, segment);
+  } else {
+    std::free(segment);
+  }
+}
 
 uint32_t HashSegment::lines_for(uint32_t count) {
   uint32_t lines = kSegmentLinesMin;

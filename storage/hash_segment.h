@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "storage/hash_bucket.h"
+#include "storage/segment_pool.h"
 
 namespace larder {
 
@@ -20,9 +21,12 @@ inline constexpr uint32_t kOrderBits = 12;  // of the extension, known always
 inline constexpr uint32_t kSegmentBucketsMax = 65535;
 
 struct alignas(64) HashSegment {
-  // Allocates. Requires: lines >= kSegmentLinesMin.
-  static HashSegment* create(uint32_t lines, uint32_t local_depth, uint32_t known_bits);
-  static void destroy(HashSegment* segment);
+  // Allocates: from the pool if there is one and it has the size. `range_begin` is the first hash of the segment's range.
+  // Requires: lines >= kSegmentLinesMin.
+  static HashSegment* create(SegmentPool* pool, uint32_t lines, uint64_t range_begin, uint32_t local_depth,
+                             uint32_t known_bits);
+  // Requires: `pool` is what it was created from.
+  static void destroy(SegmentPool* pool, HashSegment* segment);
 
   static uint32_t next_lines(uint32_t lines) { return lines < 4 ? lines + 1 : lines + step_of(lines); }
   // The smallest size with room for `count` items.
@@ -76,8 +80,10 @@ struct alignas(64) HashSegment {
   uint32_t capacity;      // it grows or splits when live reaches this
   uint32_t shrink_below;  // it shrinks or merges when live falls below this
   uint32_t bucket_count;
-  uint8_t local_depth;  // bits of the hash that all items share
-  uint8_t known_bits;   // leading bits of the extensions that hold true hash bits, 12 to 16
+  uint64_t range_begin;     // the first hash of its range: how its word in the directory is found
+  SegmentPool::Slab* slab;  // null: from malloc
+  uint8_t local_depth;      // bits of the hash that all items share
+  uint8_t known_bits;       // leading bits of the extensions that hold true hash bits, 12 to 16
 
  private:
   // 0.92: growth by a quarter then leaves 0.74. At 0.92 a search that hits looks at 1.2 buckets on average.

@@ -3,6 +3,7 @@
 #include "base/prefetch.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace larder {
@@ -25,6 +26,9 @@ constexpr uint64_t kSplitMeanMin = 64;
 // Two halves merge when they hold no more than this together: half of what makes one segment split.
 constexpr uint32_t kMergedItemsMax = 440;
 
+// From this many items on, some sixty segments, they lie in slabs: fewer would leave more of them unused than they save.
+constexpr uint64_t kPooledItemsMin = 32'768;
+
 // Room that a segment gets beyond its items when it is made by a split or merge (1/16) or by shrinking (1/4).
 uint32_t lines_with_slack(uint32_t count, uint32_t slack_divisor) {
   return HashSegment::lines_for(count + count / slack_divisor + 1);
@@ -40,6 +44,7 @@ HashTableCore::HashTableCore(HashTableCore&& other) noexcept
     : directory_(std::move(other.directory_)),
       size_(std::exchange(other.size_, 0)),
       bytes_(std::exchange(other.bytes_, 0)),
+      pool_(std::move(other.pool_)),
       account_(other.account_) {
   other.directory_.reset(empty_word(0));
 }
@@ -51,6 +56,7 @@ HashTableCore& HashTableCore::operator=(HashTableCore&& other) noexcept {
   other.directory_.reset(empty_word(0));
   size_ = std::exchange(other.size_, 0);
   bytes_ = std::exchange(other.bytes_, 0);
+  pool_ = std::move(other.pool_);
   account_ = other.account_;
   return *this;
 }
@@ -69,6 +75,7 @@ void HashTableCore::clear() {
   directory_.reset(empty_word(0));
   size_ = 0;
   LARDER_ASSERT(bytes_ == 0);
+  pool_.reset();
 }
 
 void HashTableCore::drop_segment(uint64_t hash) {
@@ -80,8 +87,10 @@ void HashTableCore::drop_segment(uint64_t hash) {
   destroy_segment(word.segment());
 }
 
-HashSegment* HashTableCore::create_segment(uint32_t lines, uint32_t local_depth, uint32_t known_bits) {
-  HashSegment* segment = HashSegment::create(lines, local_depth, known_bits);
+HashSegment* HashTableCore::create_segment(uint32_t lines, uint64_t range_begin, uint32_t local_depth,
+                                           uint32_t known_bits) {
+  if (pool_ == nullptr && size_ >= kPooledItemsMin) pool_ = std::make_unique<SegmentPool>();
+  HashSegment* segment = HashSegment::create(pool_.get(), lines, range_begin, local_depth, known_bits);
   bytes_ += segment->bytes();
   account_->bytes += static_cast<int64_t>(segment->bytes());
   return segment;
@@ -90,14 +99,24 @@ HashSegment* HashTableCore::create_segment(uint32_t lines, uint32_t local_depth,
 void HashTableCore::destroy_segment(HashSegment* segment) {
   bytes_ -= segment->bytes();
   account_->bytes -= static_cast<int64_t>(segment->bytes());
-  HashSegment::destroy(segment);
+  HashSegment::destroy(pool_.get(), segment);
+}
+
+void HashTableCore::tidy_slabs(uint32_t lines) {
+  if (pool_ == nullptr || !SegmentPool::has_size(lines)) return;
+  pool_->tidy(lines, [this](void* from, SegmentPool::Block to) {
+    auto* moved = static_cast<HashSegment*>(to.memory);
+    std::memcpy(to.memory, from, static_cast<HashSegment*>(from)->bytes());
+    moved->slab = to.slab;
+    directory_.replace(moved->range_begin, SegmentWord(moved, moved->bucket_count, moved->local_depth));
+  });
 }
 
 void HashTableCore::make_room(uint64_t hash, HashOf hash_of, const void* policy) {
   const SegmentWord word = directory_.find(hash);
   const uint32_t local_depth = word.local_depth();
   if (is_empty_segment(word.segment())) {
-    HashSegment* first = create_segment(kSegmentLinesMin, local_depth, kExtensionBits);
+    HashSegment* first = create_segment(kSegmentLinesMin, word.range_begin(hash), local_depth, kExtensionBits);
     directory_.replace(hash, SegmentWord(first, first->bucket_count, local_depth));
     return;
   }
@@ -114,10 +133,12 @@ void HashTableCore::make_room(uint64_t hash, HashOf hash_of, const void* policy)
 
 void HashTableCore::resize(uint64_t hash, uint32_t lines) {
   HashSegment* old = directory_.find(hash).segment();
-  HashSegment* resized = create_segment(lines, old->local_depth, old->known_bits);
+  HashSegment* resized = create_segment(lines, old->range_begin, old->local_depth, old->known_bits);
   resized->take_all(*old);
   directory_.replace(hash, SegmentWord(resized, resized->bucket_count, resized->local_depth));
+  const uint32_t old_lines = old->lines();
   destroy_segment(old);
+  tidy_slabs(old_lines);
 }
 
 void HashTableCore::split(uint64_t hash, HashOf hash_of, const void* policy) {
@@ -129,7 +150,8 @@ void HashTableCore::split(uint64_t hash, HashOf hash_of, const void* policy) {
   HashSegment* halves[2];
   for (uint32_t bit = 0; bit < 2; bit++) {
     const uint32_t count = bit ? high_count : old->live - high_count;
-    halves[bit] = create_segment(lines_with_slack(count, 16), new_depth, known_bits);
+    const uint64_t range_begin = old->range_begin | uint64_t{bit} << (64 - new_depth);
+    halves[bit] = create_segment(lines_with_slack(count, 16), range_begin, new_depth, known_bits);
   }
   if (rehash) {
     account_->rehashes++;
@@ -148,7 +170,9 @@ void HashTableCore::split(uint64_t hash, HashOf hash_of, const void* policy) {
   directory_.split(hash, SegmentWord(halves[0], halves[0]->bucket_count, new_depth),
                    SegmentWord(halves[1], halves[1]->bucket_count, new_depth));
   account_->bytes += static_cast<int64_t>(directory_.bytes()) - directory_bytes_before;
+  const uint32_t old_lines = old->lines();
   destroy_segment(old);
+  tidy_slabs(old_lines);
 }
 
 void HashTableCore::shrink(uint64_t hash) {
@@ -178,15 +202,18 @@ bool HashTableCore::merge_with_buddy(uint64_t hash) {
 
   account_->merges++;
   const uint32_t known_bits = std::min<uint32_t>(std::min(segment->known_bits, buddy->known_bits) + 1u, kExtensionBits);
-  HashSegment* whole = create_segment(lines_with_slack(count, 16), depth - 1, known_bits);
+  HashSegment* whole =
+      create_segment(lines_with_slack(count, 16), segment->range_begin & ~half_bit, depth - 1, known_bits);
   const uint32_t bit = (hash & half_bit) != 0;
   whole->take_into_half(*segment, bit);
   whole->take_into_half(*buddy, bit ^ 1);
   const auto directory_bytes_before = static_cast<int64_t>(directory_.bytes());
   directory_.merge(hash, SegmentWord(whole, whole->bucket_count, depth - 1));
   account_->bytes += static_cast<int64_t>(directory_.bytes()) - directory_bytes_before;
+  const uint32_t old_lines[] = {segment->lines(), buddy->lines()};
   destroy_segment(segment);
   destroy_segment(buddy);
+  for (const uint32_t lines : old_lines) tidy_slabs(lines);
   return true;
 }
 
@@ -194,6 +221,7 @@ void HashTableCore::check_integrity(HashOf hash_of, const void* policy) const {
   directory_.check_integrity();
   uint64_t items = 0;
   size_t bytes = 0;
+  uint64_t pooled = 0;
   uint64_t position = 0;
   do {
     const SegmentWord word = directory_.find(position);
@@ -202,12 +230,16 @@ void HashTableCore::check_integrity(HashOf hash_of, const void* policy) const {
     if (!is_empty_segment(&segment)) {
       LARDER_ASSERT(segment.bucket_count == word.bucket_count() && segment.local_depth == word.local_depth());
       check_segment(segment, position, hash_of, policy);
+      LARDER_ASSERT(segment.range_begin == position);
       bytes += segment.bytes();
+      pooled += segment.slab != nullptr;
     }
     items += segment.live;
     position = word.range_end(position);
   } while (position != 0);
   LARDER_ASSERT(items == size_ && bytes == bytes_);
+  LARDER_ASSERT(pooled == (pool_ == nullptr ? 0 : pool_->blocks_in_use()));
+  if (pool_ != nullptr) pool_->check_integrity();
 }
 
 void HashTableCore::check_segment(const HashSegment& segment, uint64_t range_begin, HashOf hash_of,

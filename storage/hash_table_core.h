@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "storage/hash_directory.h"
 
@@ -60,8 +61,11 @@ class HashTableCore {
 
  private:
   static SegmentWord empty_word(uint32_t local_depth);
-  HashSegment* create_segment(uint32_t lines, uint32_t local_depth, uint32_t known_bits);
+  HashSegment* create_segment(uint32_t lines, uint64_t range_begin, uint32_t local_depth, uint32_t known_bits);
   void destroy_segment(HashSegment* segment);
+  // After segments of this size were destroyed: wins room in half-used slabs back, which moves other segments. Requires: all
+  // segments in slabs are named by the directory.
+  void tidy_slabs(uint32_t lines);
   void make_room(uint64_t hash, HashOf hash_of, const void* policy);
   void resize(uint64_t hash, uint32_t lines);
   void split(uint64_t hash, HashOf hash_of, const void* policy);
@@ -71,7 +75,8 @@ class HashTableCore {
 
   HashDirectory directory_;
   uint64_t size_ = 0;
-  size_t bytes_ = 0;  // of segments
+  size_t bytes_ = 0;                   // of segments
+  std::unique_ptr<SegmentPool> pool_;  // from kPooledItemsMin items on
   HashTableAccount* account_;
 };
 

@@ -402,6 +402,13 @@ class Store {
   uint64_t overhead_bytes() const { return index_blocks_.used_bytes() + static_cast<uint64_t>(table_account_.bytes); }
   // The same, each part by itself.
   const BlockAllocator& blocks() const { return blocks_; }
+  // Of a pass of compaction: see BlockAllocator::plan_moves.
+  void plan_moves(uint32_t size_class) { blocks_.plan_moves(size_class); }
+  // Gives memory back that was not needed lately. To be called ten times a second.
+  void trim_memory() {
+    blocks_.trim();
+    index_blocks_.trim();
+  }
   const BlobHeap& blobs() const { return blobs_; }
   const HashTableAccount& table_account() const { return table_account_; }
 

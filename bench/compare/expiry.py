@@ -13,6 +13,7 @@ real-time priority on the core that they share with the load, so that the load d
 """
 
 import array
+import gc
 import json
 import multiprocessing
 import os
@@ -69,6 +70,7 @@ def subscriber(port: int, options, first_deadline_ms: int, ready, results) -> No
 def probe(port: int, options, stop, results) -> None:
     """(moment in ms, wait in ms) of a PING every PROBE_INTERVAL_S."""
     take_load_core(options, 20)
+    gc.disable()  # it would walk all that the parent holds: a wait of 100 ms and more that is not the server's
     client = RespClient(port)
     samples = array.array("d")
     while not stop.is_set():

@@ -9,27 +9,28 @@ namespace {
 
 // Steps between two looks at the clock: some 20 us.
 constexpr int kStepsPerLook = 16;
-// A pass that moved less than a twentieth of what it looked at found little that can be won. The next one waits until a
-// quarter more is lost, or for a minute.
-constexpr uint64_t kWorthwhileShare = 20;
+// A pass after which more than half is still to be won met blocks that cannot be moved, or a load that undoes its work. The
+// next one waits until a quarter more is lost, or for ten seconds.
+constexpr uint64_t kFutileShare = 2;
 constexpr uint64_t kGrowthShare = 4;
-constexpr int64_t kPauseUs = 60'000'000;
+constexpr int64_t kPauseUs = 10'000'000;
 
 }  // namespace
 
 void Defragmentation::cron() {
+  store_.trim_memory();
   if (!settings_.active_defrag) return stop();
   const uint64_t used = std::max<uint64_t>(store_.blocks().used_bytes(), 1);
-  const uint64_t slack = store_.blocks().slack_bytes();
-  const auto percent = static_cast<int64_t>(slack * 100 / used);
+  const uint64_t winnable = store_.blocks().winnable_bytes();
+  const auto percent = static_cast<int64_t>(winnable * 100 / used);
   const int64_t lower = settings_.active_defrag_threshold_lower_percent;
   const int64_t upper = std::max(settings_.active_defrag_threshold_upper_percent, lower + 1);
   if (!is_running()) {
     const int64_t now_us = clock_.mono_us();
-    if (percent < lower || static_cast<int64_t>(slack) < settings_.active_defrag_ignore_bytes) return;
-    if (now_us < next_pass_us_ && slack < futile_slack_ + futile_slack_ / kGrowthShare) return;
+    if (percent < lower || static_cast<int64_t>(winnable) < settings_.active_defrag_ignore_bytes) return;
+    if (now_us < next_pass_us_ && winnable < not_won_ + not_won_ / kGrowthShare) return;
     compactor_.restart();
-    at_start_ = compactor_.counts();
+    winnable_at_start_ = winnable;
     credit_us_ = 0;
     credited_us_ = now_us;
   }
@@ -57,12 +58,8 @@ bool Defragmentation::work(int64_t deadline_us) {
   stats_.defrag_moved = compactor_.counts().moved;
   stats_.defrag_left = compactor_.counts().left;
   if (more) return credit_us_ > 0;
-  const uint64_t moved = compactor_.counts().moved - at_start_.moved;
-  const uint64_t looked_at = moved + compactor_.counts().left - at_start_.left;
-  if (moved * kWorthwhileShare < looked_at) {
-    next_pass_us_ = now_us + kPauseUs;
-    futile_slack_ = store_.blocks().slack_bytes();
-  }
+  not_won_ = store_.blocks().winnable_bytes();
+  if (not_won_ * kFutileShare > winnable_at_start_) next_pass_us_ = now_us + kPauseUs;
   stop();
   return false;
 }

@@ -2,8 +2,8 @@
 
 // When the store is compacted, and how fast: `activedefrag` and its options, with Redis's meaning.
 //
-// A pass begins when pages waste more than active-defrag-ignore-bytes and active-defrag-threshold-lower percent of what is in
-// use. Between both thresholds it takes from active-defrag-cycle-min to active-defrag-cycle-max percent of the processor, in
+// A pass begins when moving blocks would empty pages of more than active-defrag-ignore-bytes and
+// active-defrag-threshold-lower percent of what is in use. Between both thresholds it takes from active-defrag-cycle-min to active-defrag-cycle-max percent of the processor, in
 // slices of at most kSliceUs, so that no request waits longer for it.
 
 #include <cstdint>
@@ -22,7 +22,7 @@ class Defragmentation {
   Defragmentation(Clock& clock, Store& store, const Settings& settings, ServerStats& stats)
       : clock_(clock), store_(store), settings_(settings), stats_(stats), compactor_(store) {}
 
-  // Judges the waste: every tenth of a second.
+  // Gives idle memory back and judges the waste: every tenth of a second.
   void cron();
   bool is_running() const { return percent_ > 0; }
   // Works as long as it may. True: it could go on at once.
@@ -38,10 +38,11 @@ class Defragmentation {
   Compactor compactor_;
   int64_t percent_ = 0;  // of the processor; 0: no pass is under way
   int64_t credit_us_ = 0;
-  int64_t credited_us_ = 0;    // when credit was given last
-  CompactionCounts at_start_;  // of the pass
-  // After a pass that gained little: what was lost all the same, and when it may be tried again.
-  uint64_t futile_slack_ = 0;
+  int64_t credited_us_ = 0;  // when credit was given last
+  // What could be won when the pass began and when the last one was over; after one that gained little, when it may be
+  // tried again.
+  uint64_t winnable_at_start_ = 0;
+  uint64_t not_won_ = 0;
   int64_t next_pass_us_ = 0;
 };
 

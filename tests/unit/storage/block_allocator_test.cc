@@ -113,18 +113,61 @@ TEST(BlockAllocator, PagesGoBackFromChunksInUse) {
   blocks.check_integrity();
 }
 
-TEST(BlockAllocator, SparsePagesAreTold) {
+// After a pass of moves a class takes no more pages than its blocks need.
+TEST(BlockAllocator, PlannedMovesEmptyPages) {
+  Random random(test_seed());
+  for (const uint64_t kept_of_100 : {3u, 25u, 70u, 95u}) {
+    BlockAllocator blocks;
+    std::vector<void*> held;
+    for (int i = 0; i < 60'000; i++) {
+      void* block = blocks.allocate(64);
+      if (random.uniform(100) < kept_of_100) {
+        held.push_back(block);
+      } else {
+        blocks.free(block, 64);
+        if (i % 2 == 0) held.push_back(blocks.allocate(64));
+      }
+    }
+    for (size_t i = 0; i < held.size();) {
+      if (random.uniform(100) < kept_of_100) {
+        i++;
+        continue;
+      }
+      blocks.free(held[i], 64);
+      held[i] = held.back();
+      held.pop_back();
+    }
+    const uint64_t winnable = blocks.winnable_bytes();
+    for (uint32_t of = 0; of < BlockAllocator::class_count(); of++) blocks.plan_moves(of);
+    blocks.check_integrity();
+    size_t moved = 0;
+    for (void*& block : held) {
+      if (!blocks.is_sparse(block, 64)) continue;
+      void* copy = blocks.allocate(64);
+      blocks.free(block, 64);
+      block = copy;
+      moved++;
+    }
+    blocks.check_integrity();
+    EXPECT_LE(blocks.winnable_bytes(), winnable / 10 + BlockAllocator::kPageBytes) << kept_of_100;
+    EXPECT_LE(moved * 64, held.size() * 64) << kept_of_100;
+    for (void* block : held) blocks.free(block, 64);
+    EXPECT_EQ(blocks.winnable_bytes(), 0u);
+  }
+}
+
+TEST(BlockAllocator, IdlePagesAreTrimmed) {
   BlockAllocator blocks;
   std::vector<void*> held;
-  for (int i = 0; i < 5000; i++) held.push_back(blocks.allocate(64));
-  EXPECT_FALSE(blocks.is_sparse(held[700], 64, 50));
-  for (int i = 0; i < 5000; i++) {
-    if (i % 4 != 0) blocks.free(held[static_cast<size_t>(i)], 64);
+  for (int i = 0; i < 300'000; i++) held.push_back(blocks.allocate(64));
+  for (size_t i = 0; i < held.size() / 2; i++) blocks.free(held[i], 64);
+  while (blocks.give_back_some()) {
   }
-  int sparse = 0;
-  for (size_t i = 0; i < 5000; i += 4) sparse += blocks.is_sparse(held[i], 64, 50);
-  EXPECT_GT(sparse, 500);
-  for (size_t i = 0; i < 5000; i += 4) blocks.free(held[i], 64);
+  const uint64_t before = blocks.slack_bytes();
+  for (int i = 0; i < 20; i++) blocks.trim();
+  blocks.check_integrity();
+  EXPECT_LT(blocks.slack_bytes(), before - 16 * BlockAllocator::kPageBytes);
+  for (size_t i = held.size() / 2; i < held.size(); i++) blocks.free(held[i], 64);
 }
 
 #if defined(__SANITIZE_ADDRESS__)

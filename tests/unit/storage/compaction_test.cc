@@ -95,7 +95,11 @@ class CompactionTest : public testing::Test {
   std::map<std::string, double> members_;
 };
 
-TEST_F(CompactionTest, EmptyStore) { EXPECT_FALSE(compactor_.step()); }
+TEST_F(CompactionTest, EmptyStore) {
+  while (compactor_.step()) {
+  }
+  EXPECT_EQ(compactor_.counts().moved, 0u);
+}
 
 TEST_F(CompactionTest, GivesBackWhatIsLostInSparsePages) {
   fill_and_thin_out(60'000);  // many pages of each size

@@ -243,7 +243,7 @@ TEST(HashTable, LargeAgainstModel) {
 TEST(HashDirectory, BranchesGrowAndCollapse) {
   std::vector<HashSegment*> segments;
   const auto word = [&](uint32_t depth) {
-    segments.push_back(HashSegment::create(2, depth, kExtensionBits));
+    segments.push_back(HashSegment::create(nullptr, 2, 0, depth, kExtensionBits));
     return SegmentWord(segments.back(), 1, depth);
   };
   HashDirectory directory(word(0));
@@ -261,7 +261,7 @@ TEST(HashDirectory, BranchesGrowAndCollapse) {
     ASSERT_EQ(directory.find(kHash).local_depth(), depth);
   }
   EXPECT_EQ(directory.bytes(), 0u);
-  for (HashSegment* segment : segments) HashSegment::destroy(segment);
+  for (HashSegment* segment : segments) HashSegment::destroy(nullptr, segment);
 }
 
 TEST(HashTable, IsThreeQuartersFullAtEveryCount) {
