@@ -84,7 +84,16 @@ void StringValue::set_integer(int64_t number) {
 }
 
 void StringValue::set_integer(int64_t number, DeadlineRule deadline) {
-  assign(Keyspace::plan_integer(number), Bytes(), deadline.applied_to(deadline_ms()));
+  const int64_t old_deadline_ms = deadline_ms();
+  const int64_t new_deadline_ms = deadline.applied_to(old_deadline_ms);
+  const bool both_expire = old_deadline_ms != kNoDeadline && new_deadline_ms != kNoDeadline;
+  if (!both_expire || !is_integer() || integer_width(number) > entry().value_bytes()) {
+    return assign(Keyspace::plan_integer(number), Bytes(), new_deadline_ms);
+  }
+  // A counter in use, as rate limits are: nothing of the layout changes.
+  slot_->item()->set_integer(number);
+  slot_->item()->set_deadline_ms(new_deadline_ms);
+  keyspace_->note_deadline(key_.hash, old_deadline_ms, new_deadline_ms, now_ms_);
 }
 
 bool StringValue::append(Bytes tail, size_t size_max) {

@@ -3,7 +3,8 @@
 
 Like cpu.py: servers on core 0, the load (larder-bench) on core 1, turns and rounds interleaved, the median of the rounds. The
 rate limit is GCRA three ways: as a script on both servers, in the way of the libraries that ship one (the time, a GET, floats, a SET
-with a time to live), and as CL.THROTTLE on Larder. All keys are drawn from the same 100,000, and every request is allowed.
+with a time to live), and as CL.THROTTLE on Larder. Every workload draws from 100,000 keys of its
+own, all of the same length, and every request is allowed.
 
     bench/compare/scripts.py                       # larder-server against redis-server
     bench/compare/scripts.py --only GCRA --rounds 5
@@ -14,7 +15,7 @@ import sys
 from rounds import LARDER_BENCH, Load, by_turns, medians, parser, show, started, write_json
 
 KEYS = 100_000
-KEY = "key:__rand_int__"
+KEY = ":__rand_int__"  # behind eight letters
 
 INCR_SCRIPT = "return redis.call('INCR', KEYS[1])"
 
@@ -34,21 +35,21 @@ if reset > 0 then redis.call('SET', KEYS[1], next_arrival, 'EX', math.ceil(reset
 return {cost, math.floor(-wait / interval), '-1', tostring(reset)}
 """
 GCRA_ARGUMENTS = ["1000", "1000", "6000", "1"]
-THROTTLE = ["CL.THROTTLE", "throttle:" + KEY, "1000", "1000", "6000"]
+THROTTLE = ["CL.THROTTLE", "throttle" + KEY, "1000", "1000", "6000"]
 
 # name: (a script to load or None, the request behind its digest, pipeline, requests a round)
 WORKLOADS = {
-    "EVALSHA INCR P1": (INCR_SCRIPT, ["1", KEY], 1, 100_000),
-    "EVALSHA INCR P16": (INCR_SCRIPT, ["1", KEY], 16, 400_000),
-    "GCRA script P1": (GCRA_SCRIPT, ["1", "script:" + KEY, *GCRA_ARGUMENTS], 1, 100_000),
-    "GCRA script P16": (GCRA_SCRIPT, ["1", "script:" + KEY, *GCRA_ARGUMENTS], 16, 300_000),
+    "EVALSHA INCR P1": (INCR_SCRIPT, ["1", "counters" + KEY], 1, 100_000),
+    "EVALSHA INCR P16": (INCR_SCRIPT, ["1", "counters" + KEY], 16, 400_000),
+    "GCRA script P1": (GCRA_SCRIPT, ["1", "arrivals" + KEY, *GCRA_ARGUMENTS], 1, 100_000),
+    "GCRA script P16": (GCRA_SCRIPT, ["1", "arrivals" + KEY, *GCRA_ARGUMENTS], 16, 300_000),
 }
 # The same on Larder alone.
 OWN_WORKLOADS = {
-    "INCR": (["INCR", KEY], 16, 2_000_000),
+    "INCR": (["INCR", "counters" + KEY], 16, 2_000_000),
     "CL.THROTTLE": (THROTTLE, 16, 2_000_000),
-    "RL.TAKE GCRA": (["RL.TAKE", "1", "take:" + KEY, "GCRA", "1000", "6000000"], 16, 1_000_000),
-    "INCREX": (["INCREX", KEY, "EX", "600", "ENX"], 16, 1_000_000),
+    "RL.TAKE GCRA": (["RL.TAKE", "1", "takegcra" + KEY, "GCRA", "1000", "6000000"], 16, 1_000_000),
+    "INCREX": (["INCREX", "increxes" + KEY, "EX", "600", "ENX"], 16, 1_000_000),
 }
 SCRIPT_BUDGET = 0.60
 THROTTLE_TO_SCRIPT_BUDGET = 0.15

@@ -3,6 +3,9 @@
 // The key is a string: the arrival time in nanoseconds as an integer, which is what redis-cell keeps as well, so its keys
 // are taken over as they are. The key expires when the bucket is empty. Repeated elsewhere is the effect, a SET.
 
+#include <cstring>
+#include <initializer_list>
+
 #include "base/number_text.h"
 #include "server/command/rate_limit_handlers.h"
 #include "server/command/rate_rules.h"
@@ -31,6 +34,20 @@ std::optional<Gcra> make_gcra(int64_t max_burst, int64_t count, int64_t period_s
 }
 
 int64_t seconds_of_ns(int64_t ns) { return ns <= 0 ? 0 : (ns - 1) / kNsPerSecond + 1; }
+
+// An array of few integers, with room taken once.
+void write_integers(ReplyWriter& reply, std::initializer_list<int64_t> numbers) {
+  constexpr size_t kLineBytesMax = 1 + kInt64TextBytesMax + 2;
+  reply.array(numbers.size());
+  char* out = reply.buffer().reserve(numbers.size() * kLineBytesMax);
+  for (const int64_t number : numbers) {
+    *out++ = ':';
+    out += write_int64(out, number);
+    std::memcpy(out, "\r\n", 2);
+    out += 2;
+  }
+  reply.buffer().commit_to(out);
+}
 
 void propagate(CommandContext& ctx, Key key, int64_t arrival_ns, int64_t deadline_ms) {
   const StringText arrival(arrival_ns);
@@ -68,13 +85,8 @@ void cl_throttle(CommandContext& ctx, ArgReader& args) {
     ctx.changed(key.bytes, Event::kQuiet);
     if (ctx.propagates()) propagate(ctx, key, arrival_ns, deadline_ms);
   }
-  ReplyWriter& reply = ctx.reply();
-  reply.array(5);
-  reply.integer(is_limited ? 1 : 0);
-  reply.integer(max_burst + 1);
-  reply.integer(gcra->remaining(arrival_ns, now_ns));
-  reply.integer(is_limited && is_possible ? seconds_of_ns(wait_ns) : -1);
-  reply.integer(seconds_of_ns(arrival_ns - now_ns));
+  write_integers(ctx.reply(), {is_limited ? 1 : 0, max_burst + 1, gcra->remaining(arrival_ns, now_ns),
+                               is_limited && is_possible ? seconds_of_ns(wait_ns) : -1, seconds_of_ns(arrival_ns - now_ns)});
 }
 
 }  // namespace larder::rate_limit_commands

@@ -291,6 +291,7 @@ void Dispatcher::call(Client& client, const Command& command, std::span<const By
 }
 
 void Dispatcher::replay(Client& client, const Command& command, std::span<const Bytes> argv, ReplyWriter& reply) {
+  last_ns_ = 0;
   CommandContext ctx(*this, services_, client, reply, now_ms_);
   ctx.begin(command, argv, 0);
   ArgReader args(argv.subspan(command.parent != nullptr ? 2 : 1));

@@ -76,7 +76,7 @@ class Dispatcher {
 
   // What belongs to the running request. To be put back by whoever lets other requests run inside it.
   struct Running {
-    uint64_t start_ns;
+    uint64_t start_ns;  // on the stopwatch; 0 when it is not measured
     uint32_t counted_errors;
     int64_t now_ms;
   };
@@ -87,6 +87,8 @@ class Dispatcher {
     now_ms_ = running.now_ms;
   }
 
+  // The stopwatch of Running::start_ns.
+  uint64_t now_ns() const { return stopwatch_.now_ns(); }
   // Called when a turn begins, so that waiting is not counted as work.
   void start_clock() { last_ns_ = stopwatch_.now_ns(); }
   // The wall clock of this tick, in milliseconds; every command of a tick sees the same time.

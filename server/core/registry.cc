@@ -1,22 +1,44 @@
 #include "server/core/registry.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/assert.h"
 #include "base/number_text.h"
+#include "base/short_load.h"
 
 namespace larder {
 namespace {
 
+constexpr uint64_t kCaseBits = 0x2020202020202020ull;
+
 // The first eight bytes of the name in one word, ASCII letters folded to lower case. Bytes that are no letters may be
 // changed too ('[' becomes '{'), which only means that a comparison follows.
 uint64_t folded_prefix(Bytes name) {
-  uint64_t word = 0;
-  std::memcpy(&word, name.data(), std::min<size_t>(name.size(), 8));
-  constexpr uint64_t kCaseBits = 0x2020202020202020ull;
   const uint64_t used = name.size() >= 8 ? ~0ull : (1ull << (8 * name.size())) - 1;
-  return word | (kCaseBits & used);
+  return load_short(name.data(), std::min<size_t>(name.size(), 8)) | (kCaseBits & used);
+}
+
+// Whether eight bytes of a name in lower case and eight of a request differ at most in the case of letters: in one bit of
+// a byte, and that byte is a letter.
+bool same_but_for_case(uint64_t lower, uint64_t word) {
+  constexpr uint64_t kOnes = 0x0101010101010101ull;
+  constexpr uint64_t kHighBits = kOnes << 7;
+  const uint64_t difference = lower ^ word;
+  if (difference == 0) return true;
+  const uint64_t seven_bits = lower & ~kHighBits;
+  const uint64_t letters =
+      (seven_bits + kOnes * (128 - 'a')) & ~(seven_bits + kOnes * (127 - 'z')) & ~lower & kHighBits;
+  return (difference & ~(letters >> 2)) == 0;
+}
+
+// equals_ignore_case() for names of the table: not empty, in lower case, and of the same size as `name`.
+bool matches(Bytes lower, Bytes name) {
+  const size_t size = name.size();
+  if (size <= 8) return same_but_for_case(load_short(lower.data(), size), load_short(name.data(), size));
+  for (size_t at = 0; at + 8 < size; at += 8) {
+    if (!same_but_for_case(load_short(lower.data() + at, 8), load_short(name.data() + at, 8))) return false;
+  }
+  return same_but_for_case(load_short(lower.data() + size - 8, 8), load_short(name.data() + size - 8, 8));
 }
 
 uint64_t cell_hash(uint64_t prefix, size_t size) {
@@ -76,7 +98,7 @@ const Command* Registry::find(Bytes name) const {
   const size_t mask = cells_.size() - 1;
   for (size_t at = cell_hash(prefix, name.size()) >> 32 & mask; cells_[at].command != nullptr; at = (at + 1) & mask) {
     const Cell& cell = cells_[at];
-    if (cell.word == prefix && cell.name.size() == name.size() && equals_ignore_case(cell.name, name)) {
+    if (cell.word == prefix && cell.name.size() == name.size() && matches(cell.name, name)) {
       return cell.command;
     }
   }

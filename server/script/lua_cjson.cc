@@ -556,11 +556,11 @@ void push_cjson(lua_State* state) {
   lua_remove(state, -2);
 }
 
-void reset_cjson(lua_State* state) {
+void push_cjson_settings(lua_State* state) {
   lua_pushlightuserdata(state, &config_key);
   lua_rawget(state, LUA_REGISTRYINDEX);
-  *static_cast<Config*>(lua_touserdata(state, -1)) = Config();
-  lua_pop(state, 1);
 }
+
+void reset_cjson(void* settings) { *static_cast<Config*>(settings) = Config(); }
 
 }  // namespace larder

@@ -11,8 +11,9 @@ void add_math_functions(lua_State* state);    // random, randomseed, mod
 void add_string_functions(lua_State* state);  // find, match, gmatch, gfind, gsub: they can be interrupted
 
 void push_cjson(lua_State* state);
-// Sets cjson's configuration back to what a script expects at its beginning.
-void reset_cjson(lua_State* state);
+// Pushes the configuration of that library, a userdata; reset_cjson() sets it back to what a script expects at its beginning.
+void push_cjson_settings(lua_State* state);
+void reset_cjson(void* settings);
 void push_cmsgpack(lua_State* state);
 void push_struct(lua_State* state);
 

@@ -49,6 +49,9 @@ void push_bytes(lua_State* state, Bytes bytes) { lua_pushlstring(state, bytes.da
 
 void push_item(lua_State* state, Cursor& cursor);
 
+// Room for a container and one of its elements, which takes no more unless it is a container itself.
+void check_stack(lua_State* state) { luaL_checkstack(state, 10, "the reply nests too deeply"); }
+
 void set_text(lua_State* state, const char* name, Bytes text) {
   lua_pushstring(state, name);
   push_bytes(state, text);
@@ -64,6 +67,7 @@ void push_named(lua_State* state, const char* name, Bytes text) {
 void push_array(lua_State* state, Cursor& cursor) {
   const int64_t count = cursor.number();
   if (count < 0) return lua_pushboolean(state, 0);
+  check_stack(state);
   lua_createtable(state, static_cast<int>(count), 0);
   for (int64_t i = 1; i <= count; ++i) {
     push_item(state, cursor);
@@ -74,6 +78,7 @@ void push_array(lua_State* state, Cursor& cursor) {
 // {map={...}} or {set={member=true}}
 void push_keyed(lua_State* state, Cursor& cursor, const char* name, bool has_values) {
   const int64_t count = cursor.number();
+  check_stack(state);
   lua_createtable(state, 0, 1);
   lua_pushstring(state, name);
   lua_createtable(state, 0, static_cast<int>(count));
@@ -107,7 +112,6 @@ void push_double(lua_State* state, Bytes text) {
 
 // Depth is bounded by what commands nest.
 void push_item(lua_State* state, Cursor& cursor) {
-  luaL_checkstack(state, 6, "the reply nests too deeply");
   switch (cursor.type()) {
     case '+':
       return push_named(state, "ok", cursor.line());
@@ -265,10 +269,6 @@ int64_t cut_to_integer(double number) {
 // Writes and pops the value at the top.
 void write_value(const ReplyOutput& out, int depth) {
   lua_State* state = out.state;
-  if (depth > kReplyNestingMax || !lua_checkstack(state, 6)) {
-    lua_pop(state, 1);
-    return out.reply.error("ERR reached lua stack limit");
-  }
   switch (lua_type(state, -1)) {
     case LUA_TSTRING:
       out.reply.bulk(text_at_top(state));
@@ -288,7 +288,11 @@ void write_value(const ReplyOutput& out, int depth) {
       break;
     }
     case LUA_TTABLE:
-      if (!write_special(out, depth)) write_array(out, depth);
+      if (depth > kReplyNestingMax || !lua_checkstack(state, 6)) {
+        out.reply.error("ERR reached lua stack limit");
+      } else if (!write_special(out, depth)) {
+        write_array(out, depth);
+      }
       break;
     default:
       out.reply.null();

@@ -24,6 +24,7 @@ LuaRuntime::LuaRuntime(ScriptListener& listener, size_t bytes_max, uint64_t rand
   lua_atpanic(state_, on_panic);
   LARDER_ASSERT(lua_cpcall(state_, open_state, nullptr) == 0);
   lua_settop(state_, 0);
+  lua_pushcfunction(state_, handle_error);
 }
 
 // The heap gives the memory back as a whole; no object of ours in the state needs a finalizer.
@@ -67,6 +68,8 @@ LoadedChunk LuaRuntime::load(Bytes source, const char* chunk_name) {
 // unwound, inside Lua: no object of ours may be alive when it allocates in the state.
 int LuaRuntime::handle_error(lua_State* state) {
   LuaRuntime& runtime = of(state);
+  runtime.error_ = ScriptError();
+  runtime.has_error_ = true;
   lua_settop(state, 1);
   bool has_code = false;
   if (lua_istable(state, 1)) {
@@ -98,48 +101,43 @@ int LuaRuntime::handle_error(lua_State* state) {
 }
 
 bool LuaRuntime::call(int argument_count, int result_count) {
-  error_ = ScriptError();
-  const int base = lua_gettop(state_) - argument_count;
-  lua_pushcfunction(state_, handle_error);
-  lua_insert(state_, base);
+  // The slot of the handler is one of the outermost frame.
+  LARDER_ASSERT(depth_ == 0);
+  has_error_ = false;
   running_ = true;
   seen_running_ = false;
   ++depth_;
-  const int status = lua_pcall(state_, argument_count, result_count, base);
+  const int status = lua_pcall(state_, argument_count, result_count, kHandlerSlot);
   --depth_;
   running_ = false;
-  lua_remove(state_, base);
   return finish(status);
 }
 
 bool LuaRuntime::run(lua_CFunction function, void* argument) {
-  error_ = ScriptError();
-  lua_pushcfunction(state_, handle_error);
-  const int base = lua_gettop(state_);
+  argument_ = argument;
   lua_pushcfunction(state_, function);
-  lua_pushlightuserdata(state_, argument);
-  running_ = true;
-  seen_running_ = false;
-  ++depth_;
-  const int status = lua_pcall(state_, 1, LUA_MULTRET, base);
-  --depth_;
-  running_ = false;
-  lua_remove(state_, base);
-  return finish(status);
+  return call(0, 0);
+}
+
+bool LuaRuntime::run_entry(void* argument) {
+  argument_ = argument;
+  push(entry_);
+  return call(0, 0);
 }
 
 bool LuaRuntime::finish(int status) {
-  if (armed_) {
-    lua_sethook(state_, nullptr, 0, 0);
-    armed_ = false;
+  if (seen_running_) {
+    set_hook(nullptr, 0);
+    due_ = false;
+    ending_ = false;
   }
   if (status == 0) return true;
   if (status == LUA_ERRMEM) {
     error_ = {
         "ERR the script ran out of memory: script-memory-limit is " + std::to_string(heap_.bytes_max()) + " bytes", "",
         0, true};
-  } else if (error_.text.empty()) {
-    error_.text = "ERR stack overflow";  // the handler had no room left
+  } else if (!has_error_) {
+    error_ = {"ERR stack overflow", "", 0, false};  // the handler had no room left
   }
   lua_pop(state_, 1);
   return false;
@@ -153,17 +151,29 @@ void LuaRuntime::on_timer(void* runtime) {
     self.seen_running_ = true;
     return;
   }
-  if (self.armed_) return;
-  self.armed_ = true;
-  lua_sethook(self.state_, on_hook, LUA_MASKCOUNT, kInstructionsPerLook);
+  self.due_ = true;
+  if (!self.setting_hook_ && !self.ending_) lua_sethook(self.state_, on_hook, LUA_MASKCOUNT, 1);
+}
+
+// Not while the signal handler does the same: it leaves it to the next tick then.
+void LuaRuntime::set_hook(lua_Hook hook, int mask) {
+  setting_hook_ = true;
+  lua_sethook(state_, hook, mask, 1);
+  setting_hook_ = false;
 }
 
 void LuaRuntime::on_hook(lua_State* state, lua_Debug*) { of(state).look(state); }
 
 void LuaRuntime::look(lua_State* state) {
+  if (!ending_) {
+    due_ = false;
+    set_hook(nullptr, 0);
+  }
   const char* why = nullptr;
   if (!listener_.interrupts(&why)) return;
-  lua_sethook(state, on_hook, LUA_MASKLINE | LUA_MASKCOUNT, 1);
+  ending_ = true;
+  due_ = true;
+  set_hook(on_hook, LUA_MASKLINE | LUA_MASKCOUNT);
   lua_newtable(state);
   lua_pushliteral(state, "err");
   lua_pushstring(state, why);

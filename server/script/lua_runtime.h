@@ -8,9 +8,11 @@
 //   if (!runtime.call(argument_count, result_count)) report(runtime.error());
 //
 // A running script is interrupted without cost for those that end soon: a timer of processor time (CpuTimer) looks every
-// few milliseconds whether the same call is still running, and only then installs a count hook. From there the listener is
-// asked every thousand instructions; it may raise an error. Once it has, the hook fires at every line, so that a script
-// cannot catch its own end with pcall. Our own long loops (patterns, table.insert) ask through count_step().
+// few milliseconds whether the same call is still running, and then sets a hook on the very next instruction, each time
+// anew: it asks the listener, which may raise an error, and is gone until the next tick. (A hook every so many instructions
+// would come too late where each of them is a call that takes a tenth of a second.) Once the listener has raised its error,
+// the hook fires at every line, so that a script cannot catch its own end with pcall, nor with xpcall, whose handler is not
+// called then. Our own long loops (patterns, table.insert) ask through count_step().
 //
 // No object with a destructor lives in a function that Lua's errors can leave: they unwind without running it.
 
@@ -71,39 +73,51 @@ class LuaRuntime {
   // Calls the function below `argument_count` arguments. False: error() says why, and nothing is left of call and results.
   [[nodiscard]] bool call(int argument_count, int result_count);
   const ScriptError& error() const { return error_; }
-  // Runs `function` with `argument` as its only value: for preparing things that may run out of memory.
+  // Runs `function`, which finds `argument` with argument(): for preparing things that may run out of memory.
   [[nodiscard]] bool run(lua_CFunction function, void* argument);
+  // What a server runs for each call is kept as a closure, which spares making one every time: `closure` is popped from
+  // the stack of `state`, in a function that run() called. Once.
+  void keep_entry(lua_State* state) { entry_ = luaL_ref(state, LUA_REGISTRYINDEX); }
+  [[nodiscard]] bool run_entry(void* argument);
+  static void* argument(lua_State* state) { return of(state).argument_; }
 
   // For loops in C++ that a script can make long. May not return.
   void count_step(lua_State* state) {
-    if (++steps_ % kStepsPerLook == 0 && armed_) look(state);
+    if (due_) [[unlikely]]
+      look(state);
   }
+  // Whether the listener has ended the call.
+  bool is_ending() const { return ending_; }
   uint64_t& random_state() { return random_state_; }
 
  private:
   static constexpr size_t kKeptBytesMax = 64 * 1024 * 1024;
-  static constexpr int kInstructionsPerLook = 1000;
-  static constexpr uint32_t kStepsPerLook = 4096;
   static constexpr int64_t kTimerIntervalUs = 5000;
+  static constexpr int kHandlerSlot = 1;  // handle_error() is at the bottom of the stack as long as the state lives
 
   static int handle_error(lua_State* state);
   static void on_timer(void* runtime);
   static void on_hook(lua_State* state, lua_Debug* activation);
   static int on_panic(lua_State* state);
   void look(lua_State* state);
+  void set_hook(lua_Hook hook, int mask);
   bool finish(int status);
 
   ScriptListener& listener_;
   LuaHeap heap_;
   lua_State* state_ = nullptr;
   ScriptError error_;
+  bool has_error_ = false;  // handle_error() saw one in this call
+  int entry_ = LUA_NOREF;
+  void* argument_ = nullptr;
   uint64_t random_state_;
-  uint32_t steps_ = 0;
   int depth_ = 0;
   // Shared with the timer's signal handler, which runs on the same thread.
   volatile bool running_ = false;
   volatile bool seen_running_ = false;
-  volatile bool armed_ = false;
+  volatile bool due_ = false;  // the listener is to be asked
+  volatile bool ending_ = false;
+  volatile bool setting_hook_ = false;
   CpuTimer timer_;
 };
 

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "server/script/lua_libraries.h"
+#include "server/script/lua_runtime.h"
 
 namespace larder {
 namespace {
@@ -127,6 +128,28 @@ int base_pcall(lua_State* state) {
   return lua_gettop(state);
 }
 
+// The handler of a script, which is its upvalue. One that never returned could not be interrupted: hooks are off while an
+// error that one of them raised is handled.
+int guarded_handler(lua_State* state) {
+  lua_settop(state, 1);
+  if (LuaRuntime::of(state).is_ending()) return 1;
+  lua_pushvalue(state, lua_upvalueindex(1));
+  lua_insert(state, 1);
+  lua_call(state, 1, 1);
+  return 1;
+}
+
+int base_xpcall(lua_State* state) {
+  luaL_checkany(state, 2);
+  lua_settop(state, 2);
+  lua_pushcclosure(state, guarded_handler, 1);
+  lua_insert(state, 1);
+  const int failed = lua_pcall(state, 0, LUA_MULTRET, 1);
+  lua_pushboolean(state, failed == 0);
+  lua_replace(state, 1);
+  return lua_gettop(state);
+}
+
 // A chunk in text form only: bytecode is not checked by Lua and could read and write any memory.
 int load_text(lua_State* state, const char* text, size_t size, const char* name) {
   if (luaL_loadbufferx(state, text, size, name, "t") == 0) return 1;
@@ -187,6 +210,7 @@ constexpr luaL_Reg kBaseFunctions[] = {
     {"setmetatable", base_setmetatable},
     {"next", base_next},
     {"pcall", base_pcall},
+    {"xpcall", base_xpcall},
     {"load", base_load},
     {"loadstring", base_loadstring},
     {"collectgarbage", base_collectgarbage},

@@ -41,7 +41,9 @@ int table_remove(lua_State* state) {
   int position = luaL_optint(state, 2, end);
   if (position < 1 || position > end) return 0;
   lua_rawgeti(state, 1, position);
+  LuaRuntime& runtime = LuaRuntime::of(state);
   for (; position < end; ++position) {
+    runtime.count_step(state);
     lua_rawgeti(state, 1, position + 1);
     lua_rawseti(state, 1, position);
   }
@@ -50,9 +52,20 @@ int table_remove(lua_State* state) {
   return 1;
 }
 
-// Lua's own sort, behind the check.
+int less_than(lua_State* state) {
+  LuaRuntime::of(state).count_step(state);
+  lua_pushboolean(state, lua_lessthan(state, 1, 2));
+  return 1;
+}
+
+// Lua's own sort, behind the check. Its own comparison asks nobody: many values are compared by ours.
 int table_sort(lua_State* state) {
-  checked_length(state);
+  constexpr int kUninterruptedMax = 10000;
+  const int length = checked_length(state);
+  if (length > kUninterruptedMax && lua_isnoneornil(state, 2)) {
+    lua_settop(state, 1);
+    lua_pushcfunction(state, less_than);
+  }
   lua_pushvalue(state, lua_upvalueindex(1));
   lua_insert(state, 1);
   lua_call(state, lua_gettop(state) - 1, 0);

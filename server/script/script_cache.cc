@@ -1,16 +1,22 @@
 #include "server/script/script_cache.h"
 
-#include <algorithm>
+#include <cstring>
 
 namespace larder {
+
+size_t ScriptCache::Hash::operator()(std::string_view sha) const {
+  uint64_t words[2] = {};
+  if (sha.size() >= sizeof(words)) std::memcpy(words, sha.data(), sizeof(words));
+  return (words[0] ^ (words[1] * 31)) * 0x9e3779b97f4a7c15ull >> 16;
+}
 
 void ScriptCache::use(CachedScript& script) {
   if (!script.is_kept) used_.splice(used_.end(), used_, script.use);
 }
 
 CachedScript* ScriptCache::find(Bytes sha) {
-  const bool has_capitals = std::any_of(sha.begin(), sha.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
-  const auto found = has_capitals ? scripts_.find(to_lower(sha)) : scripts_.find(sha);
+  auto found = scripts_.find(sha);
+  if (found == scripts_.end()) found = scripts_.find(to_lower(sha));
   if (found == scripts_.end()) return nullptr;
   use(*found->second);
   return found->second.get();

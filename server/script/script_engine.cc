@@ -45,6 +45,9 @@ constexpr int64_t kServeIntervalMs = 2;
 // What the buffer of replies may keep between calls.
 constexpr size_t kKeptReplyBytes = 64 * 1024;
 
+// What ScriptEngine::run_protected() needs in each call and finds in its closure.
+enum Upvalue : int { kGlobals = 1, kKeysName, kArgumentsName, kCjsonSettings, kUpvalues = kCjsonSettings };
+
 void push_list(lua_State* state, std::span<const Bytes> values) {
   lua_createtable(state, static_cast<int>(values.size()), 0);
   for (size_t i = 0; i < values.size(); ++i) {
@@ -110,8 +113,10 @@ std::unique_ptr<LuaRuntime> ScriptEngine::make_runtime(size_t bytes_max, bool fo
   } opening{this, for_functions};
   const bool opened = runtime->run(
       [](lua_State* state) {
-        const Opening& what = *static_cast<Opening*>(lua_touserdata(state, 1));
+        const Opening& what = *static_cast<Opening*>(LuaRuntime::argument(state));
         open_redis_library(state, *what.engine, what.for_functions);
+        push_entry(state);
+        LuaRuntime::of(state).keep_entry(state);
         return 0;
       },
       &opening);
@@ -217,8 +222,8 @@ void ScriptEngine::begin(CommandContext& ctx, Run& run, uint32_t flags) {
   run.request = ctx.argv();
   run.read_only = run.call->read_only || (flags & kScriptNoWrites);
   run.out_of_memory = !(flags & kScriptAllowOom) && dispatcher_.out_of_memory();
-  run.wall_us = services_.clock.wall_us();
-  run.started_ms = services_.clock.mono_ms();
+  const uint64_t command_started_ns = dispatcher_.running().start_ns;
+  run.started_ns = command_started_ns != 0 ? command_started_ns : dispatcher_.now_ns();
   client_.caller = &ctx.client();
   client_.db = ctx.client().db;
   client_.protocol = 2;
@@ -236,24 +241,30 @@ void ScriptEngine::end(Run& run) {
   reply_.shrink(kKeptReplyBytes);
 }
 
+void ScriptEngine::push_entry(lua_State* state) {
+  push_globals(state);
+  lua_pushliteral(state, "KEYS");
+  lua_pushliteral(state, "ARGV");
+  push_cjson_settings(state);
+  lua_pushcclosure(state, run_protected, kUpvalues);
+}
+
 // Everything of a call that Lua may refuse memory for: arguments, the function itself, the reply.
 int ScriptEngine::run_protected(lua_State* state) {
-  const Run& run = *static_cast<Run*>(lua_touserdata(state, 1));
-  reset_cjson(state);
+  const Run& run = *static_cast<Run*>(LuaRuntime::argument(state));
+  reset_cjson(lua_touserdata(state, lua_upvalueindex(kCjsonSettings)));
   run.runtime->push(run.reference);
   if (run.is_function) {
     push_list(state, run.call->keys);
     push_list(state, run.call->arguments);
     lua_call(state, 2, 1);
   } else {
-    push_globals(state);
-    lua_pushliteral(state, "KEYS");
+    lua_pushvalue(state, lua_upvalueindex(kKeysName));
     push_list(state, run.call->keys);
-    lua_rawset(state, -3);
-    lua_pushliteral(state, "ARGV");
+    lua_rawset(state, lua_upvalueindex(kGlobals));
+    lua_pushvalue(state, lua_upvalueindex(kArgumentsName));
     push_list(state, run.call->arguments);
-    lua_rawset(state, -3);
-    lua_pop(state, 1);
+    lua_rawset(state, lua_upvalueindex(kGlobals));
     lua_call(state, 0, 1);
   }
   write_lua_value(state, *run.reply, run.engine->client_.protocol == 3);
@@ -263,7 +274,7 @@ int ScriptEngine::run_protected(lua_State* state) {
 void ScriptEngine::execute(CommandContext& ctx, Run& run, uint32_t flags) {
   begin(ctx, run, flags);
   const size_t reply_begin = ctx.reply().position();
-  const bool succeeded = run.runtime->run(run_protected, &run);
+  const bool succeeded = run.runtime->run_entry(&run);
   if (!succeeded) {
     ctx.reply().truncate_to(reply_begin);
     const Bytes chunk_name = run.is_function ? kFunctionChunkName : kChunkName;
@@ -283,15 +294,25 @@ ErrorText ScriptEngine::kill(bool is_function) {
 
 void ScriptEngine::become_busy() {
   run_->is_busy = true;
-  services_.log.warning("A script has been running for {} ms. SCRIPT KILL or FUNCTION KILL ends it",
-                        services_.clock.mono_ms() - run_->started_ms);
+  services_.log.warning("A script has been running for {} ms. SCRIPT KILL or FUNCTION KILL ends it", elapsed_ms());
   dispatcher_.set_busy_text(run_->is_function ? kBusyFunction : kBusyScript);
   dispatcher_.set_gate(kServerBusy, true);
 }
 
 ScriptEngine::Running ScriptEngine::running() const {
   LARDER_ASSERT(is_running());
-  return {run_->is_function, run_->name, run_->request, services_.clock.mono_ms() - run_->started_ms};
+  return {run_->is_function, run_->name, run_->request, elapsed_ms()};
+}
+
+int64_t ScriptEngine::elapsed_ms() const {
+  return static_cast<int64_t>((dispatcher_.now_ns() - run_->started_ns) / 1'000'000);
+}
+
+int64_t ScriptEngine::started_us() const {
+  if (run_->wall_us == 0) {
+    run_->wall_us = services_.clock.wall_us() - static_cast<int64_t>((dispatcher_.now_ns() - run_->started_ns) / 1000);
+  }
+  return run_->wall_us;
 }
 
 bool ScriptEngine::interrupts(const char** why) {
@@ -302,11 +323,11 @@ bool ScriptEngine::interrupts(const char** why) {
   if (services_.pump == nullptr || run_ == nullptr) return false;
   services_.pump->script_is_running();
   const int64_t threshold_ms = services_.settings.busy_reply_threshold_ms;
-  const int64_t now_ms = services_.clock.mono_ms();
-  if (threshold_ms == 0 || now_ms - run_->started_ms < threshold_ms) return false;
+  const int64_t now_ms = elapsed_ms();
+  if (threshold_ms == 0 || now_ms < threshold_ms) return false;
   if (!run_->killed) {
     if (!run_->is_busy) become_busy();
-    if (now_ms - run_->served_ms < kServeIntervalMs) return false;
+    if (run_->served_ms != 0 && now_ms - run_->served_ms < kServeIntervalMs) return false;
     run_->served_ms = now_ms;
     const Dispatcher::Running running = dispatcher_.running();
     const bool goes_on = services_.pump->serve_others();
