@@ -205,15 +205,9 @@ int base_collectgarbage(lua_State* state) {
 }
 
 constexpr luaL_Reg kBaseFunctions[] = {
-    {"rawset", base_rawset},
-    {"rawget", base_rawget},
-    {"setmetatable", base_setmetatable},
-    {"next", base_next},
-    {"pcall", base_pcall},
-    {"xpcall", base_xpcall},
-    {"load", base_load},
-    {"loadstring", base_loadstring},
-    {"collectgarbage", base_collectgarbage},
+    {"rawset", base_rawset}, {"rawget", base_rawget},         {"setmetatable", base_setmetatable},
+    {"next", base_next},     {"pcall", base_pcall},           {"xpcall", base_xpcall},
+    {"load", base_load},     {"loadstring", base_loadstring}, {"collectgarbage", base_collectgarbage},
 };
 
 // The real library, reduced to the listed names, is pushed.

@@ -1,6 +1,7 @@
 // string.find, match, gmatch and gsub over our own matcher.
 
 #include <algorithm>
+#include <cstring>
 
 #include "server/script/lua_libraries.h"
 #include "server/script/lua_pattern.h"

@@ -14,6 +14,7 @@
 
 #include "base/bytes.h"
 #include "server/script/lua_libraries.h"
+#include "server/script/lua_runtime.h"
 
 namespace larder {
 namespace {
@@ -26,6 +27,12 @@ struct Format {
   bool is_little = std::endian::native == std::endian::little;
   size_t alignment = 1;
 };
+
+// The option at hand. Formats can be as long as the memory allows.
+char next_letter(lua_State* state, Format& format) {
+  LuaRuntime::of(state).count_step(state);
+  return *format.at++;
+}
 
 bool is_digit_here(const Format& format) { return *format.at >= '0' && *format.at <= '9'; }
 
@@ -139,7 +146,7 @@ int struct_pack(lua_State* state) {
   size_t total = 0;
   int argument = 2;
   while (*format.at != '\0') {
-    const char letter = *format.at++;
+    const char letter = next_letter(state, format);
     size_t size = item_bytes(state, letter, format);
     for (size_t padding = padding_before(total, size, format, letter); padding > 0; --padding, ++total)
       luaL_addchar(&out, '\0');
@@ -271,7 +278,7 @@ int struct_unpack(lua_State* state) {
   lua_settop(state, 2);
   int count = 0;
   while (*format.at != '\0') {
-    const char letter = *format.at++;
+    const char letter = next_letter(state, format);
     const size_t size = item_bytes(state, letter, format);
     position += padding_before(position, size, format, letter);
     luaL_argcheck(state, size <= length && position <= length - size, 2, "data string too short");
@@ -286,7 +293,7 @@ int struct_size(lua_State* state) {
   Format format{luaL_checkstring(state, 1)};
   size_t total = 0;
   while (*format.at != '\0') {
-    const char letter = *format.at++;
+    const char letter = next_letter(state, format);
     const size_t size = item_bytes(state, letter, format);
     if (letter == 's') luaL_argerror(state, 1, "option 's' has no fixed size");
     if (letter == 'c' && size == 0) luaL_argerror(state, 1, "option 'c0' has no fixed size");

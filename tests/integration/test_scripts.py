@@ -14,6 +14,8 @@ ENDLESS = {
     "a loop": "while true do end",
     "a loop that catches its errors": "while true do pcall(function() while true do end end) end",
     "a loop that catches its errors with a handler": "while true do xpcall(function() while true do end end, function() return 1 end) end",
+    "a handler that never returns": "xpcall(error, function() while true do end end)",
+    "a handler that never returns from the script's end": "xpcall(function() while true do end end, function() while true do end end)",
     "a loop in a coroutine": "coroutine.wrap(function() while true do end end)()",
     "coroutines without end": "while true do coroutine.wrap(function() coroutine.yield() end)() end",
     "a loop of commands": "while true do redis.call('ping') end",
@@ -27,6 +29,10 @@ ENDLESS = {
     "goto": "::again:: goto again",
     "formatting": "while true do string.format('%s', string.rep('x', 1000)) end",
     "packing": "local t = {} for i = 1, 10000 do t[i] = i end while true do cmsgpack.unpack(cmsgpack.pack(t)) end",
+    "calls that take long": "local t = {} for i = 1, 300000 do t[i] = {} end while true do collectgarbage() end",
+    "removals at the front": "local t = {} for i = 1, 300000 do t[i] = i end while true do table.insert(t, table.remove(t, 1)) end",
+    "sorting": "local t = {} while true do for i = 1, 500000 do t[i] = i * 7919 % 1000003 end table.sort(t) end",
+    "a long format": "local f = string.rep('x', 10000000) while true do struct.size(f) end",
     "encoding": "local t = {} for i = 1, 10000 do t[i] = i end while true do cjson.decode(cjson.encode(t)) end",
 }
 

@@ -47,6 +47,26 @@ TEST(NumberText, ParsesStrictIntegers) {
   EXPECT_EQ(parse_uint64(""), std::nullopt);
 }
 
+// Short numbers are read eight bytes at once: each byte counts, at each place.
+TEST(NumberText, EveryByteAtEveryPlaceOfAShortNumber) {
+  const std::string digits = "12345678";
+  for (size_t size = 1; size <= digits.size(); size++) {
+    for (size_t at = 0; at < size; at++) {
+      for (int byte = 0; byte < 256; byte++) {
+        std::string text = digits.substr(0, size);
+        text[at] = static_cast<char>(byte);
+        const bool is_number = is_digit(text[at]) && (text[0] != '0' || size == 1);
+        const bool is_negative = text[0] == '-' && size > 1;
+        if (is_number || is_negative) {
+          ASSERT_EQ(parse_int64(text), std::stoll(text)) << text;
+        } else {
+          ASSERT_EQ(parse_int64(text), std::nullopt) << text;
+        }
+      }
+    }
+  }
+}
+
 TEST(NumberText, IntegersRoundTrip) {
   Random random(test_seed());
   for (int i = 0; i < 300000; i++) {

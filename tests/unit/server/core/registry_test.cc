@@ -107,6 +107,19 @@ TEST(Registry, RefusesNamesThatOnlyResembleOne) {
     EXPECT_EQ(registry.find(name), nullptr) << name;
   }
   EXPECT_EQ(registry.find(std::string(100000, 'g')), nullptr);
+  // One bit of one byte: only the case of a letter may differ.
+  for (const CommandSpec& row : kRows) {
+    for (size_t bit = 0; bit < row.name.size() * 8; ++bit) {
+      std::string name(row.name);
+      name[bit / 8] = static_cast<char>(name[bit / 8] ^ (1 << (bit % 8)));
+      const Command* found = registry.find(name);
+      if (equals_ignore_case(name, row.name)) {
+        EXPECT_NE(found, nullptr) << name;
+      } else {
+        EXPECT_TRUE(found == nullptr || equals_ignore_case(found->spec->name, name)) << name;
+      }
+    }
+  }
 }
 
 TEST(Registry, ResolvesSubcommands) {
