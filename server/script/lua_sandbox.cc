@@ -1,5 +1,6 @@
 #include "server/script/lua_sandbox.h"
 
+#include <algorithm>
 #include <cstring>
 #include <iterator>
 
@@ -150,9 +151,27 @@ int base_xpcall(lua_State* state) {
   return lua_gettop(state);
 }
 
+// A source in pieces, so that its compilation can be interrupted between them.
+struct Source {
+  const char* at;
+  size_t left;
+};
+
+const char* read_piece(lua_State* state, void* from, size_t* size) {
+  constexpr size_t kPieceBytes = 64 * 1024;
+  auto& source = *static_cast<Source*>(from);
+  LuaRuntime::of(state).count_step(state);
+  const char* piece = source.at;
+  *size = std::min(source.left, kPieceBytes);
+  source.at += *size;
+  source.left -= *size;
+  return piece;
+}
+
 // A chunk in text form only: bytecode is not checked by Lua and could read and write any memory.
 int load_text(lua_State* state, const char* text, size_t size, const char* name) {
-  if (luaL_loadbufferx(state, text, size, name, "t") == 0) return 1;
+  Source source{text, size};
+  if (lua_loadx(state, read_piece, &source, name, "t") == 0) return 1;
   lua_pushnil(state);
   lua_insert(state, -2);
   return 2;

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 
+#include "base/bytes.h"
 #include "server/script/lua_libraries.h"
+#include "server/script/lua_output.h"
 #include "server/script/lua_runtime.h"
 #include "server/script/lua_sandbox.h"
 
@@ -52,15 +55,17 @@ int table_remove(lua_State* state) {
   return 1;
 }
 
+// Lua's own loops over tables ask nobody whether they may go on: they get no more elements than this.
+constexpr int kUninterruptedMax = 10000;
+
 int less_than(lua_State* state) {
   LuaRuntime::of(state).count_step(state);
   lua_pushboolean(state, lua_lessthan(state, 1, 2));
   return 1;
 }
 
-// Lua's own sort, behind the check. Its own comparison asks nobody: many values are compared by ours.
+// Lua's own sort, behind the check; many values are compared by our function.
 int table_sort(lua_State* state) {
-  constexpr int kUninterruptedMax = 10000;
   const int length = checked_length(state);
   if (length > kUninterruptedMax && lua_isnoneornil(state, 2)) {
     lua_settop(state, 1);
@@ -70,6 +75,40 @@ int table_sort(lua_State* state) {
   lua_insert(state, 1);
   lua_call(state, lua_gettop(state) - 1, 0);
   return 0;
+}
+
+// Lua's own for few elements.
+int table_concat(lua_State* state) {
+  luaL_checktype(state, 1, LUA_TTABLE);
+  const lua_Integer first = luaL_optinteger(state, 3, 1);
+  const lua_Integer last = luaL_optinteger(state, 4, static_cast<lua_Integer>(lua_objlen(state, 1)));
+  if (first < 0 || last > INT32_MAX || last - first < kUninterruptedMax) {
+    lua_pushvalue(state, lua_upvalueindex(1));
+    lua_insert(state, 1);
+    lua_call(state, lua_gettop(state) - 1, 1);
+    return 1;
+  }
+  size_t size = 0;
+  const char* text = luaL_optlstring(state, 2, "", &size);
+  const Bytes separator(text, size);
+  lua_settop(state, 2);
+  lua_pushnil(state);
+  LuaOutput out(state, 3);
+  LuaRuntime& runtime = LuaRuntime::of(state);
+  for (lua_Integer i = first; i <= last; ++i) {
+    runtime.count_step(state);
+    lua_rawgeti(state, 1, static_cast<int>(i));
+    const char* element = lua_tolstring(state, -1, &size);
+    if (element == nullptr) {
+      return luaL_error(state, "invalid value (%s) at index %d in table for 'concat'", luaL_typename(state, -1),
+                        static_cast<int>(i));
+    }
+    out.add(Bytes(element, size));
+    if (i < last) out.add(separator);
+    lua_pop(state, 1);
+  }
+  out.push();
+  return 1;
 }
 
 int table_setn(lua_State* state) {
@@ -118,9 +157,12 @@ int math_randomseed(lua_State* state) {
 }  // namespace
 
 void add_table_functions(lua_State* state) {
-  lua_getfield(state, -1, "sort");
-  lua_pushcclosure(state, table_sort, 1);
-  lua_setfield(state, -2, "sort");
+  constexpr luaL_Reg kGuarded[] = {{"sort", table_sort}, {"concat", table_concat}};
+  for (const luaL_Reg& function : kGuarded) {
+    lua_getfield(state, -1, function.name);
+    lua_pushcclosure(state, function.func, 1);
+    lua_setfield(state, -2, function.name);
+  }
   constexpr luaL_Reg kFunctions[] = {{"insert", table_insert}, {"remove", table_remove}, {"setn", table_setn}};
   for (const luaL_Reg& function : kFunctions) {
     lua_pushcfunction(state, function.func);
