@@ -85,8 +85,9 @@ void cl_throttle(CommandContext& ctx, ArgReader& args) {
     ctx.changed(key.bytes, Event::kQuiet);
     if (ctx.propagates()) propagate(ctx, key, arrival_ns, deadline_ms);
   }
-  write_integers(ctx.reply(), {is_limited ? 1 : 0, max_burst + 1, gcra->remaining(arrival_ns, now_ns),
-                               is_limited && is_possible ? seconds_of_ns(wait_ns) : -1, seconds_of_ns(arrival_ns - now_ns)});
+  write_integers(ctx.reply(),
+                 {is_limited ? 1 : 0, max_burst + 1, gcra->remaining(arrival_ns, now_ns),
+                  is_limited && is_possible ? seconds_of_ns(wait_ns) : -1, seconds_of_ns(arrival_ns - now_ns)});
 }
 
 }  // namespace larder::rate_limit_commands

@@ -32,7 +32,7 @@ bool same_but_for_case(uint64_t lower, uint64_t word) {
 }
 
 // equals_ignore_case() for names of the table: not empty, in lower case, and of the same size as `name`.
-bool matches(Bytes lower, Bytes name) {
+bool matches_name(Bytes lower, Bytes name) {
   const size_t size = name.size();
   if (size <= 8) return same_but_for_case(load_short(lower.data(), size), load_short(name.data(), size));
   for (size_t at = 0; at + 8 < size; at += 8) {
@@ -98,7 +98,7 @@ const Command* Registry::find(Bytes name) const {
   const size_t mask = cells_.size() - 1;
   for (size_t at = cell_hash(prefix, name.size()) >> 32 & mask; cells_[at].command != nullptr; at = (at + 1) & mask) {
     const Cell& cell = cells_[at];
-    if (cell.word == prefix && cell.name.size() == name.size() && matches(cell.name, name)) {
+    if (cell.word == prefix && cell.name.size() == name.size() && matches_name(cell.name, name)) {
       return cell.command;
     }
   }
