@@ -309,7 +309,8 @@ bool Server::background() {
 }
 
 bool Server::background_pending() {
-  if (dispatcher_.has_gate(kServerPaused) || !flushed_.empty() || store_.has_garbage() || store_.has_surplus()) return true;
+  if (dispatcher_.has_gate(kServerPaused) || !flushed_.empty() || store_.has_garbage() || store_.has_surplus())
+    return true;
   if (blocking_.timeout_count() > 0) return true;
   if (snapshots_.pending() || loading_.active() || defragmentation_.is_running()) return true;
   if (!settings_.active_expiry) return false;
