@@ -18,11 +18,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
+#include <utility>
 
 #include "base/buffer.h"
 #include "base/bytes.h"
 #include "base/number_text.h"
 #include "protocol/error_text.h"
+#include "protocol/reply_source.h"
 
 namespace larder {
 
@@ -43,6 +46,8 @@ class PinnedSink {
   // `pinned` belongs between the buffer's bytes before and from `offset` (counted in Buffer::bytes()). The sink takes
   // over the duty to release it. Calls come with offsets that never decrease.
   virtual void pin(size_t offset, PinnedBytes pinned) = 0;
+  // The same for a part that is written while it is sent.
+  virtual void source(size_t offset, std::unique_ptr<ReplySource> source) = 0;
   // A deferred header changed its length: offsets at or behind `from_offset` are to be moved by `by_bytes`.
   virtual void shift(size_t from_offset, ptrdiff_t by_bytes) = 0;
 };
@@ -88,6 +93,11 @@ class ReplyWriter {
   void pinned(PinnedBytes bytes);
   // True when pinned() would pin a value of this size: ask before taking a reference that costs something.
   bool wants_pin(size_t size_bytes) const { return sink_ != nullptr && size_bytes >= kPinBytesMin; }
+
+  // A part of the reply that is written while it is sent: whole elements behind a header that is written already. Requires:
+  // takes_sources(). It reads what is there now, so nothing is to change before this call.
+  void source(std::unique_ptr<ReplySource> source) { sink_->source(out_->size(), std::move(source)); }
+  bool takes_sources() const { return sink_ != nullptr; }
 
   void null();        // a missing string or element
   void null_array();  // a missing list: EXEC aborted, blocking pop timed out, LPOP with a count

@@ -75,7 +75,7 @@ class HashValue : public CollectionHandle {
   // No deadline of a field is before that.
   int64_t due_ms() const { return exists() ? hash_due_ms(entry()) : kNoDeadline; }
   // The structure, for sampling; null for a hash that is packed.
-  const HashStructure* table() const { return is_structure() ? hash_structure() : nullptr; }
+  HashStructure* table() const { return is_structure() ? hash_structure() : nullptr; }
   // Whether the field exists for who reads now.
   bool is_live(const HashFieldView& field) const { return !is_over(field.deadline_ms); }
   // Calls visit(const HashFieldView&) for every field, valid during the call. `visit` must not change the hash.

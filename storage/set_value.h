@@ -46,7 +46,7 @@ class SetValue : public CollectionHandle {
   // Requires: exists().
   SetForm form() const;
   // The structure, for staged look-ups; null for a set that is packed.
-  const SetStructure* table() const { return is_structure() ? set_structure() : nullptr; }
+  SetStructure* table() const { return is_structure() ? set_structure() : nullptr; }
   // Calls visit(Bytes member) for every member, valid during the call. `visit` must not change the set.
   template <class Visit>
   void for_each(Visit visit) const;

@@ -27,11 +27,14 @@ struct StructureResources {
   uint64_t hash_seed;
 };
 
-// Who has yet to read what a structure holds now, and so wants to see it before it changes: a snapshot. A structure has at
-// most one; without one a change costs a look at a null pointer.
+// Who has yet to read what a structure holds now, and so wants to see it before it changes: a snapshot, or a reply that is sent
+// while it is written. A structure has at most one; without one a change costs a look at a null pointer.
 class StructureGuard {
  public:
   virtual ~StructureGuard() = default;
+  // A snapshot's comes before any other: the others are asked to stand_aside(), and have taken themselves away afterwards.
+  virtual bool is_snapshot() const { return true; }
+  virtual void stand_aside() {}
   // A command is going to change the structure, or may: it is still what it was. Comes before everything else.
   virtual void changing() = 0;
   // Hash, set and sorted set: an item is about to change or to go, or is about to come. Streams: a node is about to change

@@ -5,6 +5,7 @@
 #include "server/command/hash_handlers.h"
 #include "server/command/member_scan.h"
 #include "server/command/random_sample.h"
+#include "server/core/collection_reply.h"
 
 namespace larder {
 namespace {
@@ -68,6 +69,18 @@ void reply_repeated(CommandContext& ctx, const HashValue& hash, size_t count, bo
   }
 }
 
+// The elements of a reply of the whole hash, behind its header.
+void reply_fields(CommandContext& ctx, const HashValue& hash, HashParts parts) {
+  ReplyWriter& reply = ctx.reply();
+  if (CollectionReply::serves(reply, hash.table()) && hash.table()->volatile_count() == 0) {
+    return reply.source(fields_reply(ctx.services().store, *hash.table(), parts));
+  }
+  hash.for_each([&](const HashFieldView& field) {
+    if (parts != HashParts::kValues) reply.bulk(field.name);
+    if (parts != HashParts::kNames) reply.bulk(field.value);
+  });
+}
+
 }  // namespace
 
 namespace hash_commands {
@@ -76,25 +89,21 @@ void hgetall(CommandContext& ctx, ArgReader& args) {
   const auto [hash, replied] = read_hash(ctx, args);
   if (replied) return;
   ctx.reply().map(hash ? hash->size() : 0);
-  if (!hash) return;
-  hash->for_each([&](const HashFieldView& field) {
-    ctx.reply().bulk(field.name);
-    ctx.reply().bulk(field.value);
-  });
+  if (hash) reply_fields(ctx, *hash, HashParts::kBoth);
 }
 
 void hkeys(CommandContext& ctx, ArgReader& args) {
   const auto [hash, replied] = read_hash(ctx, args);
   if (replied) return;
   ctx.reply().array(hash ? hash->size() : 0);
-  if (hash) hash->for_each([&](const HashFieldView& field) { ctx.reply().bulk(field.name); });
+  if (hash) reply_fields(ctx, *hash, HashParts::kNames);
 }
 
 void hvals(CommandContext& ctx, ArgReader& args) {
   const auto [hash, replied] = read_hash(ctx, args);
   if (replied) return;
   ctx.reply().array(hash ? hash->size() : 0);
-  if (hash) hash->for_each([&](const HashFieldView& field) { ctx.reply().bulk(field.value); });
+  if (hash) reply_fields(ctx, *hash, HashParts::kValues);
 }
 
 void hscan(CommandContext& ctx, ArgReader& args) {

@@ -7,6 +7,7 @@
 #include "server/command/families.h"
 #include "server/command/member_scan.h"
 #include "server/config/settings.h"
+#include "server/core/collection_reply.h"
 #include "server/core/command_spec.h"
 
 namespace larder {
@@ -173,7 +174,11 @@ void smembers(CommandContext& ctx, ArgReader& args) {
   const auto set = ctx.keys().read<SetValue>(key);
   if (set.wrong_type()) return ctx.reply().error(kWrongType);
   ctx.reply().set(set ? set->size() : 0);
-  if (set) set->for_each([&](Bytes member) { ctx.reply().bulk(member); });
+  if (set.missing()) return;
+  if (CollectionReply::serves(ctx.reply(), set->table())) {
+    return ctx.reply().source(members_reply(ctx.services().store, *set->table()));
+  }
+  set->for_each([&](Bytes member) { ctx.reply().bulk(member); });
 }
 
 void sscan(CommandContext& ctx, ArgReader& args) {

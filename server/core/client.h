@@ -128,6 +128,7 @@ struct Client {
     return *queue_;
   }
   size_t queued_bytes() const { return queue_ ? queue_->bytes() : 0; }
+  size_t owed_bytes() const { return queue_ ? queue_->owed_bytes() : 0; }
   size_t sendable_bytes() const { return queue_ ? queue_->sendable_bytes() : 0; }
   size_t unread_bytes() const { return unread ? unread->size() : 0; }
   bool wants_close() const { return (gate & kGateClosing) || (flags & kClientCloseNow); }

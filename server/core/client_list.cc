@@ -18,7 +18,7 @@ size_t Client::memory_bytes() const {
                  lib_version.capacity() + user.capacity();
   if (unread) bytes += sizeof(Buffer) + unread->capacity();
   bytes += progress.memory_bytes();
-  if (queue_) bytes += sizeof(OutputQueue) + queue_->bytes();
+  if (queue_) bytes += sizeof(OutputQueue) + queue_->owed_bytes();
   if (transaction) bytes += sizeof(Transaction) + transaction->queued_bytes;
   if (blocked) {
     bytes += sizeof(BlockedState) + blocked->waiters.capacity() * sizeof(Waiter);

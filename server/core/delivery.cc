@@ -69,7 +69,7 @@ void Delivery::flush_deferred(ReplyWriter& reply) {
 void check_output_limits(Services& services, Client& client) {
   services.client_memory.measure(client);
   const OutputLimit& limit = limit_of(services.settings, client);
-  const auto owed = static_cast<int64_t>(client.queued_bytes());
+  const auto owed = static_cast<int64_t>(client.owed_bytes());
   bool exceeded = is_over(owed, limit.hard_bytes);
   if (is_over(owed, limit.soft_bytes)) {
     const int64_t now_ms = services.clock.wall_ms();

@@ -1,6 +1,7 @@
 #include "server/core/output_queue.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.h"
 
@@ -8,6 +9,7 @@ namespace larder {
 
 Bytes OutputQueue::view_of(const Piece& piece) {
   if (const auto* chunk = std::get_if<Buffer>(&piece)) return chunk->bytes();
+  if (const auto* source = std::get_if<SourcePiece>(&piece)) return source->written.bytes();
   const auto& pinned = std::get<PinnedBytes>(piece);
   return {pinned.data, pinned.size};
 }
@@ -39,6 +41,34 @@ void OutputQueue::append(PinnedBytes pinned) {
   pieces_.emplace_back(pinned);
 }
 
+void OutputQueue::append(std::unique_ptr<ReplySource> source) {
+  SourcePiece piece;
+  piece.source = std::move(source);
+  piece.refill();
+  if (piece.written.empty()) return;
+  count_appended(piece.written.size());
+  source_count_++;
+  pieces_.emplace_back(std::move(piece));
+}
+
+void OutputQueue::SourcePiece::refill() {
+  written.clear();
+  while (source != nullptr && written.empty()) {
+    ReplyWriter writer(written);
+    if (!source->write_some(writer)) source.reset();
+  }
+}
+
+size_t OutputQueue::owed_bytes() const {
+  size_t total = bytes_;
+  if (source_count_ == 0) return total;
+  for (const Piece& piece : pieces_) {
+    const auto* source = std::get_if<SourcePiece>(&piece);
+    if (source != nullptr && source->source != nullptr) total += source->source->held_bytes();
+  }
+  return total;
+}
+
 void OutputQueue::count_appended(size_t bytes) {
   bytes_ += bytes;
   if (holds_.empty()) return;
@@ -65,6 +95,9 @@ size_t OutputQueue::gather(std::span<Bytes> out) const {
     if (count == 0) out[count].remove_prefix(front_sent_);
     out[count] = out[count].substr(0, left);
     left -= out[count].size();
+    // What is behind it has to wait for the rest of it.
+    const auto* source = std::get_if<SourcePiece>(&pieces_[count]);
+    if (source != nullptr && source->source != nullptr) return count + 1;
   }
   return count;
 }
@@ -81,6 +114,15 @@ void OutputQueue::consume(size_t count) {
       return;
     }
     count -= size;
+    if (auto* source = std::get_if<SourcePiece>(&pieces_.front())) {
+      source->refill();
+      bytes_ += source->written.size();
+      if (!source->written.empty()) {
+        LARDER_ASSERT(count == 0);
+        return;
+      }
+      source_count_--;
+    }
     if (auto* pinned = std::get_if<PinnedBytes>(&pieces_.front())) pinned->release(pinned->owner);
     pieces_.pop_front();
   }
@@ -93,7 +135,7 @@ void OutputQueue::clear() {
   pieces_.clear();
   holds_.clear();
   front_sent_ = 0;
-  bytes_ = held_bytes_ = 0;
+  bytes_ = held_bytes_ = source_count_ = 0;
 }
 
 }  // namespace larder

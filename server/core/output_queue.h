@@ -5,7 +5,8 @@
 //
 // The queue is a list of pieces in sending order. A piece is either an owned chunk, to which later bytes are appended,
 // or a pinned reference to bytes that lie elsewhere (a large value, a message shared by many receivers), released when
-// they are sent. A client that is up to date has no queue at all: see Client::queue().
+// they are sent, or a source (protocol/reply_source.h), of which one piece is written ahead and the next when that is sent, so
+// that bytes() is never 0 while there is more to come. A client that is up to date has no queue at all: see Client::queue().
 //
 // Bytes can be held back: what is appended after hold_until(n) is not given out before release(n), nor is anything behind
 // it. The log uses this for replies that must not be seen before the change they tell of is on the disk.
@@ -16,12 +17,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <span>
 #include <variant>
 #include <vector>
 
 #include "base/buffer.h"
 #include "base/bytes.h"
+#include "protocol/reply_source.h"
 #include "protocol/reply_writer.h"
 
 namespace larder {
@@ -37,13 +40,16 @@ class OutputQueue {
   ~OutputQueue() { clear(); }
 
   bool empty() const { return pieces_.empty(); }
-  // Bytes still to be sent, pinned ones included.
+  // Bytes still to be sent, pinned ones included; not what sources have yet to write.
   size_t bytes() const { return bytes_; }
+  // These, and what sources keep for themselves: what limits are held against.
+  size_t owed_bytes() const;
   size_t piece_count() const { return pieces_.size(); }
 
   void append(Bytes bytes);
   // Takes over the reference that `pinned` holds.
   void append(PinnedBytes pinned);
+  void append(std::unique_ptr<ReplySource> source);
 
   // Holds back what is appended from now on until release(number), with number at least this. Numbers never fall.
   void hold_until(uint64_t number);
@@ -60,7 +66,13 @@ class OutputQueue {
   void clear();
 
  private:
-  using Piece = std::variant<Buffer, PinnedBytes>;
+  struct SourcePiece {
+    // Writes the next bytes in place of those that are sent. Nothing is written at the end.
+    void refill();
+    std::unique_ptr<ReplySource> source;  // null at its end
+    Buffer written;
+  };
+  using Piece = std::variant<Buffer, PinnedBytes, SourcePiece>;
   static Bytes view_of(const Piece& piece);
   struct Hold {
     uint64_t number;
@@ -71,6 +83,7 @@ class OutputQueue {
   std::deque<Piece> pieces_;
   size_t front_sent_ = 0;  // bytes of the first piece that are sent already
   size_t bytes_ = 0;
+  size_t source_count_ = 0;
   std::vector<Hold> holds_;  // of the last held_bytes_ bytes, in their order
   size_t held_bytes_ = 0;
 };

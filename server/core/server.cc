@@ -100,6 +100,10 @@ Server::~Server() {
   propagation_.set_sink(nullptr);
   // While everything is there that a rewrite needs to be given up.
   (void)append_log_.turn_off();
+  // Replies that are sent while they are written read from the store, which goes before the clients.
+  for (const auto& client : clients_.all()) {
+    if (client->queue_) client->queue_->clear();
+  }
 }
 
 void Server::finish() {

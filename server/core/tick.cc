@@ -290,8 +290,12 @@ void Tick::append_output(OutputQueue& queue, size_t begin, size_t end, size_t fi
   for (size_t i = first_pin; i < first_pin + pin_count; ++i) {
     Pin& pin = pins_[i];
     queue.append(all.substr(at, pin.offset - at));
-    queue.append(pin.bytes);
-    pin.bytes.release = nullptr;  // the queue holds it now
+    if (pin.source != nullptr) {
+      queue.append(std::move(pin.source));
+    } else {
+      queue.append(pin.bytes);
+      pin.bytes.release = nullptr;  // the queue holds it now
+    }
     at = pin.offset;
   }
   queue.append(all.substr(at, end - at));

@@ -24,8 +24,10 @@
 // bounded number of requests; a tick that is full() takes no more clients, they come in the next. A client that is held (paused, blocked) keeps its bytes and is taken up again by resume().
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/arena.h"
@@ -117,12 +119,16 @@ class Tick {
   // A large value that belongs at `offset` of the tick's output.
   struct Pin {
     size_t offset;
-    PinnedBytes bytes;
+    PinnedBytes bytes;                    // or
+    std::unique_ptr<ReplySource> source;  // a part that is written while it is sent
   };
   class PinCollector final : public PinnedSink {
    public:
     explicit PinCollector(std::vector<Pin>& pins) : pins_(pins) {}
-    void pin(size_t offset, PinnedBytes pinned) override { pins_.push_back({offset, pinned}); }
+    void pin(size_t offset, PinnedBytes pinned) override { pins_.push_back({offset, pinned, nullptr}); }
+    void source(size_t offset, std::unique_ptr<ReplySource> source) override {
+      pins_.push_back({offset, {}, std::move(source)});
+    }
     void shift(size_t from_offset, ptrdiff_t by_bytes) override;
 
    private:

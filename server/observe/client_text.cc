@@ -36,7 +36,7 @@ void append_buffers(std::string& text, const Client& client) {
   field(text, "rbp", 0);
   field(text, "obl", 0);
   field(text, "oll", client.queue_ ? client.queue_->piece_count() : 0);
-  field(text, "omem", client.queued_bytes());
+  field(text, "omem", client.owed_bytes());
   field(text, "tot-mem", client.memory_bytes());
 }
 

@@ -125,6 +125,7 @@ TEST(ReplyWriter, DeferredHeadersMatchPlainOnesForAnyCountAndGuess) {
 class TestSink final : public PinnedSink {
  public:
   void pin(size_t offset, PinnedBytes pinned) override { pins_.push_back({offset, pinned}); }
+  void source(size_t, std::unique_ptr<ReplySource>) override { FAIL() << "nothing here has a source"; }
   void shift(size_t from_offset, ptrdiff_t by_bytes) override {
     for (auto& [offset, pinned] : pins_) {
       if (offset >= from_offset) offset = static_cast<size_t>(static_cast<ptrdiff_t>(offset) + by_bytes);
