@@ -11,7 +11,7 @@
 namespace larder {
 namespace {
 
-constexpr const char* kPath = "/dump.rdb";
+constexpr const char* kDumpPath = "/dump.rdb";
 
 std::string sample_file() {
   StoreOptions options;
@@ -25,10 +25,10 @@ class RdbCheck : public ::testing::Test {
  protected:
   Status check(bool fix = false) {
     report_.clear();
-    return check_rdb_file(files_, kPath, fix, kSampleNowMs, &report_);
+    return check_rdb_file(files_, kDumpPath, fix, kSampleNowMs, &report_);
   }
   uint64_t keys_in_file() {
-    const auto file = *files_.open(kPath, OpenMode::kRead);
+    const auto file = *files_.open(kDumpPath, OpenMode::kRead);
     RdbLook look(*file, *file->size(), 0);
     EXPECT_TRUE(look.run().ok());
     return look.loader().counts().keys_loaded;
@@ -40,22 +40,22 @@ class RdbCheck : public ::testing::Test {
 };
 
 TEST_F(RdbCheck, AWholeFileIsLeftAlone) {
-  files_.set_content(kPath, whole_);
+  files_.set_content(kDumpPath, whole_);
   EXPECT_TRUE(check(true).ok()) << report_;
   EXPECT_NE(report_.find("RDB looks OK"), std::string::npos) << report_;
-  EXPECT_EQ(files_.content(kPath), whole_);
+  EXPECT_EQ(files_.content(kDumpPath), whole_);
 }
 
 // Cut anywhere behind its header, the file is mended to one of the keys in front.
 TEST_F(RdbCheck, WhatIsInFrontOfTheDamageIsKept) {
-  files_.set_content(kPath, whole_);
+  files_.set_content(kDumpPath, whole_);
   const uint64_t all_keys = keys_in_file();
   uint64_t keys_before = 0;
   for (size_t size = kRdbHeaderBytes; size < whole_.size(); size += 37) {
     const std::string torn = whole_.substr(0, size);
-    files_.set_content(kPath, torn);
+    files_.set_content(kDumpPath, torn);
     ASSERT_FALSE(check().ok()) << size;
-    ASSERT_EQ(files_.content(kPath), torn) << "nothing is changed unasked";
+    ASSERT_EQ(files_.content(kDumpPath), torn) << "nothing is changed unasked";
     ASSERT_TRUE(check(true).ok()) << size << "\n" << report_;
     ASSERT_EQ(files_.content("/dump.rdb.damaged"), torn);
     ASSERT_TRUE(check().ok()) << size << "\n" << report_;
@@ -68,9 +68,9 @@ TEST_F(RdbCheck, WhatIsInFrontOfTheDamageIsKept) {
 }
 
 TEST_F(RdbCheck, AFileOfSomethingElseIsNotMended) {
-  files_.set_content(kPath, "nonsense");
+  files_.set_content(kDumpPath, "nonsense");
   EXPECT_FALSE(check(true).ok());
-  EXPECT_EQ(files_.content(kPath), "nonsense");
+  EXPECT_EQ(files_.content(kDumpPath), "nonsense");
 }
 
 }  // namespace
