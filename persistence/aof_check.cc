@@ -6,22 +6,22 @@
 #include "persistence/aof_cut.h"
 #include "persistence/aof_manifest.h"
 #include "persistence/aof_reader.h"
+#include "persistence/rdb_format.h"
 #include "persistence/rdb_look.h"
 
 namespace larder {
 namespace {
 
 constexpr Bytes kManifestEnd = ".manifest";
-constexpr Bytes kRdbMagic = "REDIS";
 constexpr size_t kCommandsPerStep = 4096;
 
 std::string bytes_text(uint64_t count) { return std::to_string(count) + " bytes"; }
 
 // The RDB that the file begins with, if it does. Returns where the commands begin.
 Result<uint64_t> check_preamble(File& file, uint64_t file_bytes, int64_t now_ms, std::string* report) {
-  char magic[kRdbMagic.size()];
+  char magic[kRdbMagicBytes];
   LARDER_TRY_ASSIGN(const size_t got, file.read_at(0, magic, sizeof magic));
-  if (Bytes(magic, got) != kRdbMagic) return uint64_t{0};
+  if (!begins_rdb({magic, got})) return uint64_t{0};
   RdbLook look(file, file_bytes, now_ms);
   LARDER_TRY(look.run());
   const RdbLoader& loader = look.loader();

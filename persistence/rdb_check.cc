@@ -56,8 +56,12 @@ Status report_damage(FileSystem& files, const std::string& path, bool fix, const
   *report +=
       "[info] " + std::to_string(whole_bytes) + " bytes in front of it can be read; no checksum vouches for them\n";
   if (!fix) return damage;
+  // A disk that fails, or a value of a kind that is not known here, is no damage.
+  if (damage.code() != ErrorCode::kCorruption && damage.code() != ErrorCode::kTruncated) return damage;
   if (whole_bytes < kRdbHeaderBytes) return {damage.code(), path + ": nothing of it can be read"};
   const std::string saved = path + ".damaged";
+  LARDER_TRY_ASSIGN(const bool is_there, files.exists(saved));
+  if (is_there) return {ErrorCode::kInvalidArgument, saved + " is there already: move it away first"};
   LARDER_TRY(cut_rdb_file(files, path, whole_bytes, saved));
   *report += "[info] " + path + " is now a file of these bytes; the damaged one is " + saved + "\n";
   return {};

@@ -12,6 +12,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "base/bytes.h"
+
 namespace larder {
 
 // Written by default, and the newest whose every part is known here.
@@ -22,6 +24,9 @@ inline constexpr int kRdbVersionReadMax = 12;
 // Valkey 9 begins its files with "VALKEY" and three digits, and counts from here.
 inline constexpr int kRdbVersionValkey = 80;
 inline constexpr size_t kRdbHeaderBytes = 9;
+// Enough of a file's front to tell whether it is one: "REDIS", or "VALKE" of Valkey's.
+inline constexpr size_t kRdbMagicBytes = 5;
+inline bool begins_rdb(Bytes front) { return front == "REDIS" || front == "VALKE"; }
 inline constexpr size_t kRdbChecksumBytes = 8;
 
 enum class RdbOpcode : uint8_t {

@@ -10,10 +10,12 @@ class ReplyWriter;
 class ReplySource {
  public:
   virtual ~ReplySource() = default;
-  // Appends the next piece, some ten kilobytes. False: that was the last.
+  // Appends the next piece, some 64 KiB. False: that was the last.
   [[nodiscard]] virtual bool write_some(ReplyWriter& out) = 0;
   // Bytes of memory that are kept for this reply alone.
   virtual size_t held_bytes() const = 0;
+  // What of them the store counts as its own, too.
+  virtual size_t stored_bytes() const = 0;
 };
 
 }  // namespace larder

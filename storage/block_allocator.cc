@@ -261,6 +261,7 @@ void BlockAllocator::decommit_page(Chunk* chunk) {
   }
   Page* page = chunk->pages;
   while (page->in_use() || page->decommitted) page++;
+  static_assert(kChunkHeaderBytes <= kHeaderPageBytes);
   const size_t kept = page == chunk->pages ? kHeaderPageBytes : 0;
   decommit(memory_of(page) + kept, kPageBytes - kept);
   page->decommitted = true;

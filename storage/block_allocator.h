@@ -94,7 +94,7 @@ class BlockAllocator {
   static constexpr uint32_t kPagesPerChunk = kChunkBytes / kPageBytes;
   static constexpr uint32_t kClassCount = 17 + kBlockBytesMax / 8 + 1;
   static constexpr uint16_t kNoOffset = UINT16_MAX;
-  static constexpr uint32_t kPlannedPagesMax = 8192;
+  static constexpr uint32_t kPlannedPagesMax = 2048;
   // Empty pages that keep their memory: these, and a sixteenth of the pages in use.
   static constexpr uint64_t kIdlePagesMin = 32;
   static constexpr uint64_t kIdlePagesDivisor = 16;

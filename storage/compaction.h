@@ -73,6 +73,8 @@ class Compactor {
   void restart();
   // Looks at a few blocks (about six). False: the pass is over.
   bool step();
+  // Whether the next step plans, which takes longer: it looks at thousands of pages.
+  bool is_planning() const { return planned_classes_ < BlockAllocator::class_count(); }
   const CompactionCounts& counts() const { return counts_; }
 
  private:

@@ -90,7 +90,9 @@ void HashTableCore::drop_segment(uint64_t hash) {
 HashSegment* HashTableCore::create_segment(uint32_t lines, uint64_t range_begin, uint32_t local_depth,
                                            uint32_t known_bits) {
   if (pool_ == nullptr && size_ >= kPooledItemsMin) pool_ = std::make_unique<SegmentPool>();
-  HashSegment* segment = HashSegment::create(pool_.get(), lines, range_begin, local_depth, known_bits);
+  // A table that has shrunk leaves its slabs as its segments are made anew.
+  SegmentPool* pool = size_ >= kPooledItemsMin / 4 ? pool_.get() : nullptr;
+  HashSegment* segment = HashSegment::create(pool, lines, range_begin, local_depth, known_bits);
   bytes_ += segment->bytes();
   account_->bytes += static_cast<int64_t>(segment->bytes());
   return segment;

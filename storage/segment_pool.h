@@ -8,7 +8,7 @@
 //
 //   slab: 64 KB, aligned to its size
 //   ┌─────────┬─────────┬─────┬─────────┬─────┐
-//   │ block 0 │ block 1 │ ... │ block n │     │   8 to 51 blocks, at the end 2 % at most or a whole page that nobody
+//   │ block 0 │ block 1 │ ... │ block n │     │   8 to 64 blocks, at the end 2 % at most or a whole page that nobody
 //   └─────────┴─────────┴─────┴─────────┴─────┘   touches; the record lies elsewhere, a segment's header refers to it
 //
 // Small tables, and the smallest segments, do without: those come from malloc one by one. Belongs to one table.

@@ -77,7 +77,9 @@ void forget_entry(CommandContext& ctx, Bytes key, StreamGroup* group, StreamId i
 // One ID of XCLAIM. Returns whether the entry is the consumer's now.
 bool claim_entry(CommandContext& ctx, Bytes key, const StreamStructure& stream, StreamGroup* group,
                  StreamConsumer* consumer, StreamId id, const ClaimOptions& options) {
-  if (!stream.contains(id)) {
+  // While a log is loaded it says what was pending, entries that are deleted included.
+  const bool loads = options.just_ids && ctx.services().store.expiry_mode() == ExpiryMode::kKeep;
+  if (!stream.contains(id) && !loads) {
     forget_entry(ctx, key, group, id);
     return false;
   }

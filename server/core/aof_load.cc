@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "persistence/aof_cut.h"
+#include "persistence/rdb_format.h"
 #include "server/config/settings.h"
 #include "server/core/registry.h"
 #include "server/core/server_stats.h"
@@ -17,8 +18,6 @@ namespace {
 
 constexpr size_t kBatchCommands = 32;
 constexpr size_t kBatchKeys = 512;
-constexpr Bytes kRdbMagic = "REDIS";
-constexpr Bytes kValkeyRdbMagic = "VALKE";  // the front of it
 // The first so many replies that are errors are logged; a log is usually right or altogether wrong.
 constexpr uint64_t kLoggedErrorsMax = 3;
 
@@ -106,12 +105,12 @@ Status AofLoad::list_parts() {
 Status AofLoad::open_part() {
   const Part& part = parts_[part_];
   LARDER_TRY_ASSIGN(file_, services_.files.open(part.path, OpenMode::kRead));
-  char magic[kRdbMagic.size()];
+  char magic[kRdbMagicBytes];
   LARDER_TRY_ASSIGN(const size_t got, file_->read_at(0, magic, sizeof magic));
   client_.db = 0;
   in_transaction_ = false;
   queued_.clear();
-  if (Bytes(magic, got) != kRdbMagic && Bytes(magic, got) != kValkeyRdbMagic) {
+  if (!begins_rdb({magic, got})) {
     reader_ = std::make_unique<AofReader>(*file_, part.bytes);
     return {};
   }

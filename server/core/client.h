@@ -129,6 +129,8 @@ struct Client {
   }
   size_t queued_bytes() const { return queue_ ? queue_->bytes() : 0; }
   size_t owed_bytes() const { return queue_ ? queue_->owed_bytes() : 0; }
+  // What of memory_bytes() the store counts, too.
+  size_t stored_bytes() const { return queue_ ? queue_->stored_bytes() : 0; }
   size_t sendable_bytes() const { return queue_ ? queue_->sendable_bytes() : 0; }
   size_t unread_bytes() const { return unread ? unread->size() : 0; }
   bool wants_close() const { return (gate & kGateClosing) || (flags & kClientCloseNow); }

@@ -80,9 +80,9 @@ bool CollectionReply::write_some(ReplyWriter& out) {
   return false;
 }
 
-size_t CollectionReply::held_bytes() const {
+size_t CollectionReply::stored_bytes() const {
   const size_t names_bytes = names_ != nullptr ? names_->memory_bytes() : 0;
-  return early_bytes_ + names_bytes + (is_left_over_ && structure_ != nullptr ? structure_->memory_bytes() : 0);
+  return names_bytes + (is_left_over_ && structure_ != nullptr ? structure_->memory_bytes() : 0);
 }
 
 void CollectionReply::stand_aside() {

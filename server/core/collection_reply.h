@@ -49,7 +49,8 @@ class CollectionReply : public ReplySource, public StructureGuard {
   CollectionReply& operator=(const CollectionReply&) = delete;
 
   bool write_some(ReplyWriter& out) final;
-  size_t held_bytes() const final;
+  size_t held_bytes() const final { return early_bytes_ + stored_bytes(); }
+  size_t stored_bytes() const final;
 
   bool is_snapshot() const final { return false; }
   void stand_aside() final;

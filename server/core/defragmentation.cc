@@ -50,7 +50,11 @@ bool Defragmentation::work(int64_t deadline_us) {
   int64_t now_us = begin_us;
   bool more = true;
   while (more && now_us < end_us) {
-    for (int i = 0; i < kStepsPerLook && more; ++i) more = compactor_.step();
+    bool planned = false;  // a step that looked at many pages
+    for (int i = 0; i < kStepsPerLook && more && !planned; ++i) {
+      planned = compactor_.is_planning();
+      more = compactor_.step();
+    }
     now_us = clock_.mono_us();
   }
   credit_us_ -= now_us - begin_us;

@@ -2,6 +2,7 @@
 
 // The base of a rewritten log, made by a snapshot.
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -27,7 +28,9 @@ class CommandsOutput final : public SnapshotOutput {
     LARDER_TRY_ASSIGN(const std::unique_ptr<File> file, files_.open(rdb_path_, OpenMode::kRead));
     LARDER_TRY_ASSIGN(const uint64_t rdb_bytes, file->size());
     LARDER_TRY(commands_.open());
-    LARDER_TRY(write_rdb_as_commands(*file, rdb_bytes, [this](Bytes bytes) { return commands_.write(bytes); }));
+    LARDER_TRY(write_rdb_as_commands(*file, rdb_bytes, [this](Bytes bytes) {
+      return cancelled_ ? Status(ErrorCode::kCancelled, "the rewrite was given up") : commands_.write(bytes);
+    }));
     LARDER_TRY(commands_.finish());
     rdb_.abandon();
     return {};
@@ -36,12 +39,14 @@ class CommandsOutput final : public SnapshotOutput {
     rdb_.abandon();
     commands_.abandon();
   }
+  void cancel() override { cancelled_ = true; }
 
  private:
   FileSystem& files_;
   const std::string rdb_path_;
   FileSnapshotOutput rdb_;
   FileSnapshotOutput commands_;
+  std::atomic<bool> cancelled_{false};
 };
 
 class SnapshotBase final : public LogBaseProducer {

@@ -6,6 +6,12 @@
 #include "base/assert.h"
 
 namespace larder {
+namespace {
+
+// What a piece of a source keeps when an element was larger than that.
+constexpr size_t kRefillKeptBytes = 128 * 1024;
+
+}  // namespace
 
 Bytes OutputQueue::view_of(const Piece& piece) {
   if (const auto* chunk = std::get_if<Buffer>(&piece)) return chunk->bytes();
@@ -47,12 +53,13 @@ void OutputQueue::append(std::unique_ptr<ReplySource> source) {
   piece.refill();
   if (piece.written.empty()) return;
   count_appended(piece.written.size());
-  source_count_++;
+  if (piece.source != nullptr) sources_.push_back(piece.source.get());
   pieces_.emplace_back(std::move(piece));
 }
 
 void OutputQueue::SourcePiece::refill() {
   written.clear();
+  written.shrink(kRefillKeptBytes);
   while (source != nullptr && written.empty()) {
     ReplyWriter writer(written);
     if (!source->write_some(writer)) source.reset();
@@ -61,11 +68,13 @@ void OutputQueue::SourcePiece::refill() {
 
 size_t OutputQueue::owed_bytes() const {
   size_t total = bytes_;
-  if (source_count_ == 0) return total;
-  for (const Piece& piece : pieces_) {
-    const auto* source = std::get_if<SourcePiece>(&piece);
-    if (source != nullptr && source->source != nullptr) total += source->source->held_bytes();
-  }
+  for (const ReplySource* source : sources_) total += source->held_bytes();
+  return total;
+}
+
+size_t OutputQueue::stored_bytes() const {
+  size_t total = 0;
+  for (const ReplySource* source : sources_) total += source->stored_bytes();
   return total;
 }
 
@@ -115,13 +124,14 @@ void OutputQueue::consume(size_t count) {
     }
     count -= size;
     if (auto* source = std::get_if<SourcePiece>(&pieces_.front())) {
+      const bool had_more = source->source != nullptr;
       source->refill();
+      if (had_more && source->source == nullptr) sources_.erase(sources_.begin());  // the first piece's is the first
       bytes_ += source->written.size();
       if (!source->written.empty()) {
         LARDER_ASSERT(count == 0);
         return;
       }
-      source_count_--;
     }
     if (auto* pinned = std::get_if<PinnedBytes>(&pieces_.front())) pinned->release(pinned->owner);
     pieces_.pop_front();
@@ -135,7 +145,8 @@ void OutputQueue::clear() {
   pieces_.clear();
   holds_.clear();
   front_sent_ = 0;
-  bytes_ = held_bytes_ = source_count_ = 0;
+  sources_.clear();
+  bytes_ = held_bytes_ = 0;
 }
 
 }  // namespace larder

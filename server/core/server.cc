@@ -342,7 +342,9 @@ void Server::cron() {
   stats_.output.sample(stats_.net_output_bytes, now_ms);
   stats_.buffer_bytes = tick_.memory_bytes();
   stats_.client_bytes = 0;
-  for (const auto& client : clients_.all()) stats_.client_bytes += client->memory_bytes();
+  for (const auto& client : clients_.all()) {
+    stats_.client_bytes += client->memory_bytes() - client->stored_bytes();
+  }
   stats_.memory_peak_bytes = std::max(stats_.memory_peak_bytes, memory_bytes());
   close_idle_clients(now_ms);
   if (!loading_.active()) saves_.cron(now_ms);

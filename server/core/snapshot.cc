@@ -116,7 +116,7 @@ struct Snapshots::Pipeline {
       if (outcome.ok()) outcome = output->finish();
     }
     set_status(outcome);
-    if (failed()) output->abandon();
+    if (failed() || cancelled) output->abandon();
     const std::lock_guard lock(mutex);
     ended = true;
   }
@@ -193,6 +193,7 @@ class Snapshots::Run final : public SnapshotSink {
   // Gives it up.
   void cancel() {
     pipeline_->cancelled = true;
+    pipeline_->output->cancel();
     if (!stopping_) stop();
   }
   // Walks to the end, waiting for the helper as needed.

@@ -36,6 +36,8 @@ class SnapshotOutput {
   virtual Status finish() = 0;
   // It failed or was given up: removes what there is. Also called when open() failed.
   virtual void abandon() = 0;
+  // From another thread, at any time: what finish() has yet to do may be given up.
+  virtual void cancel() {}
 };
 
 // A file that is written under a temporary name and, when complete and durable, takes the place of `final_path` (if that

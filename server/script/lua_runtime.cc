@@ -136,7 +136,7 @@ bool LuaRuntime::finish(int status) {
     error_ = {
         "ERR the script ran out of memory: script-memory-limit is " + std::to_string(heap_.bytes_max()) + " bytes", "",
         0, true};
-  } else if (!has_error_) {
+  } else if (!has_error_ || error_.text.empty()) {
     error_ = {"ERR stack overflow", "", 0, false};  // the handler had no room left
   }
   lua_pop(state_, 1);
@@ -169,14 +169,13 @@ void LuaRuntime::look(lua_State* state) {
     due_ = false;
     set_hook(nullptr, 0);
   }
-  const char* why = nullptr;
-  if (!listener_.interrupts(&why)) return;
+  if (!ending_ && !listener_.interrupts(&why_)) return;
   ending_ = true;
   due_ = true;
   set_hook(on_hook, LUA_MASKLINE | LUA_MASKCOUNT);
   lua_newtable(state);
   lua_pushliteral(state, "err");
-  lua_pushstring(state, why);
+  lua_pushstring(state, why_);
   lua_rawset(state, -3);
   lua_error(state);
 }

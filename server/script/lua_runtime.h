@@ -117,6 +117,7 @@ class LuaRuntime {
   volatile bool seen_running_ = false;
   volatile bool due_ = false;  // the listener is to be asked
   volatile bool ending_ = false;
+  const char* why_ = nullptr;  // it was ended
   volatile bool setting_hook_ = false;
   CpuTimer timer_;
 };

@@ -122,10 +122,9 @@ class ScriptEngine final : public Scripting, public ScriptListener {
     bool has_written = false;
     bool killed = false;
     bool is_busy = false;
-    bool propagates = true;
-    uint64_t started_ns =
-        0;                // on the dispatcher's stopwatch: reading the system's clock takes longer than a short script
-    int64_t wall_us = 0;  // the same on the wall clock, when somebody has asked
+    // On the dispatcher's stopwatch: reading the system's clock takes longer than a short script.
+    uint64_t started_ns = 0;
+    int64_t wall_us = 0;    // the same on the wall clock, when somebody has asked
     int64_t served_ms = 0;  // how long it ran when the other clients were last looked at
   };
   struct NoLink final : ClientLink {

@@ -63,6 +63,23 @@ TEST(AppendLog, EverySecondLosesAtMostASecond) {
   EXPECT_EQ(started(server).call("MGET", "old", "new"), "*2\r\n$1\r\nv\r\n$-1\r\n");
 }
 
+// What was written under the rule before is not durable yet, and nothing else comes that would make it so.
+TEST(AppendLog, TheRuleMayChangeWhileItServes) {
+  for (const char* before : {"no", "everysec"}) {
+    MemoryFileSystem files;
+    {
+      InProcessServer server(log_options(files, before));
+      Connection& client = started(server);
+      EXPECT_EQ(client.call("SET", "k", "v"), "+OK\r\n");
+      EXPECT_EQ(client.call("CONFIG", "SET", "appendfsync", "always"), "+OK\r\n");
+      EXPECT_EQ(client.call("GET", "k"), "$1\r\nv\r\n");
+      files.power_cut();
+    }
+    InProcessServer server(log_options(files, before));
+    EXPECT_EQ(started(server).call("GET", "k"), "$1\r\nv\r\n");
+  }
+}
+
 TEST(AppendLog, WaitAofMakesARequestDurableAtOnce) {
   for (const char* rule : {"everysec", "no", "always"}) {
     MemoryFileSystem files;
@@ -201,6 +218,27 @@ TEST(AppendLog, ABaseMayBeOfCommands) {
   InProcessServer server(log_options(files, "always"));
   server.run();
   EXPECT_EQ(difference_between(expected, dataset_of(server)), "");
+}
+
+TEST(AppendLog, ABaseOfCommandsKeepsWhatIsPendingOfDeletedEntries) {
+  MemoryFileSystem files;
+  {
+    InProcessServer server(log_options(files, "always"));
+    Connection& client = started(server);
+    EXPECT_EQ(client.call("CONFIG", "SET", "aof-use-rdb-preamble", "no"), "+OK\r\n");
+    EXPECT_EQ(client.call("XADD", "s", "1-1", "f", "v"), "$3\r\n1-1\r\n");
+    EXPECT_EQ(client.call("XADD", "s", "2-1", "f", "v"), "$3\r\n2-1\r\n");
+    EXPECT_EQ(client.call("XGROUP", "CREATE", "s", "g", "0"), "+OK\r\n");
+    client.call("XREADGROUP", "GROUP", "g", "c", "STREAMS", "s", ">");
+    EXPECT_EQ(client.call("XDEL", "s", "1-1"), ":1\r\n");
+    client.call("BGREWRITEAOF");
+    server.advance_ms(1000);
+    EXPECT_EQ(info_field(client, "aof_rewrite_in_progress"), "0");
+    EXPECT_EQ(info_field(client, "aof_last_bgrewrite_status"), "ok");
+  }
+  InProcessServer server(log_options(files, "always"));
+  EXPECT_EQ(started(server).call("XPENDING", "s", "g"),
+            "*4\r\n:2\r\n$3\r\n1-1\r\n$3\r\n2-1\r\n*1\r\n*2\r\n$1\r\nc\r\n$1\r\n2\r\n");
 }
 
 TEST(AppendLog, TurnedOnWithDataItBeginsWithThem) {
