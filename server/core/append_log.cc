@@ -126,7 +126,7 @@ void AppendLog::settings_changed() {
   if (!thread_) return;
   apply_sync_rule();
   // What was written under another rule may not be durable yet, and the writer may sleep.
-  if (rule_of(environment_.settings.append_fsync) != AofSyncRule::kNo) thread_->sync();
+  if (rule_of(environment_.settings.append_fsync) != AofSyncRule::kNever) thread_->sync();
 }
 
 // ---- What the ticks changed
