@@ -58,6 +58,7 @@ TEST_F(RdbCheck, WhatIsInFrontOfTheDamageIsKept) {
     ASSERT_EQ(files_.content(kDumpPath), torn) << "nothing is changed unasked";
     ASSERT_TRUE(check(true).ok()) << size << "\n" << report_;
     ASSERT_EQ(files_.content("/dump.rdb.damaged"), torn);
+    ASSERT_TRUE(files_.remove("/dump.rdb.damaged").ok());
     ASSERT_TRUE(check().ok()) << size << "\n" << report_;
     const uint64_t keys = keys_in_file();
     ASSERT_GE(keys, keys_before);
@@ -65,6 +66,14 @@ TEST_F(RdbCheck, WhatIsInFrontOfTheDamageIsKept) {
     keys_before = keys;
   }
   EXPECT_GE(keys_before + 1, all_keys);
+}
+
+TEST_F(RdbCheck, AnOlderDamagedFileIsNotWrittenOver) {
+  files_.set_content(kDumpPath, whole_.substr(0, whole_.size() / 2));
+  files_.set_content("/dump.rdb.damaged", "older");
+  EXPECT_FALSE(check(true).ok());
+  EXPECT_EQ(files_.content("/dump.rdb.damaged"), "older");
+  EXPECT_EQ(files_.content(kDumpPath), whole_.substr(0, whole_.size() / 2));
 }
 
 TEST_F(RdbCheck, AFileOfSomethingElseIsNotMended) {
