@@ -23,7 +23,7 @@ ENDLESS = {
     "a pattern that explodes": "return string.find(string.rep('a', 100000), string.rep('.-', 30) .. 'b')",
     "gsub with a pattern that explodes": "return string.gsub(string.rep('a', 100000), string.rep('.-', 30) .. 'b', '')",
     "a comparison that never decides": "local t = {} for i = 1, 200000 do t[i] = i end "
-                                       "while true do table.sort(t, function(a, b) return math.random() < 0.5 end) end",
+                                       "while true do pcall(table.sort, t, function(a, b) return math.random() < 0.5 end) end",
     "insertions at the front": "local t = {} while true do for i = 1, 50000 do table.insert(t, 1, i) end t = {} end",
     "a metamethod": "local t = setmetatable({}, {__index = function(t, k) while true do end end}) return t.x",
     "goto": "::again:: goto again",
