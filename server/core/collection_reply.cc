@@ -1,7 +1,6 @@
 #include "server/core/collection_reply.h"
 
 #include "base/assert.h"
-#include "storage/hash.h"
 
 namespace larder {
 namespace {
@@ -47,7 +46,7 @@ class FieldsReply final : public CollectionReply {
 }  // namespace
 
 CollectionReply::CollectionReply(Store& store, Structure& structure)
-    : store_(store), structure_(&structure), hash_seed_(structure.resources().hash_seed), count_(structure.size()) {
+    : store_(store), structure_(&structure), walk_(structure) {
   LARDER_ASSERT(structure.guard() == nullptr);
   structure.set_guard(this);
 }
@@ -60,8 +59,7 @@ void CollectionReply::let_go() {
     if (is_left_over_) store_.dispose(structure_);
     structure_ = nullptr;
   }
-  if (names_ != nullptr) store_.dispose(names_);
-  names_ = nullptr;
+  walk_.let_go(store_);
 }
 
 bool CollectionReply::write_some(ReplyWriter& out) {
@@ -71,52 +69,34 @@ bool CollectionReply::write_some(ReplyWriter& out) {
     out.raw(early_.front().bytes());
     early_.pop_front();
   }
-  while (!walked_ && out.position() < end) {
-    position_ = walk_some(out, position_);
-    walked_ = position_ == 0;
-  }
-  if (!walked_ || !early_.empty()) return true;
-  LARDER_ASSERT(written_ == count_);
+  while (!walk_.is_over() && out.position() < end) walk_.advance(walk_some(out, walk_.position()));
+  if (!walk_.is_over() || !early_.empty()) return true;
+  walk_.check_complete();
   return false;
 }
 
 size_t CollectionReply::stored_bytes() const {
-  const size_t names_bytes = names_ != nullptr ? names_->memory_bytes() : 0;
-  return names_bytes + (is_left_over_ && structure_ != nullptr ? structure_->memory_bytes() : 0);
+  return walk_.held_bytes() + (is_left_over_ && structure_ != nullptr ? structure_->memory_bytes() : 0);
 }
 
 void CollectionReply::stand_aside() {
-  while (!walked_) {
+  while (!walk_.is_over()) {
     Buffer& chunk = early_chunk();
     const size_t before = chunk.size();
     ReplyWriter out(chunk);
-    position_ = walk_some(out, position_);
-    walked_ = position_ == 0;
+    walk_.advance(walk_some(out, walk_.position()));
     early_bytes_ += chunk.size() - before;
   }
   let_go();
 }
 
 void CollectionReply::item_changing(uint64_t hash, const void* item) {
-  changed_ = true;
-  if (is_passed(hash) || !remember(name_of(item))) return;
+  if (!walk_.reads_early(hash, name_of(item))) return;
   Buffer& chunk = early_chunk();
   const size_t before = chunk.size();
   ReplyWriter out(chunk);
   write_item(out, item);
-  written_++;
   early_bytes_ += chunk.size() - before;
-}
-
-void CollectionReply::item_coming(uint64_t hash, Bytes name) {
-  changed_ = true;
-  if (!is_passed(hash)) remember(name);
-}
-
-// False: it is remembered already.
-bool CollectionReply::remember(Bytes name) {
-  if (names_ == nullptr) names_ = create_structure<SetStructure>(structure_->resources(), SetForm::kHashtable);
-  return names_->add(name);
 }
 
 Buffer& CollectionReply::early_chunk() {
@@ -125,14 +105,7 @@ Buffer& CollectionReply::early_chunk() {
 }
 
 void CollectionReply::meet(ReplyWriter& out, const void* item) {
-  if (changed_) [[unlikely]] {
-    const Bytes name = name_of(item);
-    const uint64_t hash = hash_bytes(name, hash_seed_);
-    // Met before the position: a merge of segments shows an item a second time.
-    if (hash < position_ || (names_ != nullptr && names_->contains_hashed(hash, name))) return;
-  }
-  write_item(out, item);
-  written_++;
+  if (walk_.reads([&] { return name_of(item); })) write_item(out, item);
 }
 
 std::unique_ptr<ReplySource> members_reply(Store& store, SetStructure& set) {

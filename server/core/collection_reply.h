@@ -8,9 +8,8 @@
 //                                        ▼
 //                                   OutputQueue of the client
 //
-// It follows changes as a snapshot does (persistence/rdb_table_pieces.h): an item that is about to change or go, and that the walk
-// has not passed, is written at once into chunks of its own; its name, and that of an item that comes where the walk has not been, is
-// remembered so that the walk leaves it out. So a change costs a look-up and the copy of an item. A structure that nobody else needs
+// It follows changes as a snapshot does: what the walk (storage/table_walk.h) wants to be read early is written at once into chunks of
+// its own. So a change costs a look-up and the copy of an item. A structure that nobody else needs
 // any more (DEL, SET, FLUSHALL, expiry) is left to the reply, which disposes of it at its end.
 //
 // A structure has one guard. While a snapshot or another reply holds it, a reply is made whole as for a small collection; and
@@ -28,6 +27,7 @@
 #include "storage/keyspace.h"
 #include "storage/set_structure.h"
 #include "storage/structure.h"
+#include "storage/table_walk.h"
 
 namespace larder {
 
@@ -56,7 +56,7 @@ class CollectionReply : public ReplySource, public StructureGuard {
   void stand_aside() final;
   void changing() final {}
   void item_changing(uint64_t hash, const void* item) final;
-  void item_coming(uint64_t hash, Bytes name) final;
+  void item_coming(uint64_t hash, Bytes name) final { walk_.item_coming(hash, name); }
   void left_over() final { is_left_over_ = true; }
 
  protected:
@@ -71,21 +71,13 @@ class CollectionReply : public ReplySource, public StructureGuard {
   virtual void write_item(ReplyWriter& out, const void* item) const = 0;
   virtual Bytes name_of(const void* item) const = 0;
 
-  bool is_passed(uint64_t hash) const { return walked_ || hash < position_; }
-  bool remember(Bytes name);
   Buffer& early_chunk();
   void let_go();
 
   Store& store_;
   Structure* structure_;  // null when it is let go
-  const uint64_t hash_seed_;
-  const uint64_t count_;
-  uint64_t written_ = 0;
-  uint64_t position_ = 0;  // items with a smaller hash are written
-  bool walked_ = false;
-  bool changed_ = false;
+  TableWalk walk_;
   bool is_left_over_ = false;
-  SetStructure* names_ = nullptr;  // that the walk leaves out
   std::deque<Buffer> early_;
   size_t early_bytes_ = 0;
 };
