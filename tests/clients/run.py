@@ -230,7 +230,8 @@ CLIENTS = [
      {"LARDER_URL_QUERY": "?protocol=resp3"}, True),
     # What applications build on clients: checks of their own, in the folder of each.
     ("apps-node", node_program("apps/node", {
-        "flow.js": "apps/node/flow.js", "socket_server.js": "apps/node/socket_server.js"}, 18),
+        "flow.js": "apps/node/flow.js", "socket_server.js": "apps/node/socket_server.js",
+        "dying_worker.js": "dying_worker.js"}, 18),
      "", {}, False),
     ("apps-python", python_program("apps/python/requirements.txt", {
         "flow.py": "apps/python/flow.py", "jobs.py": "apps/python/jobs.py"}, (3, 10)),
@@ -239,11 +240,11 @@ CLIENTS = [
     ("apps-go", go_program("go-redis", {"main.go": "apps/go/main.go"}), "", {}, False),
     # Libraries whose work is done by scripts, and the middleware of docs/examples.
     ("libs-node", node_program("libs/node", {
-        "flow.js": "libs/node/flow.js", "dying_worker.js": "libs/node/dying_worker.js",
+        "flow.js": "libs/node/flow.js", "dying_worker.js": "dying_worker.js",
         "rate_limit.js": "../../docs/examples/express/rate_limit.js"}, 18),
      "", {}, False),
     ("libs-python", python_program("libs/python/requirements.txt", {
-        "flow.py": "libs/python/flow.py", "actors.py": "libs/python/actors.py",
+        "flow.py": "libs/python/flow.py", "actors.py": "libs/python/actors.py", "dying.py": "libs/python/dying.py",
         "rate_limit.py": "../../docs/examples/fastapi/rate_limit.py"}, (3, 11)),
      "", {}, False),
     ("libs-go", go_program("libs/go", {

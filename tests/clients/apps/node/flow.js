@@ -6,6 +6,7 @@
 const { fork } = require('child_process');
 const http = require('http');
 const { createClient, BasicClientSideCache } = require('redis');
+const { dieAs, stall } = require('./dying_worker.js');
 const { assert, check, retry, runParts, settings, within } = require('./node_checks.js');
 
 async function connect(extra) {
@@ -169,4 +170,84 @@ async function bullmq() {
   await queue.close();
 }
 
-runParts([socketIo, sessions, clientSideCaching, bullmq]);
+// Jobs in an order, at a pace, again and again, and taken over from a worker that was killed.
+async function bullmqWorkers() {
+  const { FlowProducer, Queue, QueueEvents, Worker } = require('bullmq');
+  const connection = { host: settings.host, port: settings.port };
+  const run = async (name, options, count, work) => { // until `count` jobs are done
+    let worker;
+    const times = [];
+    const order = [];
+    await within(new Promise((resolve) => {
+      worker = new Worker(name, async (job) => {
+        times.push(Date.now());
+        order.push(job.name);
+        return work ? work(job) : null;
+      }, { connection, ...options });
+      worker.on('error', () => {});
+      worker.on('completed', () => { if (times.length >= count) resolve(); });
+    }), `${count} jobs of ${name}`);
+    await worker.close();
+    return { times, order };
+  };
+  await check('bullmq_priorities', async () => {
+    const queue = new Queue('ranks', { connection });
+    for (const priority of [3, 1, 2, 0, 1]) {
+      await queue.add(`p${priority}`, {}, { priority });
+    }
+    assert.deepStrictEqual(await queue.getCountsPerPriority([0, 1, 2, 3]), { 0: 1, 1: 2, 2: 1, 3: 1 });
+    assert.deepStrictEqual((await run('ranks', {}, 5)).order, ['p0', 'p1', 'p1', 'p2', 'p3']);
+    await queue.close();
+  });
+  await check('bullmq_rate_limit', async () => {
+    const queue = new Queue('paced', { connection });
+    await queue.addBulk(Array.from({ length: 9 }, (_, i) => ({ name: `${i}`, data: {} })));
+    const { times } = await run('paced', { concurrency: 9, limiter: { max: 3, duration: 300 } }, 9);
+    assert.ok(times[3] - times[0] >= 250 && times[6] - times[3] >= 250, `${times.map((t) => t - times[0])}`);
+    await queue.close();
+  });
+  await check('bullmq_repeats_jobs', async () => {
+    const queue = new Queue('ticks', { connection });
+    await queue.upsertJobScheduler('tick', { every: 150 }, { name: 'tick' });
+    await queue.add('old', {}, { repeat: { every: 150, limit: 3 } });
+    // Two workers, one after the other: the series is the server's.
+    const first = await run('ticks', {}, 4);
+    const second = await run('ticks', {}, 4);
+    const all = [...first.order, ...second.order];
+    assert.strictEqual(all.filter((name) => name === 'old').length, 3);
+    assert.ok(all.filter((name) => name === 'tick').length >= 5);
+    assert.strictEqual((await queue.getJobScheduler('tick')).every, 150);
+    assert.strictEqual(await queue.removeJobScheduler('tick'), true);
+    assert.strictEqual(await queue.getJobScheduler('tick'), undefined);
+    await queue.close();
+  });
+  await check('bullmq_recovers_stalled_jobs', async () => {
+    const events = new QueueEvents('stalls', { connection });
+    await within(events.waitUntilReady(), 'events');
+    const flow = new FlowProducer({ connection });
+    const tree = await flow.add({ name: 'parent', queueName: 'stalls', data: {},
+      children: [{ name: 'child', queueName: 'stalls', data: { n: 42 } }] });
+    await dieAs('bullmq'); // over the child: its parent waits
+    const stalled = new Promise((resolve) => events.once('stalled', ({ jobId }) => resolve(jobId)));
+    const { order } = await run('stalls', stall, 2, async (job) => (
+      job.name === 'child' ? job.data.n : Object.values(await job.getChildrenValues())[0]));
+    assert.deepStrictEqual(order, ['child', 'parent']);
+    assert.strictEqual(await within(stalled, 'stalled'), tree.children[0].job.id);
+    assert.strictEqual(await within(tree.job.waitUntilFinished(events), 'parent'), 42);
+    await Promise.all([flow.close(), events.close()]);
+  });
+  await check('bullmq_gives_up_what_kills_its_workers', async () => {
+    const queue = new Queue('stalls', { connection });
+    const job = await queue.add('poison', {});
+    await dieAs('bullmq');
+    await dieAs('bullmq'); // recovers it, which is allowed once, and dies as well
+    const worker = new Worker('stalls', async () => null, { connection, ...stall });
+    worker.on('error', () => {});
+    await retry(async () => assert.strictEqual(await job.getState(), 'failed'), 100);
+    assert.match((await queue.getJob(job.id)).failedReason, /stalled more than/);
+    await worker.close();
+    await queue.close();
+  });
+}
+
+runParts([socketIo, sessions, clientSideCaching, bullmq, bullmqWorkers]);

@@ -2,6 +2,8 @@
 retry loop around WATCH, and jobs run by workers of RQ and of Celery, which are
 processes of their own."""
 
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -10,7 +12,7 @@ import time
 import redis
 from celery import chord
 from redis.exceptions import LockError, WatchError
-from rq import Queue
+from rq import Queue, Retry
 from rq.command import send_shutdown_command
 from rq.job import JobStatus
 
@@ -155,9 +157,19 @@ def start(*command):
                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
+def process_of(client, key):
+    """Waits for the process that runs jobs.hang_once(key) first."""
+    wait_until(lambda: client.llen(key) == 1, "the start of a job")
+    return int(client.lindex(key, 0))
+
+
 def rq_jobs(client):
     queue = Queue("app", connection=client)
-    worker = start("rq.cli", "worker", "--url", jobs.URL, "--name", "rq-worker", "app")
+
+    def start_worker(name):
+        return start("rq.cli", "worker", "--url", jobs.URL, "--name", name, "app")
+
+    worker = start_worker("rq-worker-1")
 
     @check("rq_runs_jobs")
     def _():
@@ -174,18 +186,43 @@ def rq_jobs(client):
         assert job.id in queue.failed_job_registry
         assert "on purpose" in job.latest_result().exc_string
 
+    @check("rq_repeats_the_job_of_a_killed_process")
+    def _():
+        job = queue.enqueue(jobs.hang_once, "app:rq:1", retry=Retry(max=1))
+        os.kill(process_of(client, "app:rq:1"), signal.SIGKILL)
+        wait_until(lambda: job.get_status() == JobStatus.FINISHED, "the second run")
+        equal(job.return_value(), "survived")
+
+    @check("rq_recovers_a_killed_worker")
+    def _():
+        nonlocal worker
+        job = queue.enqueue(jobs.hang_once, "app:rq:2", retry=Retry(max=1))
+        its_process = process_of(client, "app:rq:2")
+        worker.kill()
+        os.kill(its_process, signal.SIGKILL)
+        worker.wait(STEP_SECONDS)
+        # The signs of life are made old by hand: they count for a minute at least.
+        registry = queue.started_job_registry.key
+        equal(client.zadd(registry, {name: 1 for name in client.zrange(registry, 0, -1)}, ch=True), 1)
+        worker = start_worker("rq-worker-2")
+        wait_until(lambda: job.get_status() == JobStatus.FINISHED, "the second run")
+        equal(job.return_value(), "survived")
+
     @check("rq_worker_is_told_to_stop")
     def _():
-        send_shutdown_command(client, "rq-worker")
+        send_shutdown_command(client, "rq-worker-2")
         equal(worker.wait(STEP_SECONDS), 0)
 
     if worker.poll() is None:
         worker.kill()
 
 
-def celery_tasks():
-    worker = start("celery", "-A", "jobs", "worker", "--pool", "solo", "--loglevel", "ERROR",
-                   "--without-gossip", "--without-mingle")
+def celery_tasks(client):
+    def start_worker():
+        return start("celery", "-A", "jobs", "worker", "--pool", "solo", "--loglevel", "ERROR",
+                     "--without-gossip", "--without-mingle")
+
+    worker = start_worker()
 
     @check("celery_runs_tasks")
     def _():
@@ -203,6 +240,18 @@ def celery_tasks():
         equal(jobs.multiply.apply_async((6, 7), countdown=0.3).get(timeout=STEP_SECONDS), 42)
         assert time.monotonic() - began > 0.25
 
+    @check("celery_recovers_a_killed_worker")
+    def _():
+        nonlocal worker
+        result = jobs.hang_once_late.delay("app:celery")
+        process_of(client, "app:celery")
+        killed = time.monotonic()
+        worker.kill()
+        worker.wait(STEP_SECONDS)
+        time.sleep(max(0, killed + 2.5 - time.monotonic()))  # the message has been invisible for long enough
+        worker = start_worker()
+        equal(result.get(timeout=STEP_SECONDS), "survived")
+
     worker.terminate()
     try:
         worker.wait(STEP_SECONDS)
@@ -215,5 +264,5 @@ locks(client)
 pubsub(client)
 transactions(client)
 rq_jobs(client)
-celery_tasks()
+celery_tasks(client)
 finish()

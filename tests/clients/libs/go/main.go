@@ -1,8 +1,10 @@
 // Libraries whose work is done by scripts, and the middleware of docs/examples/nethttp: rate limits, locks, and tasks
-// whose worker is killed in the middle. Started with the word "worker", the program is that worker.
+// whose worker is killed in the middle. Started with a word, the program is what is killed: it prints a line when it has
+// what there is to take, and then never ends by itself.
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -145,6 +147,55 @@ func locks(client *redis.Client) {
 
 const dieOn = "die"
 
+// killed starts this program in that role, and kills it when it has said that it took what there is to take.
+func killed(role string) {
+	command := exec.Command(os.Args[0], role)
+	output, err := command.StdoutPipe()
+	must(err)
+	must(command.Start())
+	line, err := bufio.NewReader(output).ReadString('\n')
+	must(err)
+	equal(line, "took\n")
+	must(command.Process.Kill())
+	equal(command.Wait() != nil, true)
+}
+
+func took() {
+	fmt.Println("took")
+	select {}
+}
+
+var survivingLimit = redis_rate.Limit{Rate: 5, Burst: 5, Period: time.Hour}
+
+// holder has a lock and has used up most of a limit.
+func holder() {
+	client := connect(3)
+	must(redsync.New(goredis.NewPool(client)).NewMutex("app:mutex:3", redsync.WithExpiry(time.Second)).Lock())
+	_, err := redis_rate.NewLimiter(client).AllowN(ctx, "survivor", survivingLimit, 4)
+	must(err)
+	took()
+}
+
+func survivors(client *redis.Client) {
+	killed("holder")
+	check("redsync_of_a_killed_process_runs_out", func() {
+		mutex := redsync.New(goredis.NewPool(client)).NewMutex("app:mutex:3", redsync.WithTries(1))
+		equal(mutex.Lock() != nil, true)
+		began := time.Now()
+		waitUntil(func() bool { return mutex.Lock() == nil }, "the end of the lock")
+		equal(time.Since(began) < 2*time.Second, true)
+		_, err := mutex.Unlock()
+		must(err)
+	})
+	check("redis_rate_outlives_a_killed_process", func() {
+		for _, allowed := range []int{1, 0} {
+			result, err := redis_rate.NewLimiter(client).Allow(ctx, "survivor", survivingLimit)
+			must(err)
+			equal(result.Allowed, allowed)
+		}
+	})
+}
+
 func asynqServer() *asynq.Server {
 	return asynq.NewServer(asynq.RedisClientOpt{Addr: address}, asynq.Config{
 		Concurrency: 4, LogLevel: asynq.FatalLevel, DelayedTaskCheckInterval: 50 * time.Millisecond,
@@ -152,11 +203,11 @@ func asynqServer() *asynq.Server {
 	})
 }
 
-// worker takes the task "die" and kills itself over it, as a worker that runs out of memory would.
+// worker takes the task "die" and never ends it.
 func worker() {
 	mux := asynq.NewServeMux()
 	mux.HandleFunc(dieOn, func(context.Context, *asynq.Task) error {
-		os.Exit(9)
+		took()
 		return nil
 	})
 	must(asynqServer().Run(mux))
@@ -172,9 +223,7 @@ func tasks(client *redis.Client) {
 	}
 	// The worker's lease is made old by hand: waiting for its end takes half a minute.
 	died := enqueue(dieOn, asynq.Retention(time.Minute))
-	command := exec.Command(os.Args[0], "worker")
-	must(command.Start())
-	_ = command.Wait()
+	killed("worker")
 	moved, err := client.ZAdd(ctx, "asynq:{default}:lease", redis.Z{Score: float64(time.Now().Unix() - 60), Member: died.ID}).Result()
 	must(err)
 
@@ -216,7 +265,7 @@ func tasks(client *redis.Client) {
 		waitUntil(func() bool {
 			info, err := inspector.GetTaskInfo("default", died.ID)
 			return err == nil && info.State == asynq.TaskStateCompleted
-		}, "the task that killed its worker")
+		}, "the task of the killed worker")
 	})
 	server.Shutdown()
 	must(queue.Close())
@@ -225,13 +274,14 @@ func tasks(client *redis.Client) {
 
 func main() {
 	if len(os.Args) > 1 {
-		worker()
+		map[string]func(){"worker": worker, "holder": holder}[os.Args[1]]()
 		return
 	}
 	httpExample()
 	client := connect(3)
 	redisRate(client)
 	locks(client)
+	survivors(client)
 	tasks(client)
 	must(client.Close())
 	finish()

@@ -3,11 +3,11 @@
 // Libraries whose work is done by scripts, and the middleware of docs/examples/express: rate limits, locks, caches, and
 // queues whose worker dies in the middle of a job.
 
-const { fork } = require('child_process');
 const http = require('http');
 const express = require('express');
 const Redis = require('ioredis');
 const { createClient } = require('redis');
+const { dieAs, stall } = require('./dying_worker.js');
 const { rateLimit: exampleLimit } = require('./rate_limit.js');
 const { assert, check, runParts, settings, sleep, within } = require('./node_checks.js');
 
@@ -180,23 +180,48 @@ async function caches() {
   });
 }
 
-// A worker in a process of its own that dies over its first job, and so leaves it active.
-async function dieOverAJob() {
-  const child = fork('./dying_worker.js');
-  await within(new Promise((resolve) => child.once('message', resolve)), 'job of the dying worker');
-  const gone = new Promise((resolve) => child.once('exit', resolve));
-  child.kill('SIGKILL');
-  await within(gone, 'end of the worker');
+// What a process left behind that was killed while it held all that.
+async function survivors() {
+  const Redlock = require('redlock');
+  const { RateLimiterRedis } = require('rate-limiter-flexible');
+  const { RedisStore } = require('rate-limit-redis');
+  const { Keyv } = require('keyv');
+  const { default: KeyvRedis } = require('@keyv/redis');
+  const { createCache } = require('cache-manager');
+  await dieAs('application');
+  const redis = new Redis(kServer);
+  await check('redlock_of_a_killed_process_runs_out', async () => {
+    await assert.rejects(new Redlock([redis], { retryCount: 0 }).lock('lock:dying', 100));
+    const began = Date.now();
+    const lock = await new Redlock([redis], { retryCount: 100, retryDelay: 20 }).lock('lock:dying', 1_000);
+    assert.ok(Date.now() - began < 1_000);
+    await lock.unlock();
+  });
+  await check('rate_limits_outlive_a_killed_process', async () => {
+    const limiter = new RateLimiterRedis({ storeClient: redis, keyPrefix: 'dying', points: 5, duration: 60 });
+    assert.strictEqual((await limiter.consume('me')).remainingPoints, 0);
+    await assert.rejects(limiter.consume('me'), (e) => e.consumedPoints === 6);
+    const store = new RedisStore({ sendCommand: (...words) => redis.call(...words), prefix: 'dying:erl:' });
+    store.init({ windowMs: 60_000 });
+    assert.strictEqual((await store.increment('me')).totalHits, 2);
+  });
+  await check('caches_outlive_a_killed_process', async () => {
+    const keyv = new Keyv(new KeyvRedis(`redis://${settings.host}:${settings.port}`), { namespace: 'dying' });
+    assert.deepStrictEqual(await keyv.get('kept'), [1, 2]);
+    const cache = createCache({ stores: [keyv] });
+    assert.strictEqual(await cache.wrap('wrapped', () => 'made again'), 'made once');
+    await cache.disconnect();
+  });
+  redis.disconnect();
 }
 
 async function bull() {
   const Bull = require('bull');
-  const settingsOfQueue = { stalledInterval: 200, lockDuration: 400, lockRenewTime: 100 };
-  const queue = new Bull('sums', { redis: kServer, settings: settingsOfQueue });
+  const queue = new Bull('sums', { redis: kServer, settings: { ...stall, lockRenewTime: 100 } });
   queue.on('error', () => {});
   await check('bull_recovers_stalled_jobs', async () => {
     const job = await queue.add({ a: 20, b: 22 });
-    await dieOverAJob();
+    await dieAs('bull');
     queue.process(2, async ({ data }) => {
       if (data.fails && !data.failed) throw new Error('on purpose');
       return data.a + data.b;
@@ -241,6 +266,19 @@ async function beeQueue() {
     assert.strictEqual((await queue.checkHealth()).succeeded, 12);
   });
   await queue.close(100);
+  const stalls = new BeeQueue('stalls', { redis: kServer, stallInterval: stall.lockDuration });
+  await check('bee_queue_recovers_stalled_jobs', async () => {
+    const job = await stalls.createJob({ a: 20, b: 22 }).save();
+    const result = new Promise((resolve) => job.once('succeeded', resolve));
+    await dieAs('bee');
+    let stalled = null;
+    stalls.once('stalled', (id) => { stalled = id; });
+    stalls.process(async ({ data }) => data.a + data.b);
+    stalls.checkStalledJobs(stall.stalledInterval);
+    assert.strictEqual(await within(result, 'recovered job'), 42);
+    assert.strictEqual(stalled, job.id);
+  });
+  await stalls.close(100);
 }
 
-runParts([expressExample, rateLimits, locks, caches, bull, beeQueue]);
+runParts([expressExample, rateLimits, locks, caches, survivors, bull, beeQueue]);

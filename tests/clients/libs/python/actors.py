@@ -1,5 +1,6 @@
 """What the workers of dramatiq and arq run, and their configuration."""
 
+import asyncio
 import os
 import time
 
@@ -50,8 +51,15 @@ async def retried(context):
     return context["job_try"]
 
 
+async def hang_once_in_arq(context):
+    """The worker that runs it first is killed."""
+    if await context["redis"].incr("app:arq:hangs") == 1:
+        await asyncio.sleep(60)
+    return context["job_try"]
+
+
 class WorkerSettings:
-    functions = [multiply, retried]
+    functions = [multiply, retried, hang_once_in_arq]
     redis_settings = RedisSettings.from_dsn(URL)
     poll_delay = 0.05
     burst = False

@@ -13,6 +13,7 @@ import redis
 import redis.asyncio
 
 import actors
+import dying
 from python_checks import HOST, PORT, STEP_SECONDS, between, check, equal, finish, wait_until
 from rate_limit import Limit, RateLimitMiddleware
 
@@ -90,9 +91,6 @@ def limits_library():
 
 
 def django_cache():
-    from django.conf import settings
-    settings.configure(CACHES={"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache",
-                                           "LOCATION": f"redis://{HOST}:{PORT}/1", "KEY_PREFIX": "site"}})
     from django.core.cache import cache
 
     @check("django_cache")
@@ -183,8 +181,9 @@ def dramatiq_actors(client):
     stop(worker, signal.SIGKILL)
 
 
-def arq_jobs():
+def arq_jobs(client):
     from arq import create_pool
+    from arq.jobs import Job
 
     async def run():
         pool = await create_pool(actors.WorkerSettings.redis_settings)
@@ -202,7 +201,66 @@ def arq_jobs():
     def _():
         equal(asyncio.run(run()), [0, 3, 6, 9, 12, 42, 2])
 
+    @check("arq_recovers_a_killed_worker")
+    def _():
+        nonlocal worker
+
+        async def enqueue():
+            pool = await create_pool(actors.WorkerSettings.redis_settings)
+            await pool.enqueue_job("hang_once_in_arq", _job_id="hangs")
+            await pool.aclose()
+
+        async def result():
+            pool = await create_pool(actors.WorkerSettings.redis_settings)
+            got = await Job("hangs", pool).result(timeout=STEP_SECONDS, poll_delay=0.02)
+            await pool.aclose()
+            return got
+
+        asyncio.run(enqueue())
+        wait_until(lambda: client.get("app:arq:hangs") == b"1", "the start of the job")
+        stop(worker, signal.SIGKILL)
+        # The mark of the dead is made short by hand: it counts for the job's time limit and ten seconds more.
+        equal(client.pexpire("arq:in-progress:hangs", 200), True)
+        worker = start("arq", "actors.WorkerSettings")
+        equal(asyncio.run(result()), 2)
+
     stop(worker)
+
+
+def survivors(client):
+    """What a process leaves behind that was killed."""
+    async def send():
+        channel = dying.layer()
+        for n in range(3):
+            await channel.send(dying.CHANNEL, {"type": "job", "n": n})
+        await channel.close_pools()
+
+    async def receive(count):
+        channel = dying.layer()
+        got = [await asyncio.wait_for(channel.receive(dying.CHANNEL), STEP_SECONDS) for _ in range(count)]
+        await channel.close_pools()
+        return [message["n"] for message in got]
+
+    asyncio.run(send())
+    process = start("dying")
+    wait_until(lambda: client.llen("app:took") == 1, "a message that is taken")
+    stop(process, signal.SIGKILL)
+
+    @check("channels_bring_a_killed_process_message_again")
+    def _():
+        equal(client.lrange("app:took", 0, -1), [b"0"])
+        equal(asyncio.run(receive(3)), [0, 1, 2])
+
+    @check("limits_outlive_a_killed_process")
+    def _():
+        for limiter in dying.limiters():
+            name = type(limiter).__name__
+            equal([limiter.hit(dying.ITEM, "dying", name) for _ in range(2)], [True, False])
+
+    @check("django_cache_outlives_a_killed_process")
+    def _():
+        from django.core.cache import cache
+        equal(cache.get("dying"), ["kept"])
 
 
 client = redis.Redis(host=HOST, port=PORT)
@@ -211,5 +269,6 @@ limits_library()
 django_cache()
 channels_layer()
 dramatiq_actors(client)
-arq_jobs()
+arq_jobs(client)
+survivors(client)
 finish()

@@ -3,7 +3,9 @@ import io.github.bucket4j.ConsumptionProbe;
 import io.github.bucket4j.distributed.BucketProxy;
 import io.github.bucket4j.redis.lettuce.Bucket4jLettuce;
 import io.lettuce.core.RedisClient;
+import java.lang.ProcessBuilder.Redirect;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,12 +23,18 @@ import org.redisson.api.RateType;
 import org.redisson.api.RedissonClient;
 import org.redisson.config.Config;
 
-/** Libraries whose work is done by scripts: Redisson's locks, rate limiter and semaphore, and Bucket4j on Lettuce. */
+/**
+ * Libraries whose work is done by scripts: Redisson's locks, rate limiter and semaphore, and Bucket4j on Lettuce. Started
+ * with the word "holder", it is a process that takes a lock and tokens, and is killed by the other one.
+ */
 public final class Flow {
   private static final String URL = "redis://" + FlowChecks.HOST + ":" + FlowChecks.PORT;
 
+  private static final int WATCHDOG_MS = 1500;
+
   private static RedissonClient connect() {
     Config config = new Config();
+    config.setLockWatchdogTimeout(WATCHDOG_MS);
     config.useSingleServer().setAddress(URL).setConnectionMinimumIdleSize(2).setConnectionPoolSize(16)
         .setSubscriptionConnectionMinimumIdleSize(1);
     return Redisson.create(config);
@@ -103,12 +111,16 @@ public final class Flow {
     });
   }
 
+  private static BucketProxy bucket(RedisClient client, String key) {
+    BucketConfiguration rule = BucketConfiguration.builder()
+        .addLimit(limit -> limit.capacity(50).refillIntervally(50, Duration.ofMinutes(1))).build();
+    return Bucket4jLettuce.casBasedBuilder(client).build().builder()
+        .build(key.getBytes(StandardCharsets.UTF_8), () -> rule);
+  }
+
   private static void buckets(RedisClient client) {
     FlowChecks.check("bucket4j_counts_exactly", () -> {
-      var buckets = Bucket4jLettuce.casBasedBuilder(client).build();
-      BucketConfiguration rule = BucketConfiguration.builder()
-          .addLimit(limit -> limit.capacity(50).refillIntervally(50, Duration.ofMinutes(1))).build();
-      BucketProxy bucket = buckets.builder().build("app:bucket".getBytes(StandardCharsets.UTF_8), () -> rule);
+      BucketProxy bucket = bucket(client, "app:bucket");
       int allowed = 0;
       List<Integer> counts = inParallel(8, () -> {
         int mine = 0;
@@ -129,15 +141,56 @@ public final class Flow {
     });
   }
 
-  public static void main(String[] args) {
+  /** The process that is killed: it holds a lock without an end of its own, which only its watchdog keeps. */
+  private static void hold() throws InterruptedException {
+    connect().getLock("app:lock:3").lock();
+    bucket(RedisClient.create(URL), "app:bucket:2").tryConsume(40);
+    System.out.println("took");
+    Thread.sleep(60_000);
+  }
+
+  private static void killedHolder(RedissonClient one, RedisClient client) throws Exception {
+    String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
+    Process holder = new ProcessBuilder(java, "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp",
+        System.getProperty("java.class.path"), "Flow", "holder").redirectError(Redirect.DISCARD).start();
+    FlowChecks.equal(holder.inputReader().readLine(), "took");
+    RLock lock = one.getLock("app:lock:3");
+    FlowChecks.check("redisson_watchdog_renews", () -> {
+      for (int i = 0; i < 10; i++) {
+        Thread.sleep(WATCHDOG_MS / 5);
+        FlowChecks.equal(lock.isLocked(), true);
+        FlowChecks.between(lock.remainTimeToLive(), 1, WATCHDOG_MS);
+      }
+    });
+    holder.destroyForcibly();
+    holder.waitFor();
+    FlowChecks.check("redisson_lock_of_a_killed_process_runs_out", () -> {
+      FlowChecks.equal(lock.tryLock(), false);
+      long began = System.nanoTime();
+      FlowChecks.equal(lock.tryLock(10, TimeUnit.SECONDS), true);
+      FlowChecks.between((System.nanoTime() - began) / 1_000_000, 0, 2L * WATCHDOG_MS);
+      lock.unlock();
+    });
+    FlowChecks.check("bucket4j_outlives_a_killed_process", () -> {
+      FlowChecks.equal(bucket(client, "app:bucket:2").tryConsume(11), false);
+      FlowChecks.equal(bucket(client, "app:bucket:2").tryConsume(10), true);
+    });
+  }
+
+  public static void main(String[] args) throws Exception {
+    if (args.length > 0) {
+      hold();
+      return;
+    }
     RedissonClient one = connect();
     RedissonClient other = connect();
     locks(one, other);
     limits(one, other);
-    one.shutdown();
-    other.shutdown();
     RedisClient client = RedisClient.create(URL);
     buckets(client);
+    killedHolder(one, client);
+    one.shutdown();
+    other.shutdown();
     client.shutdown();
     FlowChecks.finish();
   }
