@@ -91,8 +91,10 @@ void StringValue::set_integer(int64_t number, DeadlineRule deadline) {
     return assign(Keyspace::plan_integer(number), Bytes(), new_deadline_ms);
   }
   // A counter in use, as rate limits are: nothing of the layout changes.
-  slot_->item()->set_integer(number);
-  slot_->item()->set_deadline_ms(new_deadline_ms);
+  Entry* entry = slot_->item();
+  entry->set_integer(number);
+  if (new_deadline_ms == old_deadline_ms) return;
+  entry->set_deadline_ms(new_deadline_ms);
   keyspace_->note_deadline(key_.hash, old_deadline_ms, new_deadline_ms, now_ms_);
 }
 

@@ -4,7 +4,6 @@
 // are taken over as they are. The key expires when the bucket is empty. Repeated elsewhere is the effect, a SET.
 
 #include <cstring>
-#include <initializer_list>
 
 #include "base/number_text.h"
 #include "server/command/rate_limit_handlers.h"
@@ -33,20 +32,46 @@ std::optional<Gcra> make_gcra(int64_t max_burst, int64_t count, int64_t period_s
   return gcra;
 }
 
+bool parse_into(Bytes text, int64_t* number) {
+  const auto parsed = parse_int64(text);
+  if (parsed) *number = *parsed;
+  return parsed.has_value();
+}
+
 int64_t seconds_of_ns(int64_t ns) { return ns <= 0 ? 0 : (ns - 1) / kNsPerSecond + 1; }
 
-// An array of few integers, with room taken once.
-void write_integers(ReplyWriter& reply, std::initializer_list<int64_t> numbers) {
+struct ThrottleReply {
+  bool is_limited = false;
+  int64_t limit = 0;
+  int64_t remaining = 0;
+  int64_t retry_after_s = -1;
+  int64_t reset_after_s = 0;
+};
+
+char* write_line(char* out, int64_t number) {
+  *out++ = ':';
+  out += write_int64(out, number);
+  std::memcpy(out, "\r\n", 2);
+  return out + 2;
+}
+
+// The five integers, with room taken once; what is the same in most replies is copied as it is.
+void write_reply(ReplyWriter& reply, const ThrottleReply& throttle) {
+  constexpr char kAllowed[] = "*5\r\n:0\r\n";
+  constexpr char kLimited[] = "*5\r\n:1\r\n";
+  constexpr size_t kHeadBytes = sizeof(kAllowed) - 1;
   constexpr size_t kLineBytesMax = 1 + kInt64TextBytesMax + 2;
-  reply.array(numbers.size());
-  char* out = reply.buffer().reserve(numbers.size() * kLineBytesMax);
-  for (const int64_t number : numbers) {
-    *out++ = ':';
-    out += write_int64(out, number);
-    std::memcpy(out, "\r\n", 2);
-    out += 2;
+  char* out = reply.buffer().reserve(kHeadBytes + 4 * kLineBytesMax);
+  std::memcpy(out, throttle.is_limited ? kLimited : kAllowed, kHeadBytes);
+  out = write_line(out + kHeadBytes, throttle.limit);
+  out = write_line(out, throttle.remaining);
+  if (throttle.retry_after_s == -1) {
+    std::memcpy(out, ":-1\r\n", 5);
+    out += 5;
+  } else {
+    out = write_line(out, throttle.retry_after_s);
   }
-  reply.buffer().commit_to(out);
+  reply.buffer().commit_to(write_line(out, throttle.reset_after_s));
 }
 
 void propagate(CommandContext& ctx, Key key, int64_t arrival_ns, int64_t deadline_ms) {
@@ -58,7 +83,15 @@ void propagate(CommandContext& ctx, Key key, int64_t arrival_ns, int64_t deadlin
 }  // namespace
 
 void cl_throttle(CommandContext& ctx, ArgReader& args) {
-  const auto [key, max_burst, count, period_s] = args.take<Key, int64_t, int64_t, int64_t>();
+  const auto key = args.take<Key>();
+  const auto rule = args.take_many(3);
+  int64_t max_burst = 0;
+  int64_t count = 0;
+  int64_t period_s = 0;
+  if (args.ok() &&
+      !(parse_into(rule[0], &max_burst) && parse_into(rule[1], &count) && parse_into(rule[2], &period_s))) {
+    args.fail(kNotInteger);
+  }
   const int64_t quantity = args.at_end() ? 1 : args.take<int64_t>();
   if (!args.done(ctx.reply())) return;
   if (max_burst < 0) return ctx.reply().error(kBadBurst);
@@ -85,9 +118,9 @@ void cl_throttle(CommandContext& ctx, ArgReader& args) {
     ctx.changed(key.bytes, Event::kQuiet);
     if (ctx.propagates()) propagate(ctx, key, arrival_ns, deadline_ms);
   }
-  write_integers(ctx.reply(),
-                 {is_limited ? 1 : 0, max_burst + 1, gcra->remaining(arrival_ns, now_ns),
-                  is_limited && is_possible ? seconds_of_ns(wait_ns) : -1, seconds_of_ns(arrival_ns - now_ns)});
+  write_reply(ctx.reply(),
+              {is_limited, max_burst + 1, gcra->remaining(arrival_ns, now_ns),
+               is_limited && is_possible ? seconds_of_ns(wait_ns) : -1, seconds_of_ns(arrival_ns - now_ns)});
 }
 
 }  // namespace larder::rate_limit_commands
