@@ -13,6 +13,7 @@
 #include "server/core/context.h"
 #include "server/core/dispatcher.h"
 #include "server/core/pause.h"
+#include "server/core/pubsub.h"
 #include "server/core/wake_up.h"
 #include "server/observe/client_text.h"
 
@@ -80,6 +81,8 @@ size_t close_matching(CommandContext& ctx, const ClientFilter& filter) {
     if (client.get() == &ctx.client()) {
       client->close_after_reply();
     } else {
+      // Its connection ends with the tick, but it is no subscriber any more.
+      ctx.services().pubsub.forget(*client);
       client->close_now();
     }
   }

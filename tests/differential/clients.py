@@ -317,6 +317,11 @@ def explained(history, ours, theirs):
         return "7.2 runs a woken client's request again, from its first key on, and meets another that is of another type by now"
     if any(has_push_inside(reply) for reply in theirs):
         return "7.0 writes a notification into the middle of a reply"
+    if sorted(map(repr, ours)) == sorted(map(repr, theirs)) and any(is_message(reply) or is_pattern_message(reply) for reply in ours):
+        return "7.2 tells a client what its own request published after the reply"
+    if last[:2] == ["XGROUP", "DESTROY"] and different and all(str(a).startswith("NOGROUP") and str(b).startswith("NOGROUP")
+                                                               for a, b in different):
+        return "7.2 runs the XREADGROUP that waited for the group again, which says what is missing"
     if different and all(is_popped(a) and is_popped(b) for a, b in different):
         return "7.2 looks at a woken client's keys in their order, 7.0 at the key that was written first"
     if different and all(streams_of(b) and all(stream in streams_of(a) for stream in streams_of(b)) for a, b in different):
