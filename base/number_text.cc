@@ -105,8 +105,36 @@ std::optional<T> parse_with_library(Bytes text, NanText nan) {
 
 }  // namespace
 
+namespace {
+
+// Few digits with or without a point among them: the digits and the power of ten are exact doubles then, and their
+// quotient is the one nearest to the number. Nothing for anything else.
+std::optional<double> parse_short_decimal(Bytes text) {
+  constexpr size_t kDigitsMax = 15;
+  constexpr double kPowers[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+  const bool negative = text.front() == '-';
+  if (negative) text.remove_prefix(1);
+  if (text.empty() || text.size() > kDigitsMax + 1 || !is_digit(text.front()) || !is_digit(text.back())) return {};
+  int64_t digits = 0;
+  size_t point = text.size() - 1;
+  for (size_t i = 0; i < text.size(); i++) {
+    if (is_digit(text[i])) {
+      digits = digits * 10 + (text[i] - '0');
+    } else if (text[i] == '.' && point == text.size() - 1) {
+      point = i;
+    } else {
+      return {};
+    }
+  }
+  const double value = static_cast<double>(digits) / kPowers[text.size() - 1 - point];
+  return negative ? -value : value;
+}
+
+}  // namespace
+
 std::optional<double> parse_double(Bytes text, NanText nan) {
   if (text.empty()) return std::nullopt;
+  if (const auto value = parse_short_decimal(text)) return value;
   // Plain decimals, the usual case, are read without the copy and without the locale. "inf", hexadecimal, '+' and
   // whatever does not end where the text ends goes the general way.
   if (is_digit(text.back())) {

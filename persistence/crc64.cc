@@ -1,6 +1,7 @@
 #include "persistence/crc64.h"
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstring>
 
@@ -9,6 +10,7 @@ namespace {
 
 constexpr uint64_t kPolynomialReflected = 0x95ac9329ac4bc9b5;
 constexpr size_t kSlices = 8;
+static_assert(std::endian::native == std::endian::little, "words are read as little-endian ones");
 using Tables = std::array<std::array<uint64_t, 256>, kSlices>;
 
 // tables[k][b]: what byte b contributes when k more bytes follow it in the same step.
@@ -36,8 +38,8 @@ uint64_t crc64(uint64_t sum, Bytes bytes) {
   const char* at = bytes.data();
   size_t left = bytes.size();
   for (; left >= kSlices; left -= kSlices, at += kSlices) {
-    uint64_t word = 0;
-    for (size_t i = 0; i < kSlices; i++) word |= static_cast<uint64_t>(static_cast<uint8_t>(at[i])) << (8 * i);
+    uint64_t word;
+    std::memcpy(&word, at, sizeof(word));
     word ^= sum;
     sum = kTables[7][word & 0xff] ^ kTables[6][(word >> 8) & 0xff] ^ kTables[5][(word >> 16) & 0xff] ^
           kTables[4][(word >> 24) & 0xff] ^ kTables[3][(word >> 32) & 0xff] ^ kTables[2][(word >> 40) & 0xff] ^

@@ -1,5 +1,5 @@
-// LZF, the compression of strings in RDB files. The code is liblzf's (docs/decisions/2026-11-21-liblzf.md); this is what
-// the rest of the project sees of it.
+// LZF, the compression of strings in RDB files. What compresses is liblzf's (docs/decisions/2026-11-21-liblzf.md); this is
+// what the rest of the project sees of it.
 #pragma once
 
 #include <cstddef>

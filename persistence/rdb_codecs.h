@@ -42,9 +42,10 @@ struct RdbPlace {
   RdbText& second;
   Buffer& packed;
 
+  // Requires: the key does not exist yet.
   template <class Value>
   Value handle() {
-    return *keyspace.edit_or_create<Value>(key, now_ms, Touch::kNo);
+    return Value(keyspace, key, nullptr, now_ms);
   }
 };
 

@@ -41,10 +41,33 @@ class Number {
   size_t size_;
 };
 
+// Gathers commands into groups. Whoever loads the file has it as a whole, so each group says that those in front of it are
+// durable, and a line at the end says it of the last: what is broken in between is damage, never an unfinished write.
 class Commands {
  public:
-  Buffer& out() { return out_; }
-  void put(std::initializer_list<Bytes> words) { append_aof_command(out_, {words.begin(), words.size()}); }
+  using Write = std::function<Status(Bytes)>;
+
+  // `write` outlives this.
+  Commands(uint64_t salt, const Write& write) : salt_(salt), write_(write) {
+    char line[kAofFileLineBytes];
+    write_aof_file_line(line, salt_);
+    written_ = write_({line, sizeof line});
+    begin_group();
+  }
+
+  // Of the first piece that was not written; nothing is written behind it.
+  const Status& written() const { return written_; }
+  void finish() {
+    flush(1);
+    char line[kAofDurableLineBytes];
+    write_aof_durable_line(line, salt_, sequence_);
+    if (written_.ok()) written_ = write_({line, sizeof line});
+  }
+
+  void put(std::initializer_list<Bytes> words) {
+    append_aof_command(out_, {words.begin(), words.size()});
+    flush(kPieceBytes);
+  }
 
   // A command that takes many items: its head, then words; it is ended and begun anew after every kItemsMax items.
   void begin(Bytes name, Bytes key) { head_[0] = name, head_[1] = key; }
@@ -74,10 +97,32 @@ class Commands {
     words_.swap(items);
     words_.clear();
     word_count_ = item_count_ = 0;
+    flush(kPieceBytes);
   }
 
  private:
-  Buffer out_;
+  void begin_group() {
+    out_.clear();
+    out_.reserve(kAofGroupLineBytes);
+    out_.commit(kAofGroupLineBytes);
+  }
+  // Writes the group if it has so many bytes.
+  void flush(size_t bytes_min) {
+    if (out_.size() < kAofGroupLineBytes + bytes_min) return;
+    if (written_.ok()) {
+      write_aof_group_line(out_.mutable_data(), salt_, sequence_ + 1, sequence_,
+                           out_.bytes().substr(kAofGroupLineBytes));
+      written_ = write_(out_.bytes());
+      ++sequence_;
+    }
+    begin_group();
+  }
+
+  const uint64_t salt_;
+  const Write& write_;
+  Status written_;
+  uint64_t sequence_ = 0;  // of the last group
+  Buffer out_;             // room for the group's line, then commands
   Bytes head_[2];
   Buffer words_;
   size_t word_count_ = 0;
@@ -204,27 +249,18 @@ class EntryWriter {
 
 }  // namespace
 
-Status write_rdb_as_commands(File& rdb, uint64_t rdb_bytes, const std::function<Status(Bytes)>& write) {
+Status write_rdb_as_commands(File& rdb, uint64_t rdb_bytes, uint64_t salt, const std::function<Status(Bytes)>& write) {
   RdbLook look(rdb, rdb_bytes, 0);
-  Commands commands;
+  Commands commands(salt, write);
   EntryWriter writer(look.store(), commands);
-  Status written;
-  const auto flush = [&](size_t bytes_min) {
-    if (!written.ok() || commands.out().size() < bytes_min) return;
-    written = write(commands.out().bytes());
-    commands.out().clear();
-  };
   look.loader().on_function = [&](Bytes source) {
     commands.put({"FUNCTION", "LOAD", source});
-    return Status();
+    return commands.written();
   };
-  look.loader().on_looked_at = [&](int db, const Entry& entry) {
-    writer.write(db, entry);
-    flush(kPieceBytes);
-  };
-  LARDER_TRY(look.run([&] { return written.ok(); }));
-  flush(1);
-  return written;
+  look.loader().on_looked_at = [&](int db, const Entry& entry) { writer.write(db, entry); };
+  LARDER_TRY(look.run([&] { return commands.written().ok(); }));
+  commands.finish();
+  return commands.written();
 }
 
 }  // namespace larder

@@ -11,8 +11,9 @@
 
 namespace larder {
 
-// Calls `write` with commands, in pieces of about a quarter of a megabyte. Keys past their deadline are written too: the
-// log that follows says when they went. An error is that of the file or of `write`. One key at a time is in memory.
-Status write_rdb_as_commands(File& rdb, uint64_t rdb_bytes, const std::function<Status(Bytes)>& write);
+// Calls `write` with a file's pieces of about a quarter of a megabyte: groups of commands with checksums, seeded with
+// `salt`, as in the files that follow (aof_format.h). Keys past their deadline are written too: the log that follows says
+// when they went. An error is that of the file or of `write`. One key at a time is in memory, and one piece.
+Status write_rdb_as_commands(File& rdb, uint64_t rdb_bytes, uint64_t salt, const std::function<Status(Bytes)>& write);
 
 }  // namespace larder

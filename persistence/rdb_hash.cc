@@ -71,6 +71,7 @@ bool read_packed_hash(RdbInput& in, RdbType type, RdbPlace& place) {
   if (!unpack(type, place, &sequence, &count) || count % (with_deadlines ? 3 : 2) != 0) {
     return in.corrupt("a packed hash is damaged");
   }
+  if (!with_deadlines && place.handle<HashValue>().load_packed(sequence, count, place.limits.hash)) return true;
   Builder builder(in, place);
   char name_digits[kInt64TextBytesMax];
   char value_digits[kInt64TextBytesMax];

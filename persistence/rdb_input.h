@@ -44,6 +44,9 @@ class RdbInput {
   uint64_t offset() const { return window_offset_ + static_cast<uint64_t>(at_ - begin_); }
   uint64_t bytes_left() const { return static_cast<uint64_t>(end_ - at_) + (file_end_ - file_at_); }
 
+  // What can be looked at without reading from the file.
+  Bytes ahead() const { return Bytes(at_, static_cast<size_t>(end_ - at_)); }
+
   // ---- Errors
   bool ok() const { return !failed_; }
   // Latches an error, if it is the first. Always false.

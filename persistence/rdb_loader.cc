@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "persistence/dump_payload.h"
+#include "persistence/rdb_ahead.h"
 #include "storage/eviction.h"
 
 namespace larder {
@@ -130,6 +131,9 @@ Result<bool> RdbLoader::step(size_t keys_max) {
   do {
     // What is said about a key is no whole without the key.
     if (deadline_ms_ == kNoDeadline && !has_access_) whole_offset_ = in_.offset();
+    if (keys_prefetched_ == 0 && !options_.only_check) {
+      keys_prefetched_ = prefetch_rdb_keys(in_.ahead(), store_.database(db_), store_);
+    }
     if (!read_item(&ended)) return in_.error();
   } while (!ended && counts_.keys_loaded + counts_.keys_expired - keys_before < keys_max);
   return !ended;
@@ -249,6 +253,7 @@ bool RdbLoader::check_end() {
 }
 
 bool RdbLoader::read_key(RdbType type) {
+  if (keys_prefetched_ > 0) keys_prefetched_--;
   if (!in_.text(&key_)) return false;
   if (key_.size() > kKeyBytesMax) return in_.fail(ErrorCode::kResourceLimit, "a key that is too long");
   key_.keep();
@@ -257,8 +262,9 @@ bool RdbLoader::read_key(RdbType type) {
   const bool only_look = expired || options_.only_check;
   Keyspace& keyspace = only_look ? scratch_ : store_.database(db_);
   if (options_.replaces) keyspace.erase(key, options_.now_ms);
+  const size_t size_before = keyspace.size();
   if (!values_.read(in_, type, keyspace, key, expired ? kNoDeadline : deadline_ms_, options_.now_ms)) return false;
-  settle_key(keyspace, key);
+  settle_key(keyspace, key, keyspace.size() > size_before);
   if (expired) {
     counts_.keys_expired++;
   } else {
@@ -270,11 +276,10 @@ bool RdbLoader::read_key(RdbType type) {
 }
 
 // The value is built: what is left is its access state, or to take it away again.
-void RdbLoader::settle_key(Keyspace& keyspace, const HashedKey& key) {
-  const EntrySlot* const slot = keyspace.table().find(key.hash, key.bytes);
-  if (slot == nullptr) counts_.keys_empty++;
+void RdbLoader::settle_key(Keyspace& keyspace, const HashedKey& key, bool is_there) {
+  if (!is_there) counts_.keys_empty++;
   if (&keyspace == &scratch_) {
-    if (slot != nullptr && on_looked_at) on_looked_at(db_, *slot->item());
+    if (is_there && on_looked_at) on_looked_at(db_, *keyspace.table().find(key.hash, key.bytes)->item());
     (void)scratch_.flush();
   } else if (has_access_) {
     keyspace.set_access_state(key, access_state_);

@@ -84,7 +84,7 @@ class RdbLoader {
   bool read_function();
   bool skip_module_aux();
   bool check_end();
-  void settle_key(Keyspace& keyspace, const HashedKey& key);
+  void settle_key(Keyspace& keyspace, const HashedKey& key, bool is_there);
   void forget_key_facts();
 
   Store& store_;
@@ -95,6 +95,7 @@ class RdbLoader {
   RdbText key_;
   RdbText second_;
   RdbLoadCounts counts_;
+  size_t keys_prefetched_ = 0;  // that come next
   int version_ = 0;
   bool header_read_ = false;
   int db_ = 0;

@@ -31,9 +31,20 @@ bool read_intset(RdbInput& in, RdbPlace& place) {
   const SetIntegers numbers(width, intset.substr(kIntsetHeaderBytes));
   if (!numbers.is_sorted()) return in.corrupt("a set of integers is not in order");
   auto set = place.handle<SetValue>();
+  if (set.load_integers(numbers, place.limits.set)) return true;
   char digits[kInt64TextBytesMax];
   for (size_t i = 0; i < count; i++) {
     if (!add(in, place.limits, set, Bytes(digits, write_int64(digits, numbers.at(i))))) return false;
+  }
+  return true;
+}
+
+bool add_packed(RdbInput& in, RdbPlace& place, Bytes sequence, size_t count) {
+  auto set = place.handle<SetValue>();
+  if (set.load_packed(sequence, count, place.limits.set)) return true;
+  char digits[kInt64TextBytesMax];
+  for (const PackedElement& element : PackedRange(sequence)) {
+    if (!add(in, place.limits, set, element.text(digits))) return false;
   }
   return true;
 }
@@ -43,12 +54,19 @@ bool read_listpack(RdbInput& in, RdbPlace& place) {
   Bytes sequence;
   size_t count;
   if (!read_listpack_frame(place.text.bytes(), &sequence, &count)) return in.corrupt("a set (listpack) is damaged");
-  auto set = place.handle<SetValue>();
-  char digits[kInt64TextBytesMax];
-  for (const PackedElement& element : PackedRange(sequence)) {
-    if (!add(in, place.limits, set, element.text(digits))) return false;
+  return add_packed(in, place, sequence, count);
+}
+
+// A few members, one by one in the file: packed first, so that the set is made in one go.
+bool read_few_members(RdbInput& in, RdbPlace& place, uint64_t count) {
+  Buffer& packed = place.packed;
+  packed.clear();
+  for (uint64_t i = 0; i < count; i++) {
+    if (!in.text(&place.text)) return false;
+    const PackedText text(place.text.bytes());
+    packed.commit_to(text.write(packed.reserve(text.total_bytes())));
   }
-  return true;
+  return add_packed(in, place, packed.bytes(), count);
 }
 
 }  // namespace
@@ -58,6 +76,7 @@ bool read_rdb_set(RdbInput& in, RdbType type, RdbPlace& place) {
   if (type == RdbType::kSetListpack) return read_listpack(in, place);
   uint64_t count;
   if (!in.count(&count)) return false;
+  if (count <= kPackedCountMax) return read_few_members(in, place, count);
   auto set = place.handle<SetValue>();
   for (uint64_t i = 0; i < count; i++) {
     if (!in.text(&place.text) || !add(in, place.limits, set, place.text.bytes())) return false;

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <string>
 
+#include "storage/packed_names.h"
+
 namespace larder {
 namespace {
 
@@ -248,6 +250,27 @@ void HashValue::replace_packed(const PackedField& old, const HashFieldView& fiel
   if (is_long(field, limits)) old_head.with_table_shown(true).write(mutable_packed());
   if (field.deadline_ms < due_before_ms) write_due_ms(field.deadline_ms);
   tell_due(due_before_ms);
+}
+
+bool HashValue::load_packed(Bytes sequence, size_t element_count, const HashLimits& limits) {
+  LARDER_ASSERT(!exists());
+  const size_t count = element_count / 2;
+  const size_t bytes = kPackedHeadBytes + sequence.size();
+  if (count == 0 || element_count % 2 != 0 || count > kPackedCountMax || bytes > kPackedCollectionBytesMax)
+    return false;
+  bool table = count > limits.listpack_entries;
+  PackedNames names;
+  for (const char* at = sequence.data(); at != sequence.data() + sequence.size();) {
+    const PackedElement name = read_packed(at);
+    const PackedElement value = read_packed(name.end());
+    if (!names.add(name)) return false;
+    table = table || std::max(name.text_bytes(), value.text_bytes()) > limits.listpack_value_bytes;
+    at = value.end();
+  }
+  char* value = create_packed(kType, Encoding::kPacked, bytes);
+  PackedHead().with_count(count).with_table_shown(table).write(value);
+  std::memcpy(value + kPackedHeadBytes, sequence.data(), sequence.size());
+  return true;
 }
 
 bool HashValue::set_field_deadline(Bytes field, int64_t deadline_ms) {

@@ -93,6 +93,10 @@ class HashValue : public CollectionHandle {
   bool set(Bytes field, Bytes value, const HashLimits& limits, DeadlineRule deadline = DeadlineRule::none());
   // Name, value, name, value ... Returns how many are new. The form shown follows from their number, as in Redis.
   size_t set_all(std::span<const Bytes> pairs, const HashLimits& limits, DeadlineRule deadline = DeadlineRule::none());
+  // The hash from a packed sequence of names and values that comes from outside, as it lies. False, and nothing done: it
+  // cannot be kept like that, or has a name twice; set() its fields one by one. Requires: !exists(); `element_count` is
+  // their number; well-formed (validate_packed).
+  [[nodiscard]] bool load_packed(Bytes sequence, size_t element_count, const HashLimits& limits);
   // kNoDeadline takes it away. Returns whether the field exists. A deadline in the past makes the field invisible, and
   // the next look-up or the background takes it out.
   bool set_field_deadline(Bytes field, int64_t deadline_ms);

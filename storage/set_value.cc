@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "storage/packed_names.h"
+
 namespace larder {
 namespace {
 
@@ -187,6 +189,36 @@ void SetValue::show_as(SetForm form) {
   if (is_structure()) return set_structure()->set_form(form);
   if (is_integers()) return convert_integers(form, 0);
   head().with_table_shown(form == SetForm::kHashtable).write(mutable_packed());
+}
+
+bool SetValue::load_packed(Bytes sequence, size_t count, const SetLimits& limits) {
+  LARDER_ASSERT(!exists());
+  const size_t bytes = kPackedHeadBytes + sequence.size();
+  if (count == 0 || count > kPackedCountMax || bytes > kPackedCollectionBytesMax) return false;
+  bool table = count > limits.listpack_entries;
+  bool only_integers = true;
+  PackedNames names;
+  for (const PackedElement& member : PackedRange(sequence)) {
+    if (!names.add(member)) return false;
+    only_integers = only_integers && member.is_integer;
+    table = table || member.text_bytes() > limits.listpack_value_bytes;
+  }
+  // Numbers alone are an intset.
+  if (only_integers) return false;
+  char* value = create_packed(kType, Encoding::kPacked, bytes);
+  PackedHead().with_count(count).with_table_shown(table).write(value);
+  std::memcpy(value + kPackedHeadBytes, sequence.data(), sequence.size());
+  return true;
+}
+
+bool SetValue::load_integers(const SetIntegers& numbers, const SetLimits& limits) {
+  LARDER_ASSERT(!exists());
+  const size_t count = numbers.size();
+  if (count == 0 || count > limits.intset_entries || count > kIntegersMax) return false;
+  char* value = create_packed(kType, Encoding::kPackedIntegers, kSetIntegersHeadBytes + numbers.numbers().size());
+  value[0] = static_cast<char>(numbers.width());
+  std::memcpy(value + kSetIntegersHeadBytes, numbers.numbers().data(), numbers.numbers().size());
+  return true;
 }
 
 // ---- Taking out

@@ -65,6 +65,11 @@ class SetValue : public CollectionHandle {
   bool add(Bytes member, const SetLimits& limits);
   // Returns how many were not. The form shown follows from the number given, repeated ones included, as in Redis.
   size_t add_all(std::span<const Bytes> members, const SetLimits& limits);
+  // The set from a packed sequence, or from numbers, that come from outside, as they lie. False, and nothing done: they cannot
+  // be kept like that, or a member is there twice; add() them one by one. Requires: !exists(); well-formed
+  // (validate_packed), or sorted (SetIntegers::is_sorted).
+  [[nodiscard]] bool load_packed(Bytes sequence, size_t count, const SetLimits& limits);
+  [[nodiscard]] bool load_integers(const SetIntegers& numbers, const SetLimits& limits);
   bool remove(Bytes member);
   // The same as visit_random, and takes the member out.
   template <class Visit>

@@ -1,10 +1,16 @@
 #include "storage/zset_value.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
+#include "storage/packed_names.h"
+
 namespace larder {
 namespace {
+
+// Whole numbers up to here are doubles as they are.
+constexpr int64_t kExactIntegerMax = int64_t{1} << 53;
 
 // What ZADD's options make of a member that has, or has not, a score.
 ZsetPut decide(const ZsetRule& rule, std::optional<double> current, double score) {
@@ -231,9 +237,54 @@ void ZsetValue::assign(ZsetStructure* built, const ZsetLimits& limits) {
   destroy_structure(built);
 }
 
+namespace {
+
+// The score of an element from outside if it is sure to be kept like that.
+std::optional<double> plain_score(const PackedElement& element) {
+  if (!PackedNames::is_canonical(element)) return std::nullopt;
+  if (element.is_integer) {
+    if (element.number > kExactIntegerMax || element.number < -kExactIntegerMax) return std::nullopt;
+    return static_cast<double>(element.number);
+  }
+  const auto score = parse_double(element.bytes);
+  if (!score || *score == 0 || element.bytes.size() > kDoubleTextBytesMax) return std::nullopt;
+  return score;
+}
+
+// Whether these are distinct members in order, as they are kept here.
+bool lies_in_order(Bytes sequence, const ZsetLimits& limits) {
+  char digits[2][kInt64TextBytesMax];
+  PackedNames names;
+  double last_score = 0;
+  Bytes last_text;
+  size_t index = 0;
+  for (const char* at = sequence.data(); at != sequence.data() + sequence.size(); index++) {
+    const PackedPair pair = PackedZset::pair_at(at);
+    const std::optional<double> score = plain_score(pair.score_element);
+    if (!score || !names.add(pair.member)) return false;
+    const Bytes text = pair.member.text(digits[index % 2]);
+    if (text.size() > limits.member_bytes_max) return false;
+    if (index > 0 && (*score < last_score || (*score == last_score && text <= last_text))) return false;
+    last_score = *score;
+    last_text = text;
+    at = pair.end();
+  }
+  return true;
+}
+
+}  // namespace
+
 bool ZsetValue::load_packed(Bytes sequence, size_t element_count, const ZsetLimits& limits) {
   LARDER_ASSERT(!exists());
   if (element_count == 0 || element_count % 2 != 0) return false;
+  const size_t bytes = kPackedZsetHeaderBytes + sequence.size();
+  if (element_count / 2 <= std::min(limits.members_max, PackedNames::kCountMax) && bytes <= kPackedBytesMax &&
+      lies_in_order(sequence, limits)) {
+    std::memcpy(create_packed(kType, Encoding::kPacked, bytes) + kPackedZsetHeaderBytes, sequence.data(),
+                sequence.size());
+    set_packed_count(element_count / 2);
+    return true;
+  }
   // Built as a large set first: that finds duplicates, and puts into order what another writer ordered differently.
   ZsetStructure* built = new_structure();
   char scratch[kInt64TextBytesMax];

@@ -16,6 +16,9 @@ constexpr size_t kGroupBytes = 8 * 1024 * 1024;
 constexpr Bytes kMulti = "*1\r\n$5\r\nMULTI\r\n";
 constexpr Bytes kExec = "*1\r\n$4\r\nEXEC\r\n";
 
+// Of bases that are being written, with the number of the process behind it.
+constexpr Bytes kTemporaryPrefix = "temp-rewriteaof-bg-";
+
 // After a rewrite that failed by itself: 5 s, 10 s, ... until an hour.
 constexpr int64_t kRetryMs = 5000;
 constexpr int64_t kRetryMsMax = 3600 * 1000;
@@ -63,8 +66,22 @@ Status AppendLog::start(AofManifest manifest, const AofWriter::Resume& resume) {
     thread_.reset();
     return opened;
   }
+  remove_unfinished_bases();
   begin_state(State::kOn);
   return {};
+}
+
+// What rewrites have left that were going on when the server ended. What cannot be removed is only in the way of nobody.
+void AppendLog::remove_unfinished_bases() {
+  const std::string& directory = thread_->writer().directory();
+  const Result<std::vector<DirectoryEntry>> entries = environment_.files.list(directory);
+  if (!entries) return;
+  for (const DirectoryEntry& entry : *entries) {
+    if (!entry.name.starts_with(kTemporaryPrefix)) continue;
+    if (environment_.files.remove(join_path(directory, entry.name)).ok()) {
+      environment_.log.notice("Removed {}, a rewrite of the log that did not come to its end", entry.name);
+    }
+  }
 }
 
 Status AppendLog::turn_on() {
@@ -261,7 +278,7 @@ AppendLog::Figures AppendLog::figures() const {
 // ---- Rewriting
 
 std::string AppendLog::temporary_name() const {
-  return "temp-rewriteaof-bg-" + std::to_string(os_process_id()) + ".aof";
+  return std::string(kTemporaryPrefix) + std::to_string(os_process_id()) + ".aof";
 }
 
 Status AppendLog::rewrite(bool later) {

@@ -128,6 +128,7 @@ class AppendLog final : public PropagationSink {
  private:
   void open_thread();
   Status begin_with_base();
+  void remove_unfinished_bases();
   void begin_state(State state);
   void apply_sync_rule();
   void select(uint16_t db);

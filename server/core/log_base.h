@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "base/random.h"
 #include "persistence/rdb_commands.h"
 #include "server/core/append_log.h"
 #include "server/core/snapshot.h"
@@ -28,7 +29,7 @@ class CommandsOutput final : public SnapshotOutput {
     LARDER_TRY_ASSIGN(const std::unique_ptr<File> file, files_.open(rdb_path_, OpenMode::kRead));
     LARDER_TRY_ASSIGN(const uint64_t rdb_bytes, file->size());
     LARDER_TRY(commands_.open());
-    LARDER_TRY(write_rdb_as_commands(*file, rdb_bytes, [this](Bytes bytes) {
+    LARDER_TRY(write_rdb_as_commands(*file, rdb_bytes, os_entropy_u64(), [this](Bytes bytes) {
       return cancelled_ ? Status(ErrorCode::kCancelled, "the rewrite was given up") : commands_.write(bytes);
     }));
     LARDER_TRY(commands_.finish());

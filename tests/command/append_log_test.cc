@@ -213,11 +213,52 @@ TEST(AppendLog, ABaseMayBeOfCommands) {
     server.advance_ms(500);
     expected = dataset_of(server);
   }
-  EXPECT_TRUE(files.content("/appendonlydir/appendonly.aof.1.base.aof").starts_with("*2\r\n$6\r\nSELECT\r\n"));
+  EXPECT_TRUE(files.content("/appendonlydir/appendonly.aof.1.base.aof").starts_with("#LF:01:"));
   EXPECT_FALSE(files.content("/appendonlydir/appendonly.aof.manifest").find("base.aof") == std::string::npos);
   InProcessServer server(log_options(files, "always"));
   server.run();
   EXPECT_EQ(difference_between(expected, dataset_of(server)), "");
+}
+
+// Every byte of it, one after the other, is another one.
+TEST(AppendLog, AByteFlippedInABaseOfCommandsIsFound) {
+  const std::string path = "/appendonlydir/appendonly.aof.1.base.aof";
+  MemoryFileSystem files;
+  {
+    InProcessServer server(log_options(files, "always", {"--aof-use-rdb-preamble", "no"}));
+    Connection& client = started(server);
+    for (const char* key : {"a", "b", "c"}) client.call("SET", key, "value");
+    client.call("HSET", "h", "f", "1", "g", "2");
+    client.call("BGREWRITEAOF");
+    server.advance_ms(500);
+  }
+  const std::string whole = files.content(path);
+  for (size_t at = 0; at < whole.size(); ++at) {
+    std::string damaged = whole;
+    damaged[at] = static_cast<char>(damaged[at] ^ (1 << (at % 8)));
+    files.set_content(path, damaged);
+    InProcessServer server(log_options(files, "always"));
+    server.run();
+    EXPECT_TRUE(server.server().load_failed()) << at;
+  }
+  files.set_content(path, whole);
+  InProcessServer server(log_options(files, "always"));
+  EXPECT_EQ(started(server).call("DBSIZE"), ":4\r\n");
+}
+
+TEST(AppendLog, WhatAnUnfinishedRewriteLeftIsRemoved) {
+  MemoryFileSystem files;
+  {
+    InProcessServer server(log_options(files, "always"));
+    started(server).call("SET", "k", "v");
+  }
+  const std::string left = "/appendonlydir/temp-rewriteaof-bg-123.aof";
+  files.set_content(left, "half of a base");
+  files.set_content(left + ".rdb", "half of another");
+  InProcessServer server(log_options(files, "always"));
+  EXPECT_EQ(started(server).call("DBSIZE"), ":1\r\n");
+  EXPECT_FALSE(*files.exists(left));
+  EXPECT_FALSE(*files.exists(left + ".rdb"));
 }
 
 TEST(AppendLog, ABaseOfCommandsKeepsWhatIsPendingOfDeletedEntries) {

@@ -8,6 +8,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cinttypes>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -285,8 +287,8 @@ uint64_t number_from(const char* variable, uint64_t otherwise) {
   return text != nullptr ? std::strtoull(text, nullptr, 10) : otherwise;
 }
 
-// At `cuts` of the calls, or at each if there are no more.
-void cut_power(uint64_t seed, const std::string& rule, uint64_t cuts) {
+// At `cuts` of the calls, or at each if there are no more. *tried counts them.
+void cut_power(uint64_t seed, const std::string& rule, uint64_t cuts, uint64_t* tried) {
   Random random(seed);
   const std::vector<Words> course = Course(random).make(kSteps);
   const std::vector<Dataset> states = states_of(course);
@@ -304,17 +306,27 @@ void cut_power(uint64_t seed, const std::string& rule, uint64_t cuts) {
     SCOPED_TRACE("seed " + std::to_string(seed) + ", " + rule + ", call " + std::to_string(cut));
     check_start(files, conditions, states, result);
     if (::testing::Test::HasFailure()) return;
+    ++*tried;
   }
 }
+
+// Of a long run, what it has come to is said now and then.
+constexpr uint64_t kSeedsPerLine = 100;
 
 TEST(PowerCut, APrefixWithEverythingDurableIsThereWhereverThePowerIsCut) {
   const uint64_t seed = test_seed();
   const uint64_t seeds = number_from("LARDER_POWER_ROUNDS", 1);
   const uint64_t cuts = number_from("LARDER_POWER_CUTS", 5);
+  uint64_t tried = 0;
   for (uint64_t i = 0; i < seeds; ++i) {
     for (const char* rule : {"always", "everysec", "no"}) {
-      cut_power(seed + i, rule, cuts);
+      cut_power(seed + i, rule, cuts, &tried);
       if (HasFailure()) return;
+    }
+    if ((i + 1) % kSeedsPerLine == 0) {
+      std::printf("%" PRIu64 " seeds from %" PRIu64 " on, each in 3 settings: %" PRIu64 " power cuts\n", i + 1, seed,
+                  tried);
+      std::fflush(stdout);
     }
   }
 }

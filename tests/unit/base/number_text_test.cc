@@ -127,6 +127,22 @@ TEST(NumberText, DoublesReadAsTheLibraryReadsThem) {
   }
 }
 
+TEST(NumberText, ShortDecimalsReadAsTheLibraryReadsThem) {
+  Random random(test_seed());
+  for (int i = 0; i < 200000; i++) {
+    std::string text;
+    for (size_t digits = 1 + random.uniform(18); digits > 0; digits--) {
+      text += static_cast<char>('0' + random.uniform(10));
+    }
+    if (!random.one_in(4)) text.insert(random.uniform(text.size() + 1), ".");
+    if (random.one_in(3)) text.insert(0, "-");
+    ASSERT_EQ(parse_double(text), std::strtod(text.c_str(), nullptr)) << text;
+  }
+  for (const char* text : {"1.2.3", "1..2", "-.", "..", "1-2", "--1.5", "1,5"}) {
+    EXPECT_EQ(parse_double(text), std::nullopt) << text;
+  }
+}
+
 TEST(NumberText, WritesDoublesInTheProtocolsForm) {
   struct Case {
     double value;

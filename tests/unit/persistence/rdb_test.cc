@@ -1,6 +1,7 @@
 // RDB: the primitives, files of every kind that the writer makes, and bytes that nobody should trust.
 
 #include <gtest/gtest.h>
+#include <liblzf/lzf.h>
 
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "persistence/rdb_loader.h"
 #include "persistence/rdb_writer.h"
 #include "storage/string_value.h"
+#include "tests/unit/base/test_seed.h"
 
 namespace larder {
 namespace {
@@ -43,6 +45,35 @@ TEST(LzfTest, PacksAndUnpacks) {
   EXPECT_EQ(back, text);
   EXPECT_FALSE(lzf_unpack(Bytes(packed).substr(0, size), back.data(), back.size() - 1));
   EXPECT_FALSE(lzf_unpack(Bytes(packed).substr(0, size - 1), back.data(), back.size()));
+}
+
+TEST(LzfTest, UnpacksAsTheLibraryDoes) {
+  Random random(test_seed());
+  for (int round = 0; round < 20'000; round++) {
+    // Repetitions at every distance, cut off and changed now and then.
+    std::string text;
+    while (text.size() < 300) {
+      if (text.empty() || random.one_in(3)) text.append(random.uniform(40), static_cast<char>(random.next()));
+      if (text.empty()) text += 'a';
+      const size_t distance = 1 + random.uniform(text.size());
+      for (size_t left = random.uniform(60); left > 0; left--) text += text[text.size() - distance];
+      if (random.one_in(4)) text += static_cast<char>(random.next());
+    }
+    std::string packed(text.size(), '\0');
+    packed.resize(lzf_pack(text, packed.data(), packed.size()));
+    if (packed.empty()) continue;
+    if (random.one_in(3)) packed[random.uniform(packed.size())] ^= static_cast<char>(1 << random.uniform(8));
+    if (random.one_in(10)) packed.resize(random.uniform(packed.size()) + 1);
+    const size_t size = random.one_in(8) ? 1 + random.uniform(2 * text.size()) : text.size();
+    std::string expected(size, '\0');
+    std::string unpacked(size, '\0');
+    const bool good = lzf_decompress(packed.data(), static_cast<unsigned>(packed.size()), expected.data(),
+                                     static_cast<unsigned>(size)) == size;
+    ASSERT_EQ(lzf_unpack(packed, unpacked.data(), size), good);
+    if (good) {
+      ASSERT_EQ(unpacked, expected);
+    }
+  }
 }
 
 // One string through encoder, chunk and input.
