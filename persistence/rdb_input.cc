@@ -91,12 +91,6 @@ bool RdbInput::copy(size_t size, char* out) {
   return true;
 }
 
-bool RdbInput::byte(uint8_t* value) {
-  if (!need(1)) return false;
-  *value = static_cast<uint8_t>(*at_++);
-  return true;
-}
-
 bool RdbInput::little_endian(size_t byte_count, uint64_t* value) {
   if (!need(byte_count)) return false;
   *value = 0;

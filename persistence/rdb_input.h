@@ -57,7 +57,11 @@ class RdbInput {
   uint64_t error_offset() const { return error_offset_; }
 
   // ---- Parts. False, with the error latched, when they are not there.
-  bool byte(uint8_t* value);
+  bool byte(uint8_t* value) {
+    if (!need(1)) return false;
+    *value = static_cast<uint8_t>(*at_++);
+    return true;
+  }
   bool little_endian(size_t byte_count, uint64_t* value);
   bool double_bytes(double* value);
   // A plain length; one of the string encodings in its place is an error.

@@ -282,9 +282,13 @@ bool validate_packed(Bytes sequence, size_t* count) {
     const size_t body = head.head_bytes + head.body_bytes;
     const size_t back = back_length_bytes(body);
     if (back > left - body) return false;
-    char expected[10];
-    write_back_length(expected, body);
-    if (std::memcmp(expected, at + body, back) != 0) return false;
+    if (back == 1) [[likely]] {
+      if (byte_at(at, body) != body) return false;
+    } else {
+      char expected[10];
+      write_back_length(expected, body);
+      if (std::memcmp(expected, at + body, back) != 0) return false;
+    }
     at += body + back;
     left -= body + back;
     (*count)++;
