@@ -51,14 +51,8 @@ std::optional<uint64_t> parse_magnitude(const char* at, size_t size) {
   return value * 10 + digit;
 }
 
-}  // namespace
-
-std::optional<int64_t> parse_int64(Bytes text) {
-  // Most numbers of requests are short.
-  if (text.size() - 1 < kDigitsOfWord && text[0] >= '1' && text[0] <= '9') {
-    const uint64_t value = parse_word(text.data(), text.size());
-    return value == kNoDigits ? std::nullopt : std::optional<int64_t>(value);
-  }
+// Any integer. Apart from the short ones, whose path keeps its result in registers that way.
+[[gnu::noinline]] std::optional<int64_t> parse_any_int64(Bytes text) {
   const bool negative = !text.empty() && text[0] == '-';
   const auto magnitude = parse_magnitude(text.data() + negative, text.size() - negative);
   if (!magnitude) return std::nullopt;
@@ -68,6 +62,18 @@ std::optional<int64_t> parse_int64(Bytes text) {
   }
   if (*magnitude == 0 || *magnitude > static_cast<uint64_t>(INT64_MAX) + 1) return std::nullopt;
   return static_cast<int64_t>(0 - *magnitude);
+}
+
+}  // namespace
+
+std::optional<int64_t> parse_int64(Bytes text) {
+  // Most numbers of requests are short.
+  if (text.size() - 1 < kDigitsOfWord && text[0] >= '1' && text[0] <= '9') {
+    const uint64_t value = parse_word(text.data(), text.size());
+    if (value != kNoDigits) [[likely]]
+      return static_cast<int64_t>(value);
+  }
+  return parse_any_int64(text);
 }
 
 std::optional<uint64_t> parse_uint64(Bytes text) { return parse_magnitude(text.data(), text.size()); }

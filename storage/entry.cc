@@ -63,8 +63,24 @@ int64_t Entry::integer() const {
 void Entry::set_integer(int64_t number) {
   LARDER_ASSERT(encoding() == Encoding::kInteger);
   LARDER_ASSERT(integer_width(number) <= value_length_);
-  // The low bytes of a little-endian number are the number in fewer bytes.
-  std::memcpy(bytes() + value_offset(), &number, value_length_);
+  // The low bytes of a little-endian number are the number in fewer bytes. A copy of unknown size would cost more than all
+  // else here.
+  char* at = bytes() + value_offset();
+  switch (value_length_) {
+    case 1:
+      std::memcpy(at, &number, 1);
+      return;
+    case 2:
+      std::memcpy(at, &number, 2);
+      return;
+    case 4:
+      std::memcpy(at, &number, 4);
+      return;
+    case 8:
+      std::memcpy(at, &number, 8);
+      return;
+  }
+  LARDER_UNREACHABLE();
 }
 
 void* Entry::pointer() const {
