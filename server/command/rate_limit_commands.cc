@@ -31,6 +31,7 @@ struct Limit {
   RateState state;
   RateVerdict verdict;
   bool exists = false;
+  bool was_ahead = false;  // the kept state lies in the future: see RateState::settle()
 };
 
 struct Limits {
@@ -91,16 +92,16 @@ bool look_up(CommandContext& ctx, Limits& limits) {
     const auto state = RateState::decode(limit.rule.algorithm, value.found() ? value->text().bytes() : Bytes());
     if (!state) return ctx.reply().error(kOtherState), false;
     limit.state = *state;
-    limit.state.settle(limit.rule, ctx.now_ms());
+    limit.was_ahead = limit.state.settle(limit.rule, ctx.now_ms());
     limit.verdict = limit.state.judge(limit.rule, ctx.now_ms(), limits.cost);
   }
   return true;
 }
 
 // Writes the state, or removes the key when nothing of it counts any more.
-void store(CommandContext& ctx, Limit& limit) {
-  limit.verdict = limit.state.describe(limit.rule, ctx.now_ms());
-  if (limit.verdict.reset_after_ms == 0) {
+void store(CommandContext& ctx, const Limit& limit) {
+  const int64_t reset_after_ms = limit.state.describe(limit.rule, ctx.now_ms()).reset_after_ms;
+  if (reset_after_ms == 0) {
     if (!ctx.keys().erase(limit.key)) return;
     ctx.changed(limit.key.bytes, Event::kDel);
     if (ctx.propagates()) ctx.propagate_as({"DEL", limit.key.bytes});
@@ -108,7 +109,7 @@ void store(CommandContext& ctx, Limit& limit) {
   }
   char bytes[RateState::kBytesMax];
   const Bytes state(bytes, limit.state.encode(limit.rule.algorithm, bytes));
-  const int64_t deadline_ms = ctx.now_ms() + limit.verdict.reset_after_ms;
+  const int64_t deadline_ms = ctx.now_ms() + reset_after_ms;
   ctx.keys().assign_string(limit.key, state, DeadlineRule::at(deadline_ms), StringForm::kAsText);
   ctx.changed(limit.key.bytes, Event::kQuiet);
   if (!ctx.propagates()) return;
@@ -184,11 +185,12 @@ void rl_take(CommandContext& ctx, ArgReader& args) {
   Limits limits;
   if (!take_limits(ctx, args, limits) || !look_up(ctx, limits)) return;
   const Limit* refused_by = refusing(limits.all());
-  if (refused_by == nullptr) {
-    for (Limit& limit : limits.all()) {
+  for (Limit& limit : limits.all()) {
+    if (refused_by == nullptr) {
       limit.state.take(limit.rule, limits.cost);
-      store(ctx, limit);
+      limit.verdict = limit.state.describe(limit.rule, ctx.now_ms());
     }
+    if (refused_by == nullptr || limit.was_ahead) store(ctx, limit);
   }
   reply_verdict(ctx, limits.all(), refused_by);
 }

@@ -85,11 +85,13 @@ size_t RateState::encode(RateAlgorithm algorithm, char* out) const {
   return static_cast<size_t>(at - out);
 }
 
-void RateState::settle(const RateRule& rule, int64_t now_ms) {
+bool RateState::settle(const RateRule& rule, int64_t now_ms) {
   if (rule.algorithm == RateAlgorithm::kGcra) {
+    const int64_t kept_ns = time_;
     time_ = rule.gcra().settled(time_, now_ms * kNsPerMs);
-    return;
+    return time_ < kept_ns;
   }
+  const bool is_ahead = time_ > now_ms;
   if (rule.algorithm == RateAlgorithm::kTokenBucket) {
     // The rule may be another one than last time: what is missing is at most a whole bucket.
     used_ = std::min(used_, rule.capacity * rule.period_ms);
@@ -100,18 +102,20 @@ void RateState::settle(const RateRule& rule, int64_t now_ms) {
       used_ -= passed_ms * rule.amount;
     }
     time_ = now_ms;
-    return;
+    return is_ahead;
   }
   // The same: all is used at most.
   used_ = std::min(used_, rule.capacity);
   before_ = std::min(before_, rule.capacity);
-  time_ = std::min(time_, now_ms);
+  const bool is_unused = used_ == 0 && before_ == 0;
+  time_ = is_unused ? now_ms : std::min(time_, now_ms);
   const int64_t passed_ms = now_ms - time_;
-  if (passed_ms < rule.period_ms) return;
+  if (passed_ms < rule.period_ms) return is_ahead;
   const bool is_next = rule.algorithm == RateAlgorithm::kSlidingWindow && passed_ms / rule.period_ms == 1;
   before_ = is_next ? used_ : 0;
   time_ = is_next && before_ > 0 ? time_ + rule.period_ms : now_ms;
   used_ = 0;
+  return false;
 }
 
 RateVerdict RateState::describe(const RateRule& rule, int64_t now_ms) const {

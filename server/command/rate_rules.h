@@ -11,7 +11,8 @@
 // Everything is an integer and exact. GCRA counts in nanoseconds; where a division is not even, the interval between two
 // requests is rounded up, so that no window ever admits more than its rule says. The other three count in whole
 // milliseconds, the unit of the server's clock. A clock that was set back never admits more either: state that lies in the
-// future is brought back to what a full use of the limit would have left.
+// future is brought back to what a full use of the limit would have left. That is to be kept even if the request is refused:
+// otherwise time would not pass for the limit until the clock is where it was.
 //
 // The products of the numbers of a rule fit 62 bits: RateRule::is_sound() is checked before anything else.
 
@@ -74,8 +75,9 @@ class RateState {
   // Writes at most kBytesMax bytes.
   size_t encode(RateAlgorithm algorithm, char* out) const;
 
-  // The other functions require that this was called with the same time.
-  void settle(const RateRule& rule, int64_t now_ms);
+  // The other functions require that this was called with the same time. True: the state lay in the future and was
+  // brought back.
+  bool settle(const RateRule& rule, int64_t now_ms);
   RateVerdict judge(const RateRule& rule, int64_t now_ms, int64_t cost) const;
   // What judge() tells of the state alone.
   RateVerdict describe(const RateRule& rule, int64_t now_ms) const;

@@ -105,14 +105,16 @@ void cl_throttle(CommandContext& ctx, ArgReader& args) {
   int64_t arrival_ns = 0;
   if (!value->to_integer(&arrival_ns)) return ctx.reply().error(kNotInteger);
   const int64_t now_ns = ctx.now_ms() * kNsPerMs;
+  const int64_t kept_ns = arrival_ns;
   arrival_ns = gcra->settled(arrival_ns, now_ns);
 
   const bool is_possible = quantity <= max_burst + 1;
   const int64_t next_ns = is_possible ? arrival_ns + quantity * gcra->emission_ns : arrival_ns;
   const int64_t wait_ns = gcra->wait_ns(next_ns, now_ns);
   const bool is_limited = !is_possible || wait_ns > 0;
-  if (!is_limited && quantity > 0) {
-    arrival_ns = next_ns;
+  if (!is_limited) arrival_ns = next_ns;
+  // A limited call changes nothing, unless the state lies in the future and was brought back: see RateState::settle().
+  if (is_limited ? arrival_ns < kept_ns : quantity > 0) {
     const int64_t deadline_ms = (arrival_ns - 1) / kNsPerMs + 1;
     value->set_integer(arrival_ns, DeadlineRule::at(deadline_ms));
     ctx.changed(key.bytes, Event::kQuiet);

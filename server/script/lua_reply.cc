@@ -1,5 +1,6 @@
 #include "server/script/lua_reply.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
@@ -168,12 +169,22 @@ Bytes text_at_top(lua_State* state) {
   return {text, size};
 }
 
+constexpr size_t kLineEndBytes = 2;
+
 // A status may not carry a line end.
 void write_status(ReplyWriter& reply, Bytes text) {
   if (text.find_first_of("\r\n") == Bytes::npos) return reply.simple(text);
   reply.raw("+");
   for (const char c : text) reply.raw(c == '\r' || c == '\n' ? Bytes(" ") : Bytes(&c, 1));
   reply.raw("\r\n");
+}
+
+// Nor may a number.
+void write_big_number(ReplyWriter& reply, Bytes digits) {
+  reply.big_number(digits);
+  char* written = reply.buffer().mutable_data() + reply.position() - kLineEndBytes - digits.size();
+  std::replace_if(
+      written, written + digits.size(), [](char c) { return c == '\r' || c == '\n'; }, ' ');
 }
 
 // Pushes the field of the table at the top.
@@ -229,7 +240,7 @@ bool write_special(const ReplyOutput& out, int depth) {
       const Bytes text = text_at_top(state);
       if (name == kErr) out.reply.error(text);
       if (name == kOk) write_status(out.reply, text);
-      if (name == kBigNumber) out.reply.big_number(text);
+      if (name == kBigNumber) write_big_number(out.reply, text);
     } else if (name == kDouble && type == LUA_TNUMBER) {
       out.reply.double_value(lua_tonumber(state, -1));
       written = true;

@@ -188,6 +188,8 @@ class Programs:
                 lines.append(f"local _, r{i} = pcall(function() local v = {self.expression()} return v end)")
             else:
                 lines.append(f"local r{i} = {self.expression()}")
+            # LuaJIT takes no text with a zero byte for a number, Lua 5.1 reads up to it: none is made of what keys hold.
+            lines.append(f"r{i} = type(r{i}) == 'string' and r{i}:gsub('%z', '0') or r{i}")
             self.names.append(f"r{i}")
         returned = rng.randrange(5)
         if returned == 0:

@@ -1,4 +1,4 @@
-// Rate limits against models in exact rational numbers (integers over the period), over random schedules.
+// Rate limits against exact models, over random schedules, with small numbers and with the largest that a rule may have.
 
 #include "server/command/rate_rules.h"
 
@@ -9,10 +9,18 @@
 #include <vector>
 
 #include "base/random.h"
+#include "tests/support/exact_limits.h"
 #include "tests/unit/base/test_seed.h"
 
 namespace larder {
 namespace {
+
+using testing::draw;
+using testing::ExactLimit;
+
+constexpr int64_t kStartMs = 1'700'000'000'000;
+// GCRA counts nanoseconds since 1970 in 64 bits: with a full limit ahead that is enough for a century and more.
+constexpr int64_t kEndMs = 4'000'000'000'000;
 
 struct Admitted {
   int64_t at_ms;
@@ -26,12 +34,11 @@ class Limiter {
 
   RateVerdict peek(int64_t now_ms, int64_t cost) const { return state(now_ms).judge(rule_, now_ms, cost); }
   RateVerdict take(int64_t now_ms, int64_t cost) {
-    RateState state = this->state(now_ms);
+    bool was_ahead = false;
+    RateState state = this->state(now_ms, &was_ahead);
     const RateVerdict verdict = state.judge(rule_, now_ms, cost);
-    if (verdict.allowed) {
-      state.take(rule_, cost);
-      keep(state, now_ms);
-    }
+    if (verdict.allowed) state.take(rule_, cost);
+    if (verdict.allowed || was_ahead) keep(state, now_ms);
     return verdict;
   }
   void refund(int64_t now_ms, int64_t cost) {
@@ -42,10 +49,11 @@ class Limiter {
   int64_t deadline_ms() const { return deadline_ms_; }
 
  private:
-  RateState state(int64_t now_ms) const {
+  RateState state(int64_t now_ms, bool* was_ahead = nullptr) const {
     const bool is_gone = now_ms >= deadline_ms_;
     RateState state = *RateState::decode(rule_.algorithm, is_gone ? Bytes() : Bytes(bytes_));
-    state.settle(rule_, now_ms);
+    const bool is_ahead = state.settle(rule_, now_ms);
+    if (was_ahead != nullptr) *was_ahead = is_ahead;
     return state;
   }
   void keep(const RateState& state, int64_t now_ms) {
@@ -59,140 +67,75 @@ class Limiter {
   int64_t deadline_ms_ = INT64_MIN;
 };
 
-RateRule random_rule(RateAlgorithm algorithm, Random& random) {
+// One round of a test: a rule, a limiter, and a time that goes on.
+struct Schedule {
+  Random& random;
   RateRule rule;
-  rule.algorithm = algorithm;
-  rule.capacity = 1 + static_cast<int64_t>(random.uniform(20));
-  const bool is_bucket = algorithm == RateAlgorithm::kGcra || algorithm == RateAlgorithm::kTokenBucket;
-  rule.amount = is_bucket ? 1 + static_cast<int64_t>(random.uniform(20)) : rule.capacity;
-  rule.period_ms = 1 + static_cast<int64_t>(random.uniform(2000));
-  return rule;
-}
+  Limiter limiter{rule};
+  int64_t now_ms = kStartMs;
 
-int64_t random_step_ms(const RateRule& rule, Random& random) {
-  switch (random.uniform(4)) {
-    case 0:
-      return 0;
-    case 1:
-      return static_cast<int64_t>(random.uniform(3));
-    case 2:
-      return static_cast<int64_t>(random.uniform(static_cast<uint64_t>(rule.period_ms) + 1));
-    default:
-      return static_cast<int64_t>(random.uniform(3 * static_cast<uint64_t>(rule.period_ms) + 1));
+  // False: the time is up.
+  bool goes_on() {
+    now_ms += testing::draw_step_ms(rule, random);
+    return now_ms < kEndMs;
   }
-}
-
-// The level of a leaky bucket in units of 1 / period: exact, whatever the numbers.
-class ExactBucket {
- public:
-  ExactBucket(const RateRule& rule) : rule_(rule) {}
-  bool take(int64_t now_ms, int64_t cost) {
-    level_ -= (now_ms - at_ms_) * rule_.amount;
-    if (level_ < 0) level_ = 0;
-    at_ms_ = now_ms;
-    if (level_ + cost * rule_.period_ms > rule_.capacity * rule_.period_ms) return false;
-    level_ += cost * rule_.period_ms;
-    return true;
-  }
-
- private:
-  RateRule rule_;
-  int64_t level_ = 0;
-  int64_t at_ms_ = 0;
+  // 1 to `beyond` more than the whole limit.
+  int64_t cost(int64_t beyond) { return 1 + draw(random, rule.capacity + beyond); }
+  // Costs that sometimes leave room for others.
+  int64_t small_cost() { return 1 + draw(random, std::min<int64_t>(3, rule.capacity)); }
 };
 
-// A fixed window that begins with its first request.
-class ExactFixedWindow {
- public:
-  explicit ExactFixedWindow(const RateRule& rule) : rule_(rule) {}
-  bool take(int64_t now_ms, int64_t cost) {
-    if (used_ == 0 || now_ms >= begin_ms_ + rule_.period_ms) {
-      begin_ms_ = now_ms;
-      used_ = 0;
-    }
-    if (used_ + cost > rule_.capacity) return false;
-    used_ += cost;
-    return true;
-  }
-
- private:
-  RateRule rule_;
-  int64_t begin_ms_ = 0;
-  int64_t used_ = 0;
-};
-
-// Windows one after another from the first request on; what is still covered of the one before counts by the part of it
-// that is, as a fraction over the period: exact.
-class ExactSlidingWindow {
- public:
-  explicit ExactSlidingWindow(const RateRule& rule) : rule_(rule) {}
-  bool take(int64_t now_ms, int64_t cost) {
-    move_to(now_ms);
-    const int64_t covered_ms = rule_.period_ms - (now_ms - begin_ms_);
-    if ((used_ + cost) * rule_.period_ms + before_ * covered_ms > rule_.capacity * rule_.period_ms) return false;
-    used_ += cost;
-    return true;
-  }
-
- private:
-  void move_to(int64_t now_ms) {
-    const int64_t passed = (now_ms - begin_ms_) / rule_.period_ms;
-    if (passed > 0) {
-      before_ = passed == 1 ? used_ : 0;
-      used_ = 0;
-      begin_ms_ += passed * rule_.period_ms;
-    }
-    if (used_ == 0 && before_ == 0) begin_ms_ = now_ms;  // requests that were refused begin no window
-  }
-
-  RateRule rule_;
-  int64_t begin_ms_ = INT32_MIN;
-  int64_t used_ = 0;
-  int64_t before_ = 0;
-};
-
-constexpr int64_t kStartMs = 1'700'000'000'000;
-
-template <class Model>
-void compare_with_model(RateAlgorithm algorithm) {
+// Calls body(schedule) for rules of all the algorithms by turns, half of them with extreme numbers.
+template <class Body>
+void over_schedules(std::initializer_list<RateAlgorithm> algorithms, Body body) {
+  constexpr int kRounds = 400;
   Random random(test_seed());
-  for (int round = 0; round < 300; ++round) {
-    const RateRule rule = random_rule(algorithm, random);
-    Limiter limiter(rule);
-    Model model(rule);
-    int64_t now_ms = kStartMs;
-    for (int i = 0; i < 200; ++i) {
-      now_ms += random_step_ms(rule, random);
-      const int64_t cost = 1 + static_cast<int64_t>(random.uniform(static_cast<uint64_t>(rule.capacity) + 1));
-      ASSERT_EQ(limiter.take(now_ms, cost).allowed, model.take(now_ms, cost)) << round << " " << i;
-    }
+  for (int round = 0; round < kRounds && !::testing::Test::HasFatalFailure(); ++round) {
+    SCOPED_TRACE(round);
+    const RateAlgorithm algorithm = algorithms.begin()[static_cast<size_t>(round) % algorithms.size()];
+    const bool is_extreme = draw(random, 2) == 0;
+    Schedule schedule{random,
+                      is_extreme ? testing::extreme_rule(algorithm, random) : testing::small_rule(algorithm, random)};
+    body(schedule);
   }
 }
 
-TEST(RateRules, ATokenBucketIsTheExactModel) { compare_with_model<ExactBucket>(RateAlgorithm::kTokenBucket); }
-TEST(RateRules, AFixedWindowIsTheExactModel) { compare_with_model<ExactFixedWindow>(RateAlgorithm::kFixedWindow); }
-TEST(RateRules, ASlidingWindowIsTheExactModel) {
-  compare_with_model<ExactSlidingWindow>(RateAlgorithm::kSlidingWindow);
+constexpr auto kAll = {RateAlgorithm::kGcra, RateAlgorithm::kFixedWindow, RateAlgorithm::kSlidingWindow,
+                       RateAlgorithm::kTokenBucket};
+
+TEST(RateRules, EveryAlgorithmIsItsExactModel) {
+  over_schedules(kAll, [](Schedule& at) {
+    ExactLimit model(at.rule);
+    for (int i = 0; i < 200 && at.goes_on(); ++i) {
+      model.move_to(at.now_ms);
+      const int64_t cost = at.cost(1);
+      ASSERT_EQ(at.limiter.peek(at.now_ms, 1).remaining, model.remaining()) << i;
+      const bool allowed = at.limiter.take(at.now_ms, cost).allowed;
+      ASSERT_EQ(allowed, model.allows(cost)) << i;
+      allowed ? model.take(cost) : model.refuse();
+      if (draw(at.random, 4) != 0) continue;
+      const int64_t back = at.cost(1);
+      at.limiter.refund(at.now_ms, back);
+      model.give_back(back);
+    }
+  });
 }
 
-TEST(RateRules, GcraAdmitsWhatTheExactModelAdmitsAndNeverMore) {
-  Random random(test_seed());
-  for (int round = 0; round < 300; ++round) {
-    RateRule rule = random_rule(RateAlgorithm::kGcra, random);
-    const bool is_even = rule.period_ms * 1'000'000 % rule.amount == 0;
-    Limiter limiter(rule);
-    ExactBucket model(rule);
-    int64_t now_ms = kStartMs;
-    for (int i = 0; i < 200; ++i) {
-      now_ms += random_step_ms(rule, random);
-      const int64_t cost = 1 + static_cast<int64_t>(random.uniform(static_cast<uint64_t>(rule.capacity) + 1));
-      if (is_even) {
-        ASSERT_EQ(limiter.take(now_ms, cost).allowed, model.take(now_ms, cost)) << round << " " << i;
-      } else if (limiter.take(now_ms, cost).allowed) {
-        ASSERT_TRUE(model.take(now_ms, cost)) << round << " " << i;
+// Without the rounding of its interval GCRA would be a bucket in exact fractions: that one allows whatever it allows.
+TEST(RateRules, GcraNeverAdmitsMoreThanWithoutRounding) {
+  over_schedules({RateAlgorithm::kGcra}, [](Schedule& at) {
+    const bool is_even = at.rule.period_ms * 1'000'000 % at.rule.amount == 0;
+    ExactLimit model(at.rule, true);
+    for (int i = 0; i < 200 && at.goes_on(); ++i) {
+      model.move_to(at.now_ms);
+      const int64_t cost = at.cost(1);
+      const bool allowed = at.limiter.take(at.now_ms, cost).allowed;
+      if (is_even || allowed) {
+        ASSERT_EQ(allowed, model.allows(cost)) << i;
       }
+      allowed ? model.take(cost) : model.refuse();
     }
-  }
+  });
 }
 
 // What any `length_ms` long window [t, t + length_ms) holds at most.
@@ -219,131 +162,109 @@ int64_t window_bound(const RateRule& rule) {
 }
 
 TEST(RateRules, NoWindowAdmitsMoreThanTheRulePromises) {
-  Random random(test_seed());
-  for (int round = 0; round < 400; ++round) {
-    const RateRule rule = random_rule(static_cast<RateAlgorithm>(round % kRateAlgorithms), random);
-    Limiter limiter(rule);
+  over_schedules(kAll, [](Schedule& at) {
     std::vector<Admitted> admitted;
-    int64_t now_ms = kStartMs;
-    for (int i = 0; i < 300; ++i) {
-      now_ms += random_step_ms(rule, random);
-      const int64_t cost = 1 + static_cast<int64_t>(random.uniform(3));
-      if (limiter.take(now_ms, cost).allowed) admitted.push_back({now_ms, cost});
+    for (int i = 0; i < 300 && at.goes_on(); ++i) {
+      const int64_t cost = draw(at.random, 2) == 0 ? at.small_cost() : at.cost(0);
+      if (at.limiter.take(at.now_ms, cost).allowed) admitted.push_back({at.now_ms, cost});
     }
-    ASSERT_LE(heaviest_window(admitted, rule.period_ms), window_bound(rule)) << round;
-  }
+    ASSERT_LE(heaviest_window(admitted, at.rule.period_ms), window_bound(at.rule));
+  });
 }
 
 TEST(RateRules, RetryAfterIsTheFirstMomentThatHelps) {
-  Random random(test_seed());
-  for (int round = 0; round < 400; ++round) {
-    const RateRule rule = random_rule(static_cast<RateAlgorithm>(round % kRateAlgorithms), random);
-    Limiter limiter(rule);
-    int64_t now_ms = kStartMs;
-    for (int i = 0; i < 100; ++i) {
-      now_ms += random_step_ms(rule, random);
-      const int64_t cost = 1 + static_cast<int64_t>(random.uniform(static_cast<uint64_t>(rule.capacity) + 2));
-      const RateVerdict verdict = limiter.take(now_ms, cost);
+  over_schedules(kAll, [](Schedule& at) {
+    for (int i = 0; i < 100 && at.goes_on(); ++i) {
+      const int64_t cost = at.cost(2);
+      const RateVerdict verdict = at.limiter.take(at.now_ms, cost);
       if (verdict.allowed) continue;
-      if (cost > rule.capacity) {
+      if (cost > at.rule.capacity) {
         ASSERT_EQ(verdict.retry_after_ms, -1);
         continue;
       }
       ASSERT_GT(verdict.retry_after_ms, 0);
-      ASSERT_TRUE(limiter.peek(now_ms + verdict.retry_after_ms, cost).allowed) << round;
-      ASSERT_FALSE(limiter.peek(now_ms + verdict.retry_after_ms - 1, cost).allowed) << round;
+      ASSERT_TRUE(at.limiter.peek(at.now_ms + verdict.retry_after_ms, cost).allowed);
+      ASSERT_FALSE(at.limiter.peek(at.now_ms + verdict.retry_after_ms - 1, cost).allowed);
     }
-  }
+  });
 }
 
 TEST(RateRules, WhatPeekSaysIsLeftCanBeTakenAndNoMore) {
-  Random random(test_seed());
-  for (int round = 0; round < 400; ++round) {
-    const RateRule rule = random_rule(static_cast<RateAlgorithm>(round % kRateAlgorithms), random);
-    Limiter limiter(rule);
-    int64_t now_ms = kStartMs;
-    for (int i = 0; i < 100; ++i) {
-      now_ms += random_step_ms(rule, random);
-      const RateVerdict seen = limiter.peek(now_ms, 1);
+  over_schedules(kAll, [](Schedule& at) {
+    for (int i = 0; i < 100 && at.goes_on(); ++i) {
+      const RateVerdict seen = at.limiter.peek(at.now_ms, 1);
       ASSERT_GE(seen.remaining, 0);
-      ASSERT_LE(seen.remaining, rule.capacity);
+      ASSERT_LE(seen.remaining, at.rule.capacity);
       ASSERT_EQ(seen.allowed, seen.remaining > 0);
-      ASSERT_FALSE(limiter.peek(now_ms, seen.remaining + 1).allowed);
+      ASSERT_FALSE(at.limiter.peek(at.now_ms, seen.remaining + 1).allowed);
       if (seen.remaining > 0) {
-        ASSERT_TRUE(limiter.peek(now_ms, seen.remaining).allowed);
+        ASSERT_TRUE(at.limiter.peek(at.now_ms, seen.remaining).allowed);
       }
       // Forgetting a state when nothing of it counts changes nothing.
-      ASSERT_EQ(limiter.peek(now_ms + seen.reset_after_ms, 1).remaining, rule.capacity) << round;
-      limiter.take(now_ms, 1 + static_cast<int64_t>(random.uniform(3)));
+      ASSERT_EQ(at.limiter.peek(at.now_ms + seen.reset_after_ms, 1).remaining, at.rule.capacity);
+      at.limiter.take(at.now_ms, draw(at.random, 2) == 0 ? at.small_cost() : at.cost(0));
     }
-  }
+  });
 }
 
 TEST(RateRules, ARefundUndoesATake) {
-  Random random(test_seed());
-  for (int round = 0; round < 400; ++round) {
-    const RateRule rule = random_rule(static_cast<RateAlgorithm>(round % kRateAlgorithms), random);
-    Limiter limiter(rule);
-    int64_t now_ms = kStartMs;
-    for (int i = 0; i < 100; ++i) {
-      now_ms += random_step_ms(rule, random);
-      const int64_t cost = 1 + static_cast<int64_t>(random.uniform(static_cast<uint64_t>(rule.capacity)));
-      const RateVerdict before = limiter.peek(now_ms, 1);
-      if (!limiter.take(now_ms, cost).allowed) continue;
-      if (random.uniform(2) == 0) continue;
-      limiter.refund(now_ms, cost);
-      const RateVerdict after = limiter.peek(now_ms, 1);
-      ASSERT_EQ(after.remaining, before.remaining) << round;
+  over_schedules(kAll, [](Schedule& at) {
+    for (int i = 0; i < 100 && at.goes_on(); ++i) {
+      const int64_t cost = at.cost(0);
+      const RateVerdict before = at.limiter.peek(at.now_ms, 1);
+      if (!at.limiter.take(at.now_ms, cost).allowed) continue;
+      if (draw(at.random, 2) == 0) continue;
+      at.limiter.refund(at.now_ms, cost);
+      const RateVerdict after = at.limiter.peek(at.now_ms, 1);
+      ASSERT_EQ(after.remaining, before.remaining);
       ASSERT_EQ(after.retry_after_ms, before.retry_after_ms);
     }
-    limiter.refund(now_ms, RateRule::kCountMax);
-    ASSERT_LE(limiter.peek(now_ms, 1).remaining, rule.capacity);
-  }
+    at.limiter.refund(at.now_ms, RateRule::kCountMax);
+    ASSERT_LE(at.limiter.peek(at.now_ms, 1).remaining, at.rule.capacity);
+  });
 }
 
-TEST(RateRules, AClockThatIsSetBackAdmitsNothingMore) {
-  Random random(test_seed());
-  for (int round = 0; round < 400; ++round) {
-    const RateRule rule = random_rule(static_cast<RateAlgorithm>(round % kRateAlgorithms), random);
-    Limiter limiter(rule);
-    int64_t now_ms = kStartMs;
-    while (limiter.take(now_ms, 1).allowed) {
+TEST(RateRules, AClockThatIsSetBackAdmitsNothingMoreAndLocksNobodyOut) {
+  over_schedules(kAll, [](Schedule& at) {
+    const RateRule& rule = at.rule;
+    while (at.limiter.take(at.now_ms, std::max<int64_t>(at.limiter.peek(at.now_ms, 1).remaining, 1)).allowed) {
     }
-    now_ms -= 1 + static_cast<int64_t>(random.uniform(1'000'000'000));
-    const RateVerdict verdict = limiter.take(now_ms, 1);
+    at.now_ms -= 1 + draw(at.random, 1'000'000'000'000);
+    const int64_t set_to_ms = at.now_ms;
+    RateVerdict verdict = at.limiter.take(at.now_ms, 1);
     ASSERT_FALSE(verdict.allowed);
-    // And nobody is locked out for longer than a whole use of the limit lasts.
-    const int64_t longest_ms = 2 * rule.period_ms + rule.capacity * rule.period_ms / rule.amount + 1;
-    ASSERT_LE(verdict.retry_after_ms, longest_ms);
-  }
+    // Who comes back when told to is let in, and that is no later than a whole use of the limit lasts.
+    const auto whole_ms = static_cast<int64_t>(testing::Wide{rule.capacity} * rule.period_ms / rule.amount);
+    at.now_ms += verdict.retry_after_ms;
+    ASSERT_TRUE(at.limiter.take(at.now_ms, 1).allowed);
+    ASSERT_LE(at.now_ms - set_to_ms, 2 * rule.period_ms + whole_ms + 1);
+  });
 }
 
 // The clock goes back now and then, by anything from a millisecond to several periods. Counted in time that really passed (never
 // less than what the clock shows), no stretch of it holds more than one whole use of the limit for every time that the
 // clock went back, on top of what the rule promises.
 TEST(RateRules, AClockThatGoesBackAgainAndAgainAddsNoRequests) {
-  Random random(test_seed());
-  for (int round = 0; round < 400; ++round) {
-    const RateRule rule = random_rule(static_cast<RateAlgorithm>(round % kRateAlgorithms), random);
-    Limiter limiter(rule);
-    int64_t now_ms = kStartMs;
+  over_schedules(kAll, [](Schedule& at) {
+    const RateRule& rule = at.rule;
+    const int64_t weight = std::max<int64_t>(rule.capacity / 10, 1);
     int64_t passed_ms = 0;
     int64_t admitted = 0;
-    for (int i = 0; i < 300; ++i) {
-      if (random.uniform(10) == 0) {
-        const RateVerdict before = limiter.peek(now_ms, 1);
-        now_ms -= random_step_ms(rule, random);
-        ASSERT_LE(limiter.peek(now_ms, 1).remaining, before.remaining) << round << " " << i;
+    for (int i = 0; i < 300 && at.now_ms < kEndMs; ++i) {
+      if (draw(at.random, 10) == 0) {
+        const RateVerdict before = at.limiter.peek(at.now_ms, 1);
+        at.now_ms -= std::min(testing::draw_step_ms(rule, at.random), at.now_ms);
+        ASSERT_LE(at.limiter.peek(at.now_ms, 1).remaining, before.remaining) << i;
       } else {
-        const int64_t step_ms = random_step_ms(rule, random);
-        now_ms += step_ms;
+        const int64_t step_ms = testing::draw_step_ms(rule, at.random);
+        at.now_ms += step_ms;
         passed_ms += step_ms;
       }
-      if (limiter.take(now_ms, 1).allowed) ++admitted;
+      if (at.limiter.take(at.now_ms, weight).allowed) admitted += weight;
     }
     const int64_t periods = passed_ms / rule.period_ms + 1;
-    ASSERT_LE(admitted, window_bound(rule) * periods) << round;
-  }
+    ASSERT_LE(admitted, window_bound(rule) * periods);
+  });
 }
 
 TEST(RateRules, HostileBytesAreRefusedOrHarmless) {
@@ -356,7 +277,7 @@ TEST(RateRules, HostileBytesAreRefusedOrHarmless) {
     if (random.uniform(2) == 0) bytes.resize(algorithm == RateAlgorithm::kGcra ? 9 : 17, '\x7f');
     auto state = RateState::decode(algorithm, bytes);
     if (!state) continue;
-    const RateRule rule = random_rule(algorithm, random);
+    const RateRule rule = testing::small_rule(algorithm, random);
     state->settle(rule, kStartMs);
     const RateVerdict verdict = state->judge(rule, kStartMs, 1);
     ASSERT_LE(verdict.remaining, rule.capacity);
