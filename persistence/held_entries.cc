@@ -15,15 +15,13 @@ HeldEntry::HeldEntry(Store& store, const RdbWriter& writer, int db, const Entry&
       structure_(entry.structure()),
       pieces_(writer.pieces(entry)),
       total_bytes_(total_bytes) {
-  LARDER_ASSERT(structure_->guard() == nullptr);
-  structure_->set_guard(this);
+  structure_->add_guard(*this);
 }
 
 HeldEntry::~HeldEntry() {
   pieces_->let_go(store_);
   *total_bytes_ -= bytes_;
-  structure_->set_guard(nullptr);
-  if (is_left_over_) store_.dispose(structure_);
+  if (structure_->remove_guard(*this)) store_.dispose(structure_);
 }
 
 bool HeldEntry::write(RdbEncoder& out) {

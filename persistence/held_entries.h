@@ -4,8 +4,8 @@
 //   entry ── head (key, deadline, access) is copied when it is added
 //     └─ Structure ◀──guard── HeldEntry ── RdbPieces: walks the structure, and is told of changes before they happen
 //
-// The structure may be changed, get another key, or lose its key: one that nobody needs any more is left to its HeldEntry,
-// which disposes of it at the end. What a change costs is bounded: see RdbTablePieces (an item is written early), ListStructure::freeze()
+// The structure may be changed, get another key, or lose its key: one that nobody needs any more is left to its guards, the
+// last of which disposes of it at its end. What a change costs is bounded: see RdbTablePieces (an item is written early), ListStructure::freeze()
 // (a node is copied) and StreamPieces (the same). What all that takes in memory is counted: held_bytes().
 #pragma once
 
@@ -22,7 +22,7 @@ namespace larder {
 
 class HeldEntry final : public StructureGuard {
  public:
-  // Requires: the entry's value is a structure without a guard. `total_bytes` is kept up to date; all outlive this.
+  // Requires: the entry's value is a structure that no snapshot guards. `total_bytes` is kept up to date; all outlive this.
   HeldEntry(Store& store, const RdbWriter& writer, int db, const Entry& entry, size_t* total_bytes);
   // Lets go, finished or not.
   ~HeldEntry() override;
@@ -35,10 +35,10 @@ class HeldEntry final : public StructureGuard {
   // Appends another piece, the head first. False: that was the last one.
   [[nodiscard]] bool write(RdbEncoder& out);
 
+  bool is_snapshot() const override { return true; }
   void changing() override;
   void item_changing(uint64_t hash, const void* item) override;
   void item_coming(uint64_t hash, Bytes name) override;
-  void left_over() override { is_left_over_ = true; }
 
  private:
   void count_bytes();
@@ -52,7 +52,6 @@ class HeldEntry final : public StructureGuard {
   size_t* const total_bytes_;
   size_t bytes_ = 0;  // this one's part of the total
   bool begun_ = false;
-  bool is_left_over_ = false;
 };
 
 // Those of one snapshot, in the order in which they are written.

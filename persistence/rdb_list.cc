@@ -81,30 +81,31 @@ void write_packed_rdb_list(RdbEncoder& out, Store& store, const Entry& entry) {
 std::unique_ptr<RdbPieces> rdb_list_pieces(ListStructure& list) {
   class Pieces final : public RdbPieces {
    public:
-    explicit Pieces(ListStructure& list) : list_(list), node_count_(list.node_count()) {}
+    explicit Pieces(ListStructure& list) : list_(list), node_count_(list.node_count()), left_(list.size()) {}
     bool write(RdbEncoder& out) override {
       if (!begun_) out.length(node_count_);
       begun_ = true;
       if (is_frozen_) return write_frozen(out);
-      walked_ = !list_.visit_some_nodes(&walk_, kPieceBytes,
-                                        [&](Bytes sequence, size_t count) { write_node(out, sequence, count); });
-      return !walked_;
+      list_.visit_some_nodes(&walk_, kPieceBytes, [&](Bytes sequence, size_t count) {
+        write_node(out, sequence, count);
+        left_ -= count;
+      });
+      return left_ > 0;
     }
 
     void changing() override {
-      if (is_frozen_ || walked_) return;
-      frozen_ = list_.freeze(walk_);
+      if (is_frozen_ || left_ == 0) return;
+      list_.freeze(list_.size() - left_, left_, &frozen_);
       is_frozen_ = true;
     }
     void item_changing(uint64_t, const void*) override {}
     void item_coming(uint64_t, Bytes) override {}
-    size_t held_bytes() const override {
-      return frozen_.nodes.size() * sizeof(FrozenNodes::Node) + list_.left_over_bytes();
-    }
-    void let_go(Store&) override {
-      if (is_frozen_) list_.thaw(&frozen_);
+    size_t held_bytes() const override { return frozen_.memory_bytes(); }
+    void let_go(Store& store) override {
+      left_ = 0;
+      if (!is_frozen_) return;
       is_frozen_ = false;
-      walked_ = true;
+      if (Structure* unneeded = list_.thaw(&frozen_); unneeded != nullptr) store.dispose(unneeded);
     }
 
    private:
@@ -123,7 +124,7 @@ std::unique_ptr<RdbPieces> rdb_list_pieces(ListStructure& list) {
     ListStructure::NodeWalk walk_;
     FrozenNodes frozen_;
     bool begun_ = false;
-    bool walked_ = false;
+    size_t left_;  // elements that are not written, while nothing is frozen
     bool is_frozen_ = false;
   };
   return std::make_unique<Pieces>(list);

@@ -27,7 +27,10 @@ class RdbTablePieces : public RdbPieces {
       out.take(&early_.front());
       early_.pop_front();
     }
-    while (!walk_.is_over() && out.size() < bytes_max) walk_.advance(write_some(out, walk_.position()));
+    const uint64_t left_out_max = walk_.left_out() + TableWalk::kLeftOutMax;
+    while (!walk_.is_over() && out.size() < bytes_max && walk_.left_out() < left_out_max) {
+      walk_.advance(write_some(out, walk_.position()));
+    }
     if (!walk_.is_over() || !early_.empty()) return true;
     walk_.check_complete();
     return false;

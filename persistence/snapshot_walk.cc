@@ -70,7 +70,6 @@ void SnapshotWalk::walk_some(Source& source) {
 
 void SnapshotWalk::hand_on(const Source& source, const Entry& entry) {
   if (sink_.is_large(entry)) {
-    if (StructureGuard* reader = entry.structure()->guard(); reader != nullptr) reader->stand_aside();
     sink_.hold(source.db, entry);
   } else {
     sink_.entry(source.db, entry);
@@ -99,9 +98,7 @@ bool SnapshotWalk::is_passed(const Source& source, const Entry& entry) const {
 void SnapshotWalk::changing(Keyspace& keyspace, Entry& entry) {
   // Maybe under another key than this one.
   const auto is_held = [&entry] {
-    if (entry.encoding() != Encoding::kStructure) return false;
-    const StructureGuard* guard = entry.structure()->guard();
-    return guard != nullptr && guard->is_snapshot();
+    return entry.encoding() == Encoding::kStructure && entry.structure()->snapshot_guard() != nullptr;
   };
   if (!is_held()) {
     const Source* source = source_of(keyspace);

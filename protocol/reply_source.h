@@ -10,7 +10,8 @@ class ReplyWriter;
 class ReplySource {
  public:
   virtual ~ReplySource() = default;
-  // Appends the next piece, some 64 KiB. False: that was the last.
+  // Appends the next piece, some 64 KiB; perhaps nothing, when much was looked at that is not to be written. False: that was
+  // the last.
   [[nodiscard]] virtual bool write_some(ReplyWriter& out) = 0;
   // Bytes of memory that are kept for this reply alone.
   virtual size_t held_bytes() const = 0;

@@ -50,7 +50,11 @@ void unpoison([[maybe_unused]] void* memory, [[maybe_unused]] size_t bytes) {
 
 BlockAllocator::~BlockAllocator() {
   LARDER_ASSERT(block_count_ == 0);
-  while (all_chunks_.front != nullptr) close_chunk(all_chunks_.front);
+  while (all_chunks_.front != nullptr) {
+    Chunk* chunk = all_chunks_.front;
+    close_chunk(chunk);
+    unmap(chunk, kChunkBytes);
+  }
 }
 
 void* BlockAllocator::allocate(size_t bytes) {
@@ -241,7 +245,13 @@ void BlockAllocator::take_idle(Chunk* chunk) {
 
 bool BlockAllocator::give_back_some() {
   if (empty_chunks_ > 1) {
-    close_chunk(with_free_pages_.back);
+    Chunk* chunk = with_free_pages_.back;
+    close_chunk(chunk);
+    if (disposal_ == nullptr) {
+      unmap(chunk, kChunkBytes);
+    } else {
+      disposal_->dispose(chunk, kChunkBytes, [](void* memory) { unmap(memory, kChunkBytes); });
+    }
     return has_surplus();
   }
   for (int i = 0; i < kPagesGivenBack && idle_pages_ > idle_pages_max(); i++) decommit_page(with_idle_pages_.front);
@@ -293,7 +303,6 @@ void BlockAllocator::close_chunk(Chunk* chunk) {
   chunk_count_--;
   empty_chunks_--;
   unpoison(chunk, kChunkBytes);
-  unmap(chunk, kChunkBytes);
 }
 
 void BlockAllocator::list_page(Page* page) {

@@ -16,7 +16,8 @@
 //
 // Free memory goes back to the system by give_back_some() alone, a bounded piece a call, and never by free(): the blocks of a
 // large collection lie in its pages in one order and are freed in another, so that thousands of pages become empty together,
-// at 5 to 20 us each to give back. What goes back: empty pages beyond a sixteenth of those in use, and chunks without pages
+// at 5 to 20 us each to give back. Unmapping a chunk takes 300 to 600 us, and waits while the kernel gathers another one
+// into a huge page, so that is left to the Disposal's thread. What goes back: empty pages beyond a sixteenth of those in use, and chunks without pages
 // in use (one is kept). The rest of the empty pages follows, piece by piece, while nobody wants them (trim).
 //
 // Compaction moves the blocks of sparse pages by allocating them anew. How many pages a class could do with is known from
@@ -31,6 +32,8 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+
+#include "storage/disposal.h"
 
 namespace larder {
 
@@ -50,7 +53,8 @@ class BlockAllocator {
   static constexpr size_t kChunkBytes = 2 * 1024 * 1024;
   static constexpr size_t kPageBytes = 32 * 1024;
 
-  BlockAllocator() = default;
+  // `disposal`, which outlives the allocator's use but not its end, unmaps what give_back_some() gives back; null: done at once.
+  explicit BlockAllocator(Disposal* disposal = nullptr) : disposal_(disposal) {}
   ~BlockAllocator();  // Requires: every block was freed.
   BlockAllocator(const BlockAllocator&) = delete;
   BlockAllocator& operator=(const BlockAllocator&) = delete;
@@ -61,8 +65,8 @@ class BlockAllocator {
   // Requires: `block` is from this allocator and block_bytes(bytes) is its size.
   void free(void* block, size_t bytes);
 
-  // Gives some of the memory that is free beyond reserve back to the system: an empty chunk, or a few pages. Some 20 to 100
-  // us. True when there is more.
+  // Gives some of the memory that is free beyond reserve back to the system: an empty chunk, by way of the Disposal, or a few
+  // pages, some 20 to 100 us. True when there is more.
   bool give_back_some();
   bool has_surplus() const { return empty_chunks_ > 1 || idle_pages_ > idle_pages_max(); }
 
@@ -162,6 +166,7 @@ class BlockAllocator {
   Page* open_page(uint32_t size_class, size_t size);
   void close_page(Page* page);
   Chunk* open_chunk();
+  // Takes it out of all lists; its memory is the caller's to unmap.
   void close_chunk(Chunk* chunk);
   // The pages that the blocks of a class need at least.
   static uint64_t pages_needed(const Class& of) {
@@ -175,6 +180,7 @@ class BlockAllocator {
   uint64_t idle_pages_max() const { return kIdlePagesMin + pages_in_use_ / kIdlePagesDivisor; }
   void decommit_page(Chunk* chunk);
 
+  Disposal* disposal_;
   Class classes_[kClassCount] = {};
   ChunkList all_chunks_;
   ChunkList with_free_pages_;  // the empty ones behind all others

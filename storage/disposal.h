@@ -10,7 +10,7 @@ class Disposal {
  public:
   virtual ~Disposal() = default;
   // Calls release(memory), now or later, here or on another thread. Nothing else refers to the memory any more, and it
-  // does not come from a BlockAllocator (those belong to one thread).
+  // is not a block of a BlockAllocator (those belong to one thread).
   virtual void dispose(void* memory, size_t size_bytes, void (*release)(void*)) = 0;
 };
 

@@ -49,8 +49,8 @@ bool HashStructure::set(const HashFieldView& field, int64_t now_ms) {
     replace(slot, field, now_ms);
     return false;
   }
-  if (guard() != nullptr) [[unlikely]]
-    guard()->item_coming(name_hash, field.name);
+  if (is_guarded()) [[unlikely]]
+    tell_item_coming(name_hash, field.name);
   HashField* block = HashField::create(resources().blocks, field);
   field_bytes_ += block_bytes(block->content_bytes());
   table_.insert_new(name_hash, block);
@@ -61,8 +61,8 @@ bool HashStructure::set(const HashFieldView& field, int64_t now_ms) {
 
 void HashStructure::replace(Table::Slot* slot, const HashFieldView& field, int64_t now_ms) {
   HashField* old = slot->item();
-  if (guard() != nullptr) [[unlikely]]
-    guard()->item_changing(table_.policy().hash(*old), old);
+  if (is_guarded()) [[unlikely]]
+    tell_item_changing(table_.policy().hash(*old), old);
   const HashFieldView before = old->view();
   const bool has_deadline = field.deadline_ms != kNoDeadline;
   const size_t bytes = HashField::content_bytes_of(field.name.size(), field.value.size(), has_deadline);
@@ -86,8 +86,8 @@ void HashStructure::replace(Table::Slot* slot, const HashFieldView& field, int64
 
 void HashStructure::remove_slot(Table::Slot* slot) {
   HashField* block = slot->item();
-  if (guard() != nullptr) [[unlikely]]
-    guard()->item_changing(table_.policy().hash(*block), block);
+  if (is_guarded()) [[unlikely]]
+    tell_item_changing(table_.policy().hash(*block), block);
   note_deadline(0, block->view().deadline_ms, kNoDeadline, 0);
   table_.erase(table_.policy().hash(*block), slot);
   field_bytes_ -= block_bytes(block->content_bytes());

@@ -74,6 +74,8 @@ class HashValue : public CollectionHandle {
   std::optional<int64_t> field_deadline_ms(Bytes field) const;
   // No deadline of a field is before that.
   int64_t due_ms() const { return exists() ? hash_due_ms(entry()) : kNoDeadline; }
+  // Whether there may be fields that are over and still there.
+  bool has_due() const { return is_over(due_ms()); }
   // The structure, for sampling; null for a hash that is packed.
   HashStructure* table() const { return is_structure() ? hash_structure() : nullptr; }
   // Whether the field exists for who reads now.
@@ -121,7 +123,6 @@ class HashValue : public CollectionHandle {
   Bytes sequence() const { return packed().substr(sequence_offset(head())); }
   // Of a packed hash with deadlines.
   void write_due_ms(int64_t due_ms);
-  bool has_due() const { return is_over(due_ms()); }
   // Whether a field with this deadline is gone, or only waits to be taken out. Never while a log is loaded.
   bool is_over(int64_t deadline_ms) const {
     return deadline_ms <= now_ms() && keyspace().store().expiry_mode() != ExpiryMode::kKeep;

@@ -48,10 +48,9 @@ ListNode* ListStructure::new_node(size_t capacity) {
 }
 
 void ListStructure::free_node(ListNode* node) {
-  if (node->epoch >= frozen_below_) return release(node, sizeof(ListNode) + node->capacity);
-  allocated_bytes_ -= block_bytes(sizeof(ListNode) + node->capacity);
-  node->is_left_over = 1;
-  left_over_bytes_ += block_bytes(sizeof(ListNode) + node->capacity);
+  if (node->epoch >= frozen_below_) return release(node, node_bytes(*node));
+  allocated_bytes_ -= block_bytes(node_bytes(*node));
+  leave_over_node(*freezes_.back(), {node, node->epoch, epoch_});
 }
 
 void ListStructure::resize_node(NodeAt at, size_t capacity, ListEnd side) {
@@ -78,33 +77,79 @@ ListNode* ListStructure::copy_frozen(NodeAt at) {
   return node;
 }
 
-FrozenNodes ListStructure::freeze(const NodeWalk& walk) {
-  LARDER_ASSERT(frozen_below_ == 0);
-  FrozenNodes frozen;
-  frozen.nodes.reserve(node_count());
-  for (uint32_t g = walk.group; g < group_count_; g++) {
-    Group& group = *groups_[g].group;
-    for (uint32_t s = g == walk.group ? walk.slot : 0; s < group.size; s++) {
-      frozen.nodes.push_back({group.nodes()[s], group.counts()[s]});
-    }
+size_t ListStructure::freeze(size_t index, size_t count, FrozenNodes* frozen) {
+  LARDER_ASSERT(frozen->nodes.empty() && frozen->left_over.empty() && may_freeze());
+  LARDER_ASSERT(count > 0 && index < count_ && count <= count_ - index);
+  if (freezes_.empty() && epoch_ >= kEpochMax / 2) restart_epochs();
+  NodeAt at = find_node(&index);
+  for (size_t wanted = index + count;;) {
+    frozen->nodes.push_back({node_at(at), count_at(at)});
+    if (wanted <= count_at(at)) break;
+    wanted -= count_at(at);
+    const bool more = next_node(&at);
+    LARDER_ASSERT(more);
   }
-  frozen_below_ = ++epoch_;
-  return frozen;
+  frozen_below_ = frozen->epoch = ++epoch_;
+  freezes_.push_back(frozen);
+  return index;
+}
+
+// Epochs are only compared, so without a freeze they may all begin anew: once in a thousand million freezes.
+void ListStructure::restart_epochs() {
+  for (uint32_t g = 0; g < group_count_; g++) {
+    for (uint32_t s = 0; s < groups_[g].group->size; s++) node_at({g, s})->epoch = 0;
+  }
+  epoch_ = 0;
+}
+
+void ListStructure::leave_over_node(FrozenNodes& owner, const FrozenNodes::LeftOver& left) {
+  left.node->is_left_over = 1;
+  left.node->epoch = static_cast<uint32_t>(owner.left_over.size()) & kEpochMax;
+  owner.left_over.push_back(left);
+  owner.left_over_bytes += block_bytes(node_bytes(*left.node));
 }
 
 void ListStructure::release_frozen(FrozenNodes* frozen) {
   ListNode* const node = frozen->nodes[frozen->next++].node;
-  if (node->is_left_over) {
-    left_over_bytes_ -= block_bytes(sizeof(ListNode) + node->capacity);
-    resources().blocks.free(node, sizeof(ListNode) + node->capacity);
-  } else {
+  if (freezes_.size() > 1) return;  // another one may need it: it goes, or is written to again, when that has ended
+  if (!node->is_left_over) {
     node->epoch = epoch_;
+    return;
   }
+  const uint32_t at = node->epoch;
+  LARDER_ASSERT(frozen->left_over[at].node == node);
+  frozen->left_over[at] = frozen->left_over.back();
+  frozen->left_over[at].node->epoch = at;
+  frozen->left_over.pop_back();
+  frozen->left_over_bytes -= block_bytes(node_bytes(*node));
+  resources().blocks.free(node, node_bytes(*node));
 }
 
-void ListStructure::thaw(FrozenNodes* frozen) {
-  while (frozen->next < frozen->nodes.size()) release_frozen(frozen);
-  frozen_below_ = 0;
+Structure* ListStructure::thaw(FrozenNodes* frozen) {
+  std::erase(freezes_, frozen);
+  frozen_below_ = freezes_.empty() ? 0 : freezes_.back()->epoch;
+  ListStructure* garbage = nullptr;
+  for (const FrozenNodes::LeftOver& left : frozen->left_over) {
+    const auto needs = [&](const FrozenNodes* other) {
+      return left.made_at < other->epoch && other->epoch <= left.left_at;
+    };
+    if (const auto other = std::find_if(freezes_.begin(), freezes_.end(), needs); other != freezes_.end()) {
+      leave_over_node(**other, left);
+      continue;
+    }
+    if (garbage == nullptr) garbage = create_structure<ListStructure>(resources());
+    garbage->adopt(left.node);
+  }
+  *frozen = FrozenNodes();
+  return garbage;
+}
+
+// At the back of a list that is only to be freed: the node counts as one element.
+void ListStructure::adopt(ListNode* node) {
+  node->is_left_over = 0;
+  node->epoch = 0;
+  allocated_bytes_ += block_bytes(node_bytes(*node));
+  add_node(group_count_ == 0 ? NodeAt{0, 0} : NodeAt{group_count_ - 1, groups_[group_count_ - 1].group->size}, node, 1);
 }
 
 bool ListStructure::free_some(size_t elements_max) {
@@ -288,6 +333,8 @@ size_t ListStructure::node_count() const {
 // ---- Ends
 
 void ListStructure::push(ListEnd end, const PackedText& text) {
+  if (is_guarded()) [[unlikely]]
+    tell_changing();
   const size_t bytes = text.total_bytes();
   char* out = make_room_at_end(end, bytes);
   text.write(out);
@@ -338,6 +385,8 @@ char* ListStructure::make_room_at_end(ListEnd end, size_t bytes) {
 }
 
 void ListStructure::append_packed(Bytes sequence, size_t count) {
+  if (is_guarded()) [[unlikely]]
+    tell_changing();
   LARDER_ASSERT(count > 0 && sequence.size() <= UINT32_MAX);
   if (count_ > 0) {
     const NodeAt at = end_node(ListEnd::kBack);
@@ -364,6 +413,8 @@ PackedElement ListStructure::end_element(ListEnd end) const {
 }
 
 void ListStructure::pop(ListEnd end) {
+  if (is_guarded()) [[unlikely]]
+    tell_changing();
   const PackedElement element = end_element(end);
   const NodeAt at = end_node(end);
   if (count_at(at) == 1) return remove_node(at);
@@ -472,6 +523,8 @@ ListStructure::NodeAt ListStructure::make_room_before(NodeAt at, size_t offset, 
 }
 
 void ListStructure::insert_before(const Place& place, const PackedText& text) {
+  if (is_guarded()) [[unlikely]]
+    tell_changing();
   if (place.at == nullptr) return push(ListEnd::kBack, text);
   const size_t bytes = text.total_bytes();
   NodeAt at{place.group, place.slot};
@@ -501,6 +554,8 @@ void ListStructure::replace_only(NodeAt at, const PackedText& text) {
 }
 
 void ListStructure::replace(const Place& place, const PackedText& text) {
+  if (is_guarded()) [[unlikely]]
+    tell_changing();
   const NodeAt at{place.group, place.slot};
   ListNode* node = node_at(at);
   const size_t old_bytes = read_packed(place.at).total_bytes;
@@ -536,6 +591,8 @@ void ListStructure::erase_in_node(NodeAt at, size_t index, size_t count) {
 }
 
 void ListStructure::erase(size_t index, size_t count) {
+  if (is_guarded()) [[unlikely]]
+    tell_changing();
   LARDER_ASSERT(index <= count_ && count <= count_ - index);
   while (count > 0) {
     size_t first = index;
@@ -612,6 +669,8 @@ size_t ListStructure::remove_equal_in_node(NodeAt at, const PackedText& wanted, 
 }
 
 size_t ListStructure::remove_equal(Bytes text, size_t count_max, ListEnd from) {
+  if (is_guarded()) [[unlikely]]
+    tell_changing();
   const PackedText wanted(text);
   size_t removed = 0;
   if (count_ == 0) return 0;

@@ -17,8 +17,8 @@
 // that became small with its neighbour.
 //
 // Costs: ends O(1); an index O(nodes / 128 + 128 + elements of a node); 12 to 16 bytes of index and header for 4 KB.
-// A snapshot freezes the nodes, which from then on are copied when they are to change: the epoch in a node's header says
-// whether it is older than the freeze, so that freezing touches the index only.
+// Snapshots and replies freeze nodes, which from then on are copied when they are to change: the epoch in a node's header says
+// whether it is older than a freeze, so that freezing touches the index only.
 // Rejected: a linked list of nodes (Redis; the middle of 10 million elements is 15,000 pointers away); a tree (no better
 // at this fan-out, and every push would walk it); elements as allocations of their own (8 to 16 bytes each);
 // compressing inner nodes (list-compress-depth is accepted and has no effect).
@@ -45,8 +45,8 @@ struct ListNode {
   uint32_t capacity;
   uint32_t begin;  // of the elements, in the bytes behind the header
   uint32_t end;
-  uint32_t epoch : 31;        // of the list when the node was made; see ListStructure::freeze()
-  uint32_t is_left_over : 1;  // no longer in the list, and kept for a FrozenNodes
+  uint32_t epoch : 31;        // of the list when the node was made; see FrozenNodes
+  uint32_t is_left_over : 1;  // no longer in the list, and kept: the epoch is its index in FrozenNodes::left_over
 
   char* bytes() { return reinterpret_cast<char*>(this + 1); }
   const char* bytes() const { return reinterpret_cast<const char*>(this + 1); }
@@ -56,15 +56,29 @@ struct ListNode {
   Bytes sequence() const { return {first(), size()}; }
 };
 
-// The nodes of a list from a place on, as they were at one moment. A frozen node is not written to: whoever changes the
-// list puts a copy of the node in its place.
+// Nodes of a list as they were at one moment. A frozen node is not written to: whoever changes the list puts a copy of the node
+// in its place. There may be several for one list, a snapshot's and those of replies, each made at another moment.
+//
+// Each moment has a number, the list's epoch, and a node has that of its making: so it is frozen if one of them was made later.
+// A node that leaves the list is kept by the latest of those, which hands it on at its end if another one, made while the
+// node was in the list, is still there.
 struct FrozenNodes {
   struct Node {
     ListNode* node;
     uint32_t count;
   };
+  struct LeftOver {
+    ListNode* node;
+    uint32_t made_at;  // epochs
+    uint32_t left_at;
+  };
+  size_t memory_bytes() const { return left_over_bytes + nodes.capacity() * sizeof(Node); }
+
   std::vector<Node> nodes;
   size_t next = 0;  // those in front of it are released
+  uint32_t epoch = 0;
+  std::vector<LeftOver> left_over;
+  size_t left_over_bytes = 0;
 };
 
 class ListStructure final : public Structure {
@@ -125,16 +139,17 @@ class ListStructure final : public Structure {
   bool visit_some_nodes(NodeWalk* walk, size_t bytes_max, Visit visit) const;
   size_t node_count() const;
 
-  // ---- For a snapshot
-  // What the nodes from `walk` on hold now stays readable until it is released, whatever becomes of the list: a change
-  // costs the copy of a node. Takes 12 bytes and a few ns a node. Requires: nothing is frozen.
-  FrozenNodes freeze(const NodeWalk& walk);
+  // ---- For snapshots and replies
+  // What the nodes of `count` elements from `index` on hold now stays readable until it is released, whatever becomes of the
+  // list: a change costs the copy of a node. Returns the index of the first element in the first node. Takes 16 bytes and a
+  // few ns a node. `frozen` is new, and stays where it is until thaw(). Requires: the elements exist; may_freeze().
+  size_t freeze(size_t index, size_t count, FrozenNodes* frozen);
+  // False after a thousand million freezes of which there always was one.
+  bool may_freeze() const { return freezes_.empty() || epoch_ < kEpochMax; }
   // The first node that is not released was read.
   void release_frozen(FrozenNodes* frozen);
-  // Of nodes that are kept only because they are frozen.
-  size_t left_over_bytes() const { return left_over_bytes_; }
-  // Releases all that is left.
-  void thaw(FrozenNodes* frozen);
+  // Releases all that is left. Nodes that are needed no more are in the list that is returned, for Store::dispose(); null: none.
+  [[nodiscard]] Structure* thaw(FrozenNodes* frozen);
 
   // ---- Changes inside. Every Place is void afterwards, and so is every text that lies in the list.
   // Behind the last element: place.at is null.
@@ -166,7 +181,9 @@ class ListStructure final : public Structure {
     uint32_t group;
     uint32_t slot;
   };
+  static constexpr uint32_t kEpochMax = (uint32_t{1} << 31) - 1;
 
+  static size_t node_bytes(const ListNode& node) { return sizeof(ListNode) + node.capacity; }
   size_t object_bytes() const override { return sizeof(*this); }
 
   ListNode*& node_at(NodeAt at) const { return groups_[at.group].group->nodes()[at.slot]; }
@@ -191,6 +208,9 @@ class ListStructure final : public Structure {
     return node->epoch >= frozen_below_ ? node : copy_frozen(at);
   }
   ListNode* copy_frozen(NodeAt at);
+  void restart_epochs();
+  static void leave_over_node(FrozenNodes& owner, const FrozenNodes::LeftOver& left);
+  void adopt(ListNode* node);
   // Moves the elements to a node of that capacity, against its `side`.
   void resize_node(NodeAt at, size_t capacity, ListEnd side);
 
@@ -221,11 +241,11 @@ class ListStructure final : public Structure {
   uint32_t group_capacity_ = 0;
   bool is_named_listpack_ = false;
   uint32_t epoch_ = 0;
-  uint32_t frozen_below_ = 0;  // nodes with a lower epoch are frozen
+  uint32_t frozen_below_ = 0;          // nodes with a lower epoch are frozen: that of the last of freezes_
+  std::vector<FrozenNodes*> freezes_;  // in the order of their epochs
   size_t count_ = 0;
   size_t packed_bytes_ = 0;
   size_t allocated_bytes_ = 0;
-  size_t left_over_bytes_ = 0;
 };
 
 template <class Visit>

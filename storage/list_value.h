@@ -39,6 +39,8 @@ class ListValue : public CollectionHandle {
   using CollectionHandle::CollectionHandle;
 
   size_t size() const;
+  // Null: it is packed, or does not exist.
+  ListStructure* nodes() const { return exists() && is_structure() ? list() : nullptr; }
 
   // ---- Growing
   // A command is about to add elements, or to replace one: `text_bytes` and `count` of them together. Before the first.

@@ -332,6 +332,8 @@ size_t ScoreTree::rank_of(const ZsetPosition& position) const {
   return rank_of_probe(BytesProbe{.bytes = position.bytes, .after = position.after});
 }
 
+size_t ScoreTree::rank_behind(uint64_t order, Bytes bytes) const { return rank_of_probe(MemberProbe(order, bytes)); }
+
 size_t ScoreTree::rank_of(const ZsetMember* member) const { return rank_of_probe(MemberProbe(*member)) - 1; }
 
 void ScoreTree::prefetch(double score) const {

@@ -91,6 +91,8 @@ class ScoreTree {
   size_t rank_of(const ZsetMember* member) const;
   // Members that lie before the place.
   size_t rank_of(const ZsetPosition& position) const;
+  // Members that lie before where this one is or would be, and the one itself. `order` is that of its score.
+  size_t rank_behind(uint64_t order, Bytes bytes) const;
 
   // Calls visit(ZsetMember*) for `count` members from `rank` on, upwards or downwards. `visit` must not change the tree.
   // Requires: the ranks exist.

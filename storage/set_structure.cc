@@ -36,8 +36,8 @@ SetStructure::~SetStructure() {
 bool SetStructure::add(Bytes member) {
   const uint64_t member_hash = hash(member);
   if (table_.find(member_hash, member) != nullptr) return false;
-  if (guard() != nullptr) [[unlikely]]
-    guard()->item_coming(member_hash, member);
+  if (is_guarded()) [[unlikely]]
+    tell_item_coming(member_hash, member);
   SetMember* block = SetMember::create(resources().blocks, member);
   member_bytes_ += block_bytes(block->content_bytes());
   table_.insert_new(member_hash, block);
@@ -54,8 +54,8 @@ bool SetStructure::remove(Bytes member) {
 
 void SetStructure::remove_slot(uint64_t member_hash, Table::Slot* slot) {
   SetMember* block = slot->item();
-  if (guard() != nullptr) [[unlikely]]
-    guard()->item_changing(member_hash, block);
+  if (is_guarded()) [[unlikely]]
+    tell_item_changing(member_hash, block);
   table_.erase(member_hash, slot);
   member_bytes_ -= block_bytes(block->content_bytes());
   SetMember::destroy(resources().blocks, block);

@@ -14,6 +14,8 @@ Store::Store(const StoreOptions& options)
     : hash_seed_(options.hash_seed),
       observer_(options.observer),
       access_(options.random_seed),
+      blocks_(options.disposal),
+      index_blocks_(options.disposal),
       blobs_(options.disposal != nullptr ? *options.disposal : immediate_disposal_),
       evictor_(*this, options.random_seed + 1) {
   LARDER_ASSERT(options.database_count > 0);
@@ -48,8 +50,8 @@ void Store::release_value(const Entry& entry) {
 }
 
 void Store::dispose(Structure* structure) {
-  if (structure->guard() != nullptr) [[unlikely]]
-    return structure->guard()->left_over();
+  if (structure->is_guarded()) [[unlikely]]
+    return structure->leave_over();
   if (structure->size() <= kFreedAtOnceMax) return destroy_structure(structure);
   garbage_.push_back(structure);
 }

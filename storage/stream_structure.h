@@ -110,8 +110,8 @@ class StreamStructure final : public Structure {
  private:
   size_t object_bytes() const override { return sizeof(*this); }
   void announce_change(const StreamNode* node) {
-    if (guard() != nullptr) [[unlikely]]
-      guard()->item_changing(0, node);
+    if (is_guarded()) [[unlikely]]
+      tell_item_changing(0, node);
   }
   // Null when there is no such entry; *at is where it starts otherwise.
   StreamNode* find_entry(StreamId id, const char** at) const;

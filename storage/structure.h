@@ -12,6 +12,7 @@
 #include <new>
 #include <utility>
 
+#include "base/assert.h"
 #include "base/bytes.h"
 #include "base/random.h"
 #include "storage/block_allocator.h"
@@ -28,21 +29,23 @@ struct StructureResources {
 };
 
 // Who has yet to read what a structure holds now, and so wants to see it before it changes: a snapshot, or a reply that is sent
-// while it is written. A structure has at most one; without one a change costs a look at a null pointer.
+// while it is written. A structure may have several, at most one of them a snapshot's; without any a change costs a look at a
+// null pointer. A guard that is told of a change neither takes itself away nor adds another.
 class StructureGuard {
  public:
   virtual ~StructureGuard() = default;
-  // A snapshot's comes before any other: the others are asked to stand_aside(), and have taken themselves away afterwards.
-  virtual bool is_snapshot() const { return true; }
-  virtual void stand_aside() {}
-  // A command is going to change the structure, or may: it is still what it was. Comes before everything else.
+  virtual bool is_snapshot() const = 0;
+  // A command is going to change the structure, or may: it is still what it was. Comes before everything else. A snapshot is
+  // told by the keyspace, of all types; others by the lists alone.
   virtual void changing() = 0;
   // Hash, set and sorted set: an item is about to change or to go, or is about to come. Streams: a node is about to change
   // or to go; the hash is nothing then.
   virtual void item_changing(uint64_t hash, const void* item) = 0;
   virtual void item_coming(uint64_t hash, Bytes name) = 0;
-  // Nobody else needs the structure any more. It is the guard's to dispose of, when it has been read.
-  virtual void left_over() = 0;
+
+ private:
+  friend class Structure;
+  StructureGuard* next_guard_ = nullptr;
 };
 
 class Structure {
@@ -69,9 +72,53 @@ class Structure {
   virtual void check_integrity() const = 0;
 
   StructureResources& resources() const { return resources_; }
-  // Null: nobody. The guard outlives the structure or takes itself away.
-  StructureGuard* guard() const { return guard_; }
-  void set_guard(StructureGuard* guard) { guard_ = guard; }
+
+  // ---- Guards. They outlive the structure or take themselves away.
+  bool is_guarded() const { return guards_ != nullptr; }
+  size_t guard_count() const {
+    size_t count = 0;
+    for (const StructureGuard* guard = guards_; guard != nullptr; guard = guard->next_guard_) count++;
+    return count;
+  }
+  // Null: no snapshot holds it.
+  StructureGuard* snapshot_guard() const {
+    StructureGuard* guard = guards_;
+    while (guard != nullptr && !guard->is_snapshot()) guard = guard->next_guard_;
+    return guard;
+  }
+  bool is_first_guard(const StructureGuard& guard) const { return guards_ == &guard; }
+  void add_guard(StructureGuard& guard) {
+    LARDER_ASSERT(!guard.is_snapshot() || snapshot_guard() == nullptr);
+    guard.next_guard_ = guards_;
+    guards_ = &guard;
+  }
+  // True: nobody needs the structure any more, and it is to be disposed of. Requires: the guard was added.
+  [[nodiscard]] bool remove_guard(StructureGuard& guard) {
+    StructureGuard** link = &guards_;
+    while (*link != &guard) {
+      LARDER_ASSERT(*link != nullptr);
+      link = &(*link)->next_guard_;
+    }
+    *link = guard.next_guard_;
+    return is_left_over_ && guards_ == nullptr;
+  }
+  // Only its guards still need the structure, or nobody.
+  void leave_over() { is_left_over_ = true; }
+  bool is_left_over() const { return is_left_over_; }
+
+ protected:
+  // Before a change; see StructureGuard. Each begins with a look whether there is a guard.
+  void tell_changing() {
+    for (StructureGuard* guard = guards_; guard != nullptr; guard = guard->next_guard_) guard->changing();
+  }
+  void tell_item_changing(uint64_t hash, const void* item) {
+    for (StructureGuard* guard = guards_; guard != nullptr; guard = guard->next_guard_) {
+      guard->item_changing(hash, item);
+    }
+  }
+  void tell_item_coming(uint64_t hash, Bytes name) {
+    for (StructureGuard* guard = guards_; guard != nullptr; guard = guard->next_guard_) guard->item_coming(hash, name);
+  }
 
  private:
   friend void destroy_structure(Structure* structure);
@@ -79,7 +126,8 @@ class Structure {
   virtual size_t object_bytes() const = 0;
 
   StructureResources& resources_;
-  StructureGuard* guard_ = nullptr;
+  StructureGuard* guards_ = nullptr;
+  bool is_left_over_ = false;
 };
 
 // An object of class T, which takes the resources first.

@@ -26,9 +26,14 @@ class TableWalk {
   // Requires: let_go() was called.
   ~TableWalk() { LARDER_ASSERT(names_ == nullptr); }
 
+  // What one piece of work looks at when it leaves nearly all of it out: some 100 us.
+  static constexpr uint64_t kLeftOutMax = 512;
+
   bool is_over() const { return is_over_; }
   uint64_t count() const { return count_; }  // of the items at the beginning
   uint64_t position() const { return position_; }
+  // Items met so far that were left out.
+  uint64_t left_out() const { return left_out_; }
   // The items up to `position` were met; 0: all.
   void advance(uint64_t position) {
     position_ = position;
@@ -55,7 +60,10 @@ class TableWalk {
       const Bytes text = name();
       const uint64_t hash = hash_bytes(text, resources_.hash_seed);
       // Met before the position: a merge of segments shows an item a second time.
-      if (hash < position_ || (names_ != nullptr && names_->contains_hashed(hash, text))) return false;
+      if (hash < position_ || (names_ != nullptr && names_->contains_hashed(hash, text))) {
+        left_out_++;
+        return false;
+      }
     }
     read_++;
     return true;
@@ -80,6 +88,7 @@ class TableWalk {
   StructureResources& resources_;
   const uint64_t count_;
   uint64_t read_ = 0;
+  uint64_t left_out_ = 0;
   uint64_t position_ = 0;  // items with a smaller hash are read
   bool is_over_ = false;
   bool changed_ = false;

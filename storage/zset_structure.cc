@@ -10,8 +10,8 @@ ZsetStructure::~ZsetStructure() {
 }
 
 ZsetMember* ZsetStructure::create_member(const HashedKey& member, double score) {
-  if (guard() != nullptr) [[unlikely]]
-    guard()->item_coming(member.hash, member.bytes);
+  if (is_guarded()) [[unlikely]]
+    tell_item_coming(member.hash, member.bytes);
   ZsetMember* block = ZsetMember::create(resources().blocks, member.bytes, score);
   member_bytes_ += block->memory_bytes();
   index_.insert_new(member.hash, block);
@@ -19,15 +19,15 @@ ZsetMember* ZsetStructure::create_member(const HashedKey& member, double score) 
 }
 
 void ZsetStructure::set_score(ZsetMember* member, double score) {
-  if (guard() != nullptr) [[unlikely]]
-    guard()->item_changing(hashed(member->bytes()).hash, member);
+  if (is_guarded()) [[unlikely]]
+    tell_item_changing(hashed(member->bytes()).hash, member);
   tree_.set_score(member, score);
 }
 
 void ZsetStructure::destroy_member(ZsetMember* member) {
   const HashedKey key = hashed(member->bytes());
-  if (guard() != nullptr) [[unlikely]]
-    guard()->item_changing(key.hash, member);
+  if (is_guarded()) [[unlikely]]
+    tell_item_changing(key.hash, member);
   index_.erase(key.hash, index_.find(key.hash, key.bytes));
   member_bytes_ -= member->memory_bytes();
   ZsetMember::destroy(resources().blocks, member);

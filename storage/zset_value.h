@@ -89,6 +89,8 @@ class ZsetValue : public CollectionHandle {
 
   // ---- Reading. A key that does not exist yet reads as the empty set.
   size_t size() const { return is_structure() ? large().size() : PackedZset(packed()).size(); }
+  // Null: it is packed, or does not exist.
+  ZsetStructure* tree() const { return is_structure() ? &large() : nullptr; }
   std::optional<double> score(Bytes member) const;
   struct Ranked {
     size_t rank;

@@ -72,7 +72,7 @@ void reply_repeated(CommandContext& ctx, const HashValue& hash, size_t count, bo
 // The elements of a reply of the whole hash, behind its header.
 void reply_fields(CommandContext& ctx, const HashValue& hash, HashParts parts) {
   ReplyWriter& reply = ctx.reply();
-  if (CollectionReply::serves(reply, hash.table()) && hash.table()->volatile_count() == 0) {
+  if (CollectionReply::serves(reply, hash.table()) && !hash.has_due()) {
     return reply.source(fields_reply(ctx.services().store, *hash.table(), parts));
   }
   hash.for_each([&](const HashFieldView& field) {

@@ -3,9 +3,10 @@
 #include "server/command/families.h"
 #include "server/command/index_range.h"
 #include "server/command/list_handlers.h"
-#include "server/command/packed_reply.h"
 #include "server/config/settings.h"
+#include "server/core/collection_reply.h"
 #include "server/core/command_spec.h"
+#include "server/core/packed_reply.h"
 
 namespace larder {
 namespace {
@@ -125,6 +126,9 @@ void lrange(CommandContext& ctx, ArgReader& args) {
   const IndexRange range = resolve_index_range(start, stop, list->size());
   ReplyWriter& reply = ctx.reply();
   reply.array(range.count);
+  if (CollectionReply::serves(reply, list->nodes(), range.count)) {
+    return reply.source(elements_reply(ctx.services().store, *list->nodes(), range.first, range.count));
+  }
   list->visit(range.first, range.count, [&](const PackedElement& element) { reply_element(reply, element); });
 }
 

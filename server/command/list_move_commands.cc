@@ -4,7 +4,7 @@
 
 #include "server/command/block_timeout.h"
 #include "server/command/list_handlers.h"
-#include "server/command/packed_reply.h"
+#include "server/core/packed_reply.h"
 
 namespace larder {
 namespace {

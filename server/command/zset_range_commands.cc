@@ -8,6 +8,7 @@
 
 #include "server/command/zset_arguments.h"
 #include "server/command/zset_handlers.h"
+#include "server/core/collection_reply.h"
 #include "storage/zset_value.h"
 
 namespace larder {
@@ -105,6 +106,14 @@ void reply_range(CommandContext& ctx, ArgReader& args, RangeBy by, Direction dir
   MemberReply reply(ctx.reply(), request.with_scores);
   reply.begin(range.count);
   if (range.count == 0) return;
+  if (CollectionReply::serves(ctx.reply(), value->tree(), range.count)) {
+    const RangeScores scores = !request.with_scores  ? RangeScores::kNone
+                               : ctx.reply().resp3() ? RangeScores::kNested
+                                                     : RangeScores::kFlat;
+    const size_t rank = request.down() ? range.first + range.count - 1 : range.first;
+    return ctx.reply().source(
+        range_reply(ctx.services().store, *value->tree(), rank, range.count, request.down(), scores));
+  }
   value->visit(range, request.down(), [&](Bytes member, double score) { reply.member(member, score); });
 }
 

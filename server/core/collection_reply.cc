@@ -1,13 +1,93 @@
 #include "server/core/collection_reply.h"
 
 #include "base/assert.h"
+#include "base/buffer.h"
+#include "server/core/packed_reply.h"
+#include "storage/table_walk.h"
 
 namespace larder {
+
+bool CollectionReply::serves(const ReplyWriter& reply, const Structure* structure, size_t count) {
+  if (structure == nullptr || !reply.takes_sources()) return false;
+  // Elements count as equally large.
+  const double part = static_cast<double>(count) / static_cast<double>(structure->size());
+  return part * static_cast<double>(structure->memory_bytes()) >= static_cast<double>(kStructureBytesMin) &&
+         structure->guard_count() < kGuardsMax;
+}
+
+CollectionReply::CollectionReply(Store& store, Structure& structure) : store_(store), structure_(structure) {
+  structure.add_guard(*this);
+}
+
+CollectionReply::~CollectionReply() {
+  if (structure_.remove_guard(*this)) store_.dispose(&structure_);
+}
+
+size_t CollectionReply::left_over_bytes() const {
+  return structure_.is_left_over() && structure_.is_first_guard(*this) ? structure_.memory_bytes() : 0;
+}
+
+// ---- Sets and hashes
+
 namespace {
 
-class MembersReply final : public CollectionReply {
+class TableReply : public CollectionReply {
  public:
-  MembersReply(Store& store, SetStructure& set) : CollectionReply(store, set), set_(set) {}
+  TableReply(Store& store, Structure& structure) : CollectionReply(store, structure), walk_(structure) {}
+  ~TableReply() override { walk_.let_go(store()); }
+
+  bool write_some(ReplyWriter& out) final;
+  size_t held_bytes() const final { return early_bytes_ + stored_bytes(); }
+  size_t stored_bytes() const final { return walk_.held_bytes() + left_over_bytes(); }
+
+  void item_changing(uint64_t hash, const void* item) final;
+  void item_coming(uint64_t hash, Bytes name) final { walk_.item_coming(hash, name); }
+
+ protected:
+  // For walk_some(): writes an item that the walk has met, unless it is not its turn.
+  void meet(ReplyWriter& out, const void* item) {
+    if (walk_.reads([&] { return name_of(item); })) write_item(out, item);
+  }
+
+ private:
+  // Calls meet() for the items of the next bucket. Returns the position of the one after it; 0 at the end.
+  virtual uint64_t walk_some(ReplyWriter& out, uint64_t position) = 0;
+  virtual void write_item(ReplyWriter& out, const void* item) const = 0;
+  virtual Bytes name_of(const void* item) const = 0;
+
+  TableWalk walk_;
+  std::deque<Buffer> early_;
+  size_t early_bytes_ = 0;
+};
+
+bool TableReply::write_some(ReplyWriter& out) {
+  const size_t end = out.position() + kPieceBytes;
+  while (!early_.empty() && out.position() < end) {
+    early_bytes_ -= early_.front().size();
+    out.raw(early_.front().bytes());
+    early_.pop_front();
+  }
+  const uint64_t left_out_max = walk_.left_out() + TableWalk::kLeftOutMax;
+  while (!walk_.is_over() && out.position() < end && walk_.left_out() < left_out_max) {
+    walk_.advance(walk_some(out, walk_.position()));
+  }
+  if (!walk_.is_over() || !early_.empty()) return true;
+  walk_.check_complete();
+  return false;
+}
+
+void TableReply::item_changing(uint64_t hash, const void* item) {
+  if (!walk_.reads_early(hash, name_of(item))) return;
+  if (early_.empty() || early_.back().size() >= kPieceBytes) early_.emplace_back();
+  const size_t before = early_.back().size();
+  ReplyWriter out(early_.back());
+  write_item(out, item);
+  early_bytes_ += early_.back().size() - before;
+}
+
+class MembersReply final : public TableReply {
+ public:
+  MembersReply(Store& store, SetStructure& set) : TableReply(store, set), set_(set) {}
 
  private:
   static const SetMember& member_of(const void* item) { return *static_cast<const SetMember*>(item); }
@@ -21,10 +101,10 @@ class MembersReply final : public CollectionReply {
   const SetStructure& set_;
 };
 
-class FieldsReply final : public CollectionReply {
+class FieldsReply final : public TableReply {
  public:
   FieldsReply(Store& store, HashStructure& hash, HashParts parts)
-      : CollectionReply(store, hash), hash_(hash), parts_(parts) {}
+      : TableReply(store, hash), hash_(hash), parts_(parts) {}
 
  private:
   static const HashField& field_of(const void* item) { return *static_cast<const HashField*>(item); }
@@ -43,70 +123,66 @@ class FieldsReply final : public CollectionReply {
   const HashParts parts_;
 };
 
+// ---- Lists
+
+class ElementsReply final : public CollectionReply {
+ public:
+  ElementsReply(Store& store, ListStructure& list, size_t index, size_t count)
+      : CollectionReply(store, list), list_(list), index_(index), left_(count) {}
+  ~ElementsReply() override {
+    if (!is_frozen_) return;
+    if (Structure* unneeded = list_.thaw(&frozen_); unneeded != nullptr) store().dispose(unneeded);
+  }
+
+  bool write_some(ReplyWriter& out) override {
+    const size_t end = out.position() + kPieceBytes;
+    if (is_frozen_) {
+      while (left_ > 0 && out.position() < end) write_frozen_node(out);
+    } else if (left_ > 0) {
+      ListStructure::Place place = list_.place_of(index_);
+      for (; left_ > 0 && out.position() < end; place = list_.next(place)) {
+        reply_element(out, list_.element(place));
+        index_++;
+        left_--;
+      }
+    }
+    return left_ > 0;
+  }
+  size_t held_bytes() const override { return frozen_.memory_bytes() + left_over_bytes(); }
+  size_t stored_bytes() const override { return frozen_.left_over_bytes + left_over_bytes(); }
+
+  void changing() override {
+    if (is_frozen_ || left_ == 0) return;
+    index_ = list_.freeze(index_, left_, &frozen_);
+    is_frozen_ = true;
+  }
+
+ private:
+  // A node of small elements has 4 KB of them at most.
+  void write_frozen_node(ReplyWriter& out) {
+    const Bytes sequence = frozen_.nodes[frozen_.next].node->sequence();
+    const char* const sequence_end = sequence.data() + sequence.size();
+    for (const char* at = sequence.data(); at != sequence_end && left_ > 0;) {
+      const PackedElement element = read_packed(at);
+      at = element.end();
+      if (index_ > 0) {
+        index_--;
+        continue;
+      }
+      reply_element(out, element);
+      left_--;
+    }
+    list_.release_frozen(&frozen_);
+  }
+
+  ListStructure& list_;
+  size_t index_;  // of the next element; in the first frozen node when there is one
+  size_t left_;
+  FrozenNodes frozen_;
+  bool is_frozen_ = false;
+};
+
 }  // namespace
-
-CollectionReply::CollectionReply(Store& store, Structure& structure)
-    : store_(store), structure_(&structure), walk_(structure) {
-  LARDER_ASSERT(structure.guard() == nullptr);
-  structure.set_guard(this);
-}
-
-CollectionReply::~CollectionReply() { let_go(); }
-
-void CollectionReply::let_go() {
-  if (structure_ != nullptr) {
-    structure_->set_guard(nullptr);
-    if (is_left_over_) store_.dispose(structure_);
-    structure_ = nullptr;
-  }
-  walk_.let_go(store_);
-}
-
-bool CollectionReply::write_some(ReplyWriter& out) {
-  const size_t end = out.position() + kPieceBytes;
-  while (!early_.empty() && out.position() < end) {
-    early_bytes_ -= early_.front().size();
-    out.raw(early_.front().bytes());
-    early_.pop_front();
-  }
-  while (!walk_.is_over() && out.position() < end) walk_.advance(walk_some(out, walk_.position()));
-  if (!walk_.is_over() || !early_.empty()) return true;
-  walk_.check_complete();
-  return false;
-}
-
-size_t CollectionReply::stored_bytes() const {
-  return walk_.held_bytes() + (is_left_over_ && structure_ != nullptr ? structure_->memory_bytes() : 0);
-}
-
-void CollectionReply::stand_aside() {
-  while (!walk_.is_over()) {
-    Buffer& chunk = early_chunk();
-    const size_t before = chunk.size();
-    ReplyWriter out(chunk);
-    walk_.advance(walk_some(out, walk_.position()));
-    early_bytes_ += chunk.size() - before;
-  }
-  let_go();
-}
-
-void CollectionReply::item_changing(uint64_t hash, const void* item) {
-  if (!walk_.reads_early(hash, name_of(item))) return;
-  Buffer& chunk = early_chunk();
-  const size_t before = chunk.size();
-  ReplyWriter out(chunk);
-  write_item(out, item);
-  early_bytes_ += chunk.size() - before;
-}
-
-Buffer& CollectionReply::early_chunk() {
-  if (early_.empty() || early_.back().size() >= kPieceBytes) early_.emplace_back();
-  return early_.back();
-}
-
-void CollectionReply::meet(ReplyWriter& out, const void* item) {
-  if (walk_.reads([&] { return name_of(item); })) write_item(out, item);
-}
 
 std::unique_ptr<ReplySource> members_reply(Store& store, SetStructure& set) {
   return std::make_unique<MembersReply>(store, set);
@@ -114,6 +190,10 @@ std::unique_ptr<ReplySource> members_reply(Store& store, SetStructure& set) {
 
 std::unique_ptr<ReplySource> fields_reply(Store& store, HashStructure& hash, HashParts parts) {
   return std::make_unique<FieldsReply>(store, hash, parts);
+}
+
+std::unique_ptr<ReplySource> elements_reply(Store& store, ListStructure& list, size_t index, size_t count) {
+  return std::make_unique<ElementsReply>(store, list, index, count);
 }
 
 }  // namespace larder

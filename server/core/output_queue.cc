@@ -1,6 +1,7 @@
 #include "server/core/output_queue.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "base/assert.h"
@@ -50,7 +51,7 @@ void OutputQueue::append(PinnedBytes pinned) {
 void OutputQueue::append(std::unique_ptr<ReplySource> source) {
   SourcePiece piece;
   piece.source = std::move(source);
-  piece.refill();
+  while (piece.has_more() && piece.written.empty()) piece.refill();
   if (piece.written.empty()) return;
   count_appended(piece.written.size());
   if (piece.source != nullptr) sources_.push_back(piece.source.get());
@@ -58,12 +59,12 @@ void OutputQueue::append(std::unique_ptr<ReplySource> source) {
 }
 
 void OutputQueue::SourcePiece::refill() {
+  const std::string last(written.empty() ? Bytes() : written.bytes().substr(written.size() - 1));
   written.clear();
   written.shrink(kRefillKeptBytes);
-  while (source != nullptr && written.empty()) {
-    ReplyWriter writer(written);
-    if (!source->write_some(writer)) source.reset();
-  }
+  written.append(last);
+  ReplyWriter writer(written);
+  if (!source->write_some(writer)) source.reset();
 }
 
 size_t OutputQueue::owed_bytes() const {
@@ -106,7 +107,10 @@ size_t OutputQueue::gather(std::span<Bytes> out) const {
     left -= out[count].size();
     // What is behind it has to wait for the rest of it.
     const auto* source = std::get_if<SourcePiece>(&pieces_[count]);
-    if (source != nullptr && source->source != nullptr) return count + 1;
+    if (source == nullptr || !source->has_more()) continue;
+    const size_t unsent = source->written.size() - (count == 0 ? front_sent_ : 0);
+    out[count] = out[count].substr(0, unsent - 1);
+    return out[count].empty() ? count : count + 1;
   }
   return count;
 }
@@ -118,21 +122,20 @@ void OutputQueue::consume(size_t count) {
   front_sent_ = 0;
   while (!pieces_.empty()) {
     const size_t size = view_of(pieces_.front()).size();
-    if (count < size) {
+    auto* const source = std::get_if<SourcePiece>(&pieces_.front());
+    const bool has_more = source != nullptr && source->has_more();
+    if (count + has_more < size) {
       front_sent_ = count;
       return;
     }
-    count -= size;
-    if (auto* source = std::get_if<SourcePiece>(&pieces_.front())) {
-      const bool had_more = source->source != nullptr;
+    if (has_more) {
+      LARDER_ASSERT(count + 1 == size);
       source->refill();
-      if (had_more && source->source == nullptr) sources_.erase(sources_.begin());  // the first piece's is the first
-      bytes_ += source->written.size();
-      if (!source->written.empty()) {
-        LARDER_ASSERT(count == 0);
-        return;
-      }
+      if (!source->has_more()) sources_.erase(sources_.begin());  // the first piece's is the first
+      bytes_ += source->written.size() - 1;
+      return;
     }
+    count -= size;
     if (auto* pinned = std::get_if<PinnedBytes>(&pieces_.front())) pinned->release(pinned->owner);
     pieces_.pop_front();
   }

@@ -5,8 +5,9 @@
 //
 // The queue is a list of pieces in sending order. A piece is either an owned chunk, to which later bytes are appended,
 // or a pinned reference to bytes that lie elsewhere (a large value, a message shared by many receivers), released when
-// they are sent, or a source (protocol/reply_source.h), of which one piece is written ahead and the next when that is sent, so
-// that bytes() is never 0 while there is more to come. A client that is up to date has no queue at all: see Client::queue().
+// they are sent, or a source (protocol/reply_source.h), of which one piece is written ahead and the next when that is sent. A
+// source may find nothing to write for a while, so its last byte is kept back until there are more or it has ended: bytes() is
+// never 0 while there is more to come. A client that is up to date has no queue at all: see Client::queue().
 //
 // Bytes can be held back: what is appended after hold_until(n) is not given out before release(n), nor is anything behind
 // it. The log uses this for replies that must not be seen before the change they tell of is on the disk.
@@ -61,16 +62,18 @@ class OutputQueue {
   size_t sendable_bytes() const { return bytes_ - held_bytes_; }
 
   // Views of the first pieces in sending order, at most out.size() and without what is held; returns how many were filled.
-  // Valid until the next call that changes the queue.
+  // Valid until the next call that changes the queue. None although bytes may be sent: a source looks for more at consume(0),
+  // some 100 us at a time.
   size_t gather(std::span<Bytes> out) const;
-  // Drops the first `count` bytes. Requires: count <= sendable_bytes().
+  // Drops the first `count` bytes. Requires: gather() has given as many.
   void consume(size_t count);
   void clear();
 
  private:
   struct SourcePiece {
-    // Writes the next bytes in place of those that are sent. Nothing is written at the end.
+    // Writes the next bytes, if it finds any now, behind the last one, which is not sent yet.
     void refill();
+    bool has_more() const { return source != nullptr; }
     std::unique_ptr<ReplySource> source;  // null at its end
     Buffer written;
   };

@@ -161,10 +161,10 @@ class Snapshots::Run final : public SnapshotSink {
   }
   void hold(int db, const Entry& entry) override { held_.add(db, entry); }
   void changing_held(Structure& structure) override {
-    structure.guard()->changing();
+    structure.snapshot_guard()->changing();
     if (held_.held_bytes() < kHeldBytesMax) return;
     if (held_.front().begun()) finish_front();
-    if (structure.guard() == nullptr) return;
+    if (structure.snapshot_guard() == nullptr) return;
     held_.bring_to_front(&structure);
     finish_front();
   }

@@ -87,6 +87,11 @@ void Connection::flush_queue() {
     std::array<Bytes, kPiecesPerWrite> pieces;
     std::array<iovec, kPiecesPerWrite> vectors;
     const size_t count = client_->queue_->gather(pieces);
+    if (count == 0) {
+      // Nothing is written yet. The socket is writable, so the next turn comes here again.
+      client_->queue_->consume(0);
+      break;
+    }
     size_t left = kFlushBytesPerTurn - sent_bytes;
     for (size_t i = 0; i < count; ++i) {
       const Bytes piece = pieces[i].substr(0, left);

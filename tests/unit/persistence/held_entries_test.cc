@@ -49,11 +49,11 @@ class FileSink final : public SnapshotSink {
   }
   void hold(int db, const Entry& entry) override { held_.add(db, entry); }
   void changing_held(Structure& structure) override {
-    structure.guard()->changing();
+    structure.snapshot_guard()->changing();
     most_held_bytes_ = std::max(most_held_bytes_, held_.held_bytes());
     if (held_.held_bytes() < held_bytes_max_) return;
     if (held_.front().begun()) finish_front();
-    if (structure.guard() == nullptr) return;
+    if (structure.snapshot_guard() == nullptr) return;
     held_.bring_to_front(&structure);
     finish_front();
   }
