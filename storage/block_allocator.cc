@@ -31,6 +31,8 @@ constexpr uint64_t kTrimmedPagesMin = 8;
 constexpr uint64_t kTrimmedPagesMax = 8;
 // plan_moves() sorts pages by how full they are into so many groups.
 constexpr uint32_t kFillGroups = 64;
+// Larger blocks are freed by the Disposal: their pages may go back to the system at once.
+constexpr size_t kDisposedLargeBytesMin = 64 * 1024;
 // Of page 0, what shares an operating system's page with the chunk's header.
 constexpr size_t kHeaderPageBytes = 4096;
 
@@ -112,7 +114,11 @@ void* BlockAllocator::allocate_large(size_t bytes) {
 
 void BlockAllocator::free_large(void* block, size_t bytes) {
   large_bytes_ -= block_bytes(bytes);
-  std::free(block);
+  if (disposal_ != nullptr && bytes >= kDisposedLargeBytesMin) {
+    disposal_->dispose(block, block_bytes(bytes), [](void* memory) { std::free(memory); });
+  } else {
+    std::free(block);
+  }
 }
 
 bool BlockAllocator::is_sparse(const void* block, size_t bytes) const {

@@ -53,7 +53,7 @@ class BlockAllocator {
   static constexpr size_t kChunkBytes = 2 * 1024 * 1024;
   static constexpr size_t kPageBytes = 32 * 1024;
 
-  // `disposal`, which outlives the allocator's use but not its end, unmaps what give_back_some() gives back; null: done at once.
+  // `disposal`, which outlives the allocator, frees what is large and unmaps what is given back; null: both at once.
   explicit BlockAllocator(Disposal* disposal = nullptr) : disposal_(disposal) {}
   ~BlockAllocator();  // Requires: every block was freed.
   BlockAllocator(const BlockAllocator&) = delete;

@@ -184,7 +184,7 @@ bool RangeReply::write_some(ReplyWriter& out) {
   size_t left_out = 0;
   while (left_ > 0 && out.position() < end && left_out < kLeftOutMax) {
     if (!tree_done_) tree_done_ = !walk_some(out, end, &left_out);
-    if (!tree_done_) continue;
+    if (!tree_done_ || left_ == 0) continue;
     ZsetMember* kept = next_kept();
     LARDER_ASSERT(kept != nullptr);
     write_kept(out, kept);

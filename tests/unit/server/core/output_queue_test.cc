@@ -4,6 +4,7 @@
 
 #include <array>
 #include <deque>
+#include <memory>
 #include <string>
 
 #include "base/random.h"
@@ -145,6 +146,44 @@ TEST(OutputQueue, AgreesWithAPlainStringUnderRandomUse) {
     EXPECT_EQ(rest, model);
   }
   for (const Owner& owner : owners) ASSERT_EQ(owner.released, 1);
+}
+
+// Writes "abc" three times, with nothing to say in between.
+class HesitantSource final : public ReplySource {
+ public:
+  bool write_some(ReplyWriter& out) override {
+    calls_++;
+    if (calls_ % 3 == 1) out.raw("abc");
+    return calls_ < 9;
+  }
+  size_t held_bytes() const override { return 7; }
+  size_t stored_bytes() const override { return 0; }
+
+ private:
+  int calls_ = 0;
+};
+
+TEST(OutputQueue, ASourceThatFindsNothingForAWhileIsNotOver) {
+  OutputQueue queue;
+  queue.append("<");
+  queue.append(std::make_unique<HesitantSource>());
+  queue.append(">");
+  std::string got;
+  std::array<Bytes, 4> pieces;
+  for (int turns = 0; !queue.empty() && turns < 30; ++turns) {
+    ASSERT_GT(queue.sendable_bytes(), 0u);
+    const size_t count = queue.gather(pieces);
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; ++i) {
+      got += pieces[i];
+      bytes += pieces[i].size();
+    }
+    queue.consume(bytes);
+  }
+  EXPECT_EQ(got, "<abcabcabc>");
+  EXPECT_TRUE(queue.empty());
+  EXPECT_EQ(queue.bytes(), 0u);
+  EXPECT_EQ(queue.owed_bytes(), 0u);
 }
 
 }  // namespace
