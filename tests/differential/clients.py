@@ -322,13 +322,15 @@ def explained(history, ours, theirs):
     if last[:2] == ["XGROUP", "DESTROY"] and different and all(str(a).startswith("NOGROUP") and str(b).startswith("NOGROUP")
                                                                for a, b in different):
         return "7.2 runs the XREADGROUP that waited for the group again, which says what is missing"
-    if different and all(is_popped(a) and is_popped(b) for a, b in different):
+    if different and is_popped(different[0][0]) and is_popped(different[0][1]):
         return "7.2 looks at a woken client's keys in their order, 7.0 at the key that was written first"
     if different and all(streams_of(b) and all(stream in streams_of(a) for stream in streams_of(b)) for a, b in different):
         return "7.2 reads all streams of a woken client, 7.0 the one that was written"
     if different and str(different[0][1]).startswith("UNBLOCKED") and is_error(different[0][0]):
         return "7.2 runs a woken XREADGROUP again, which says what is missing"
-    if last[:2] == ["CLIENT", "KILL"] and different and different[0][1] == "ERR syntax error":
+    inner = [pair for a, b in different for pair in (zip(a, b) if last == ["EXEC"] and isinstance(a, list) and isinstance(b, list)
+                                                     and len(a) == len(b) else [(a, b)]) if pair[0] != pair[1]]
+    if inner and all(b == "ERR syntax error" and ("client-id" in str(a) or last[:2] == ["CLIENT", "KILL"]) for a, b in inner):
         return "later versions take several ids after ID"
     if different and all("not allowed inside a transaction" in str(a) and b == "QUEUED" for a, b in different):
         return "later versions do not queue CLIENT REPLY"
