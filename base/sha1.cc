@@ -3,11 +3,12 @@
 #include <bit>
 #include <cstring>
 
+#include "base/assert.h"
+
 namespace larder {
 namespace {
 
 using State = std::array<uint32_t, 5>;
-constexpr size_t kBlockBytes = 64;
 
 uint32_t load_big_endian(const uint8_t* at) {
   return uint32_t{at[0]} << 24 | uint32_t{at[1]} << 16 | uint32_t{at[2]} << 8 | uint32_t{at[3]};
@@ -43,25 +44,31 @@ void mix_block(State& state, const uint8_t* block) {
 
 }  // namespace
 
-std::array<uint8_t, 20> sha1(Bytes text) {
-  State state = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0};
-  const auto* at = reinterpret_cast<const uint8_t*>(text.data());
-  size_t left = text.size();
-  for (; left >= kBlockBytes; left -= kBlockBytes, at += kBlockBytes) mix_block(state, at);
+void Sha1::add(Bytes blocks) {
+  LARDER_ASSERT(blocks.size() % kBlockBytes == 0);
+  const auto* at = reinterpret_cast<const uint8_t*>(blocks.data());
+  for (size_t left = blocks.size(); left > 0; left -= kBlockBytes, at += kBlockBytes) mix_block(state_, at);
+  added_bytes_ += blocks.size();
+}
 
-  // The rest, a one bit, zeros, and the length in bits at the end of the last block.
+std::array<uint8_t, 20> Sha1::finish(Bytes rest) {
+  const size_t left = rest.size() % kBlockBytes;
+  add(rest.substr(0, rest.size() - left));
+  // What is left, a one bit, zeros, and the length in bits at the end of the last block.
   uint8_t tail[2 * kBlockBytes] = {};
-  if (left > 0) std::memcpy(tail, at, left);
+  if (left > 0) std::memcpy(tail, rest.data() + rest.size() - left, left);
   tail[left] = 0x80;
   const size_t tail_bytes = left + 9 <= kBlockBytes ? kBlockBytes : 2 * kBlockBytes;
-  const uint64_t bits = uint64_t{text.size()} * 8;
+  const uint64_t bits = (added_bytes_ + left) * 8;
   for (size_t i = 0; i < 8; ++i) tail[tail_bytes - 1 - i] = static_cast<uint8_t>(bits >> (8 * i));
-  for (size_t offset = 0; offset < tail_bytes; offset += kBlockBytes) mix_block(state, tail + offset);
+  for (size_t offset = 0; offset < tail_bytes; offset += kBlockBytes) mix_block(state_, tail + offset);
 
   std::array<uint8_t, 20> digest;
-  for (size_t i = 0; i < 20; ++i) digest[i] = static_cast<uint8_t>(state[i / 4] >> (24 - 8 * (i % 4)));
+  for (size_t i = 0; i < 20; ++i) digest[i] = static_cast<uint8_t>(state_[i / 4] >> (24 - 8 * (i % 4)));
   return digest;
 }
+
+std::array<uint8_t, 20> sha1(Bytes text) { return Sha1().finish(text); }
 
 std::string sha1_hex(Bytes text) {
   const auto digest = sha1(text);

@@ -55,10 +55,12 @@ void encode_value(Output& out, int depth);
 }
 
 void encode_string(Output& out, Bytes text) {
+  constexpr size_t kLookBytes = 64 * 1024;
   out.add('"');
   size_t plain_from = 0;
   for (size_t i = 0; i < text.size(); ++i) {
     const auto c = static_cast<unsigned char>(text[i]);
+    if (i % kLookBytes == 0) out.runtime.count_step(out.state);
     if (c >= 0x20 && c != '"' && c != '\\' && c != '/' && c != 0x7f) continue;
     out.add(text.substr(plain_from, i - plain_from));
     plain_from = i + 1;

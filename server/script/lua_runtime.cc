@@ -38,29 +38,25 @@ LuaRuntime& LuaRuntime::of(lua_State* state) {
 
 int LuaRuntime::on_panic(lua_State*) { LARDER_UNREACHABLE(); }
 
+int LuaRuntime::load_and_keep(lua_State* state) {
+  auto& loading = *static_cast<Loading*>(lua_touserdata(state, 1));
+  if (load_text(state, loading.source, loading.name) != 0) return lua_error(state);
+  loading.reference = luaL_ref(state, LUA_REGISTRYINDEX);
+  return 0;
+}
+
 LoadedChunk LuaRuntime::load(Bytes source, const char* chunk_name) {
+  Loading loading{source, chunk_name, LUA_NOREF};
+  begin();
+  const int status = lua_cpcall(state_, load_and_keep, &loading);
+  const bool was_ended = ending_;
+  end();
   LoadedChunk chunk;
-  const int status = luaL_loadbufferx(state_, source.data(), source.size(), chunk_name, "t");
-  if (status != 0) {
-    const char* text = lua_tostring(state_, -1);
-    chunk.error = text != nullptr ? text : "not enough memory";
-    lua_pop(state_, 1);
-    return chunk;
-  }
-  // Keeping the function may run out of memory too.
-  int reference = LUA_NOREF;
-  const auto keep = [](lua_State* state) {
-    *static_cast<int*>(lua_touserdata(state, 2)) = (lua_pushvalue(state, 1), luaL_ref(state, LUA_REGISTRYINDEX));
-    return 0;
-  };
-  lua_pushcfunction(state_, keep);
-  lua_insert(state_, -2);
-  lua_pushlightuserdata(state_, &reference);
-  if (lua_pcall(state_, 2, 0, 0) != 0) {
-    chunk.error = "not enough memory";
-    lua_pop(state_, 1);
-  }
-  chunk.reference = reference;
+  chunk.reference = loading.reference;
+  if (status == 0) return chunk;
+  const char* text = lua_type(state_, -1) == LUA_TSTRING ? lua_tostring(state_, -1) : nullptr;
+  chunk.error = was_ended ? why_ : text != nullptr ? text : "not enough memory";
+  lua_pop(state_, 1);
   return chunk;
 }
 
@@ -100,16 +96,28 @@ int LuaRuntime::handle_error(lua_State* state) {
   return 1;
 }
 
-bool LuaRuntime::call(int argument_count, int result_count) {
+void LuaRuntime::begin() {
   // The slot of the handler is one of the outermost frame.
   LARDER_ASSERT(depth_ == 0);
   has_error_ = false;
   running_ = true;
   seen_running_ = false;
   ++depth_;
-  const int status = lua_pcall(state_, argument_count, result_count, kHandlerSlot);
+}
+
+void LuaRuntime::end() {
   --depth_;
   running_ = false;
+  if (!seen_running_) return;
+  set_hook(nullptr, 0);
+  due_ = false;
+  ending_ = false;
+}
+
+bool LuaRuntime::call(int argument_count, int result_count) {
+  begin();
+  const int status = lua_pcall(state_, argument_count, result_count, kHandlerSlot);
+  end();
   return finish(status);
 }
 
@@ -126,11 +134,6 @@ bool LuaRuntime::run_entry(void* argument) {
 }
 
 bool LuaRuntime::finish(int status) {
-  if (seen_running_) {
-    set_hook(nullptr, 0);
-    due_ = false;
-    ending_ = false;
-  }
   if (status == 0) return true;
   if (status == LUA_ERRMEM) {
     error_ = {

@@ -66,6 +66,7 @@ class LuaRuntime {
   // A runtime that refused memory to a script, or grew large, is replaced by a new one: cleaning it would take long.
   bool is_spent() const { return heap_.exhausted() || heap_.used_bytes() > kKeptBytesMax; }
 
+  // Asks the listener meanwhile, as a call does.
   LoadedChunk load(Bytes source, const char* chunk_name);
   void release(int reference) { luaL_unref(state_, LUA_REGISTRYINDEX, reference); }
   void push(int reference) { lua_rawgeti(state_, LUA_REGISTRYINDEX, reference); }
@@ -95,12 +96,21 @@ class LuaRuntime {
   static constexpr int64_t kTimerIntervalUs = 5000;
   static constexpr int kHandlerSlot = 1;  // handle_error() is at the bottom of the stack as long as the state lives
 
+  struct Loading {
+    Bytes source;
+    const char* name;
+    int reference;
+  };
+
+  static int load_and_keep(lua_State* state);
   static int handle_error(lua_State* state);
   static void on_timer(void* runtime);
   static void on_hook(lua_State* state, lua_Debug* activation);
   static int on_panic(lua_State* state);
   void look(lua_State* state);
   void set_hook(lua_Hook hook, int mask);
+  void begin();
+  void end();
   bool finish(int status);
 
   ScriptListener& listener_;

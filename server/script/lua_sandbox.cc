@@ -153,25 +153,22 @@ int base_xpcall(lua_State* state) {
 
 // A source in pieces, so that its compilation can be interrupted between them.
 struct Source {
-  const char* at;
-  size_t left;
+  Bytes left;
 };
 
 const char* read_piece(lua_State* state, void* from, size_t* size) {
   constexpr size_t kPieceBytes = 64 * 1024;
   auto& source = *static_cast<Source*>(from);
   LuaRuntime::of(state).count_step(state);
-  const char* piece = source.at;
-  *size = std::min(source.left, kPieceBytes);
-  source.at += *size;
-  source.left -= *size;
-  return piece;
+  const Bytes piece = source.left.substr(0, kPieceBytes);
+  source.left.remove_prefix(piece.size());
+  *size = piece.size();
+  return piece.data();
 }
 
-// A chunk in text form only: bytecode is not checked by Lua and could read and write any memory.
-int load_text(lua_State* state, const char* text, size_t size, const char* name) {
-  Source source{text, size};
-  if (lua_loadx(state, read_piece, &source, name, "t") == 0) return 1;
+// What the functions of Lua return: the chunk, or nil and the error.
+int load_or_nil(lua_State* state, Bytes text, const char* name) {
+  if (load_text(state, text, name) == 0) return 1;
   lua_pushnil(state);
   lua_insert(state, -2);
   return 2;
@@ -180,7 +177,7 @@ int load_text(lua_State* state, const char* text, size_t size, const char* name)
 int base_loadstring(lua_State* state) {
   size_t size = 0;
   const char* text = luaL_checklstring(state, 1, &size);
-  return load_text(state, text, size, luaL_optstring(state, 2, text));
+  return load_or_nil(state, {text, size}, luaL_optstring(state, 2, text));
 }
 
 int base_load(lua_State* state) {
@@ -206,7 +203,15 @@ int base_load(lua_State* state) {
   luaL_pushresult(&all);
   size_t size = 0;
   const char* text = lua_tolstring(state, -1, &size);
-  return load_text(state, text, size, name);
+  return load_or_nil(state, {text, size}, name);
+}
+
+// A whole collection, step by step: of what was alive when the present cycle began, and of what died since.
+void collect_all(lua_State* state) {
+  constexpr int kCycles = 2;
+  for (int cycle = 0; cycle < kCycles; ++cycle) {
+    while (lua_gc(state, LUA_GCSTEP, 0) == 0) LuaRuntime::of(state).count_step(state);
+  }
 }
 
 // Scripts may look and clean up; the collector's pace is the server's.
@@ -218,7 +223,7 @@ int base_collectgarbage(lua_State* state) {
     lua_pushnumber(state, lua_gc(state, LUA_GCCOUNT, 0) + lua_gc(state, LUA_GCCOUNTB, 0) / 1024.0);
     return 1;
   }
-  if (std::strcmp(kOptions[option], "collect") == 0) lua_gc(state, LUA_GCCOLLECT, 0);
+  if (std::strcmp(kOptions[option], "collect") == 0) collect_all(state);
   lua_pushinteger(state, 0);
   return 1;
 }
@@ -286,6 +291,11 @@ void add_libraries(lua_State* state, int standard, int globals) {
 }
 
 }  // namespace
+
+int load_text(lua_State* state, Bytes text, const char* name) {
+  Source source{text};
+  return lua_loadx(state, read_piece, &source, name, "t");
+}
 
 int raise_readonly(lua_State* state) {
   lua_createtable(state, 0, 1);

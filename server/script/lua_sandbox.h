@@ -14,11 +14,17 @@
 
 #include <lua.hpp>
 
+#include "base/bytes.h"
+
 namespace larder {
 
 // Fills a new state: libraries, proxies, globals. Afterwards the globals of `state` are protected; the table behind them is
 // the registry's kGlobalsKey. Call it in protected mode.
 void open_sandbox(lua_State* state);
+
+// lua_loadx() of a text (no bytecode, which Lua does not check: it could read and write any memory), in pieces between which
+// the script's listener is asked. The status of Lua; the function or the error is pushed.
+int load_text(lua_State* state, Bytes text, const char* name);
 
 // The table at the top becomes a protected one: the proxy replaces it.
 void protect_table(lua_State* state);

@@ -1,4 +1,4 @@
-// string.find, match, gmatch and gsub over our own matcher.
+// string.find, match, gmatch and gsub over our own matcher, and the functions that make large strings, in pieces.
 
 #include <algorithm>
 #include <cstring>
@@ -166,14 +166,75 @@ int string_gsub(lua_State* state) {
   return 2;
 }
 
+// Calls fill(out, from, count) for one piece of a text of `size` bytes after the other, and pushes the text.
+template <class Fill>
+int push_in_pieces(lua_State* state, size_t size, Fill fill) {
+  constexpr size_t kPieceBytes = 256 * 1024;
+  constexpr size_t kStackBytes = 256;
+  if (size <= kStackBytes) {
+    char text[kStackBytes];
+    fill(text, 0, size);
+    lua_pushlstring(state, text, size);
+    return 1;
+  }
+  auto* text = static_cast<char*>(lua_newuserdata(state, size));
+  for (size_t from = 0; from < size; from += kPieceBytes) {
+    LuaRuntime::of(state).count_step(state);
+    fill(text, from, std::min(kPieceBytes, size - from));
+  }
+  lua_pushlstring(state, text, size);
+  return 1;
+}
+
+template <class Convert>
+int push_converted(lua_State* state, Convert convert) {
+  const Bytes text = string_argument(state, 1);
+  return push_in_pieces(state, text.size(), [&](char* out, size_t from, size_t count) {
+    std::transform(text.data() + from, text.data() + from + count, out + from, convert);
+  });
+}
+
+int string_upper(lua_State* state) {
+  return push_converted(state, [](char c) { return to_upper(c); });
+}
+int string_lower(lua_State* state) {
+  return push_converted(state, [](char c) { return to_lower(c); });
+}
+
+int string_reverse(lua_State* state) {
+  const Bytes text = string_argument(state, 1);
+  return push_in_pieces(state, text.size(), [&](char* out, size_t from, size_t count) {
+    const char* end = text.data() + text.size() - from;
+    std::reverse_copy(end - count, end, out + from);
+  });
+}
+
+int string_rep(lua_State* state) {
+  constexpr size_t kSizeMax = size_t{1} << 31;
+  constexpr size_t kSpanBytes = 64 * 1024;
+  const Bytes text = string_argument(state, 1);
+  const lua_Number count = luaL_checknumber(state, 2);
+  const size_t times = count >= 1 ? static_cast<size_t>(std::min(count, static_cast<lua_Number>(kSizeMax))) : 0;
+  if (!text.empty() && times > kSizeMax / text.size()) return luaL_error(state, "resulting string too large");
+  return push_in_pieces(state, text.size() * times, [&](char* out, size_t from, size_t bytes) {
+    for (size_t at = from; at < from + bytes;) {
+      // What stands before is the text as well, more of it each time; while that is less than one, the text itself.
+      const size_t before = at < text.size() ? 0 : std::min(at, std::max(text.size(), kSpanBytes));
+      const size_t span = before - before % text.size();
+      const char* source = span == 0 ? text.data() + at : out + at - span;
+      const size_t part = std::min(span == 0 ? text.size() - at : span, from + bytes - at);
+      std::memcpy(out + at, source, part);
+      at += part;
+    }
+  });
+}
+
 }  // namespace
 
 void add_string_functions(lua_State* state) {
-  constexpr luaL_Reg kFunctions[] = {{"find", string_find},
-                                     {"match", string_match},
-                                     {"gmatch", string_gmatch},
-                                     {"gfind", string_gmatch},
-                                     {"gsub", string_gsub}};
+  constexpr luaL_Reg kFunctions[] = {{"find", string_find},    {"match", string_match},     {"gmatch", string_gmatch},
+                                     {"gfind", string_gmatch}, {"gsub", string_gsub},       {"upper", string_upper},
+                                     {"lower", string_lower},  {"reverse", string_reverse}, {"rep", string_rep}};
   for (const luaL_Reg& function : kFunctions) {
     lua_pushcfunction(state, function.func);
     lua_setfield(state, -2, function.name);

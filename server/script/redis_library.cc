@@ -67,10 +67,17 @@ int redis_status_reply(lua_State* state) {
 }
 
 int redis_sha1hex(lua_State* state) {
+  constexpr size_t kPieceBytes = 64 * 1024;  // between two looks whether the script is to end
   if (lua_gettop(state) != 1) return raise(state, "ERR wrong number of arguments");
   size_t size = 0;
   const char* text = lua_tolstring(state, 1, &size);
-  const auto digest = sha1({text, text != nullptr ? size : 0});
+  Bytes rest(text, text != nullptr ? size : 0);
+  Sha1 sum;
+  for (; rest.size() > kPieceBytes; rest.remove_prefix(kPieceBytes)) {
+    LuaRuntime::of(state).count_step(state);
+    sum.add(rest.substr(0, kPieceBytes));
+  }
+  const auto digest = sum.finish(rest);
   char digits[40];
   for (size_t i = 0; i < digest.size(); ++i) {
     digits[2 * i] = kHexDigits[digest[i] >> 4];

@@ -126,6 +126,18 @@ std::unique_ptr<LuaRuntime> ScriptEngine::make_runtime(size_t bytes_max, bool fo
 
 // ---- Scripts
 
+LoadedChunk ScriptEngine::compile(LuaRuntime& runtime, Bytes code, Bytes name) {
+  LARDER_ASSERT(run_ == nullptr);
+  Run run{.engine = this, .call = nullptr, .runtime = &runtime, .reply = nullptr};
+  run.name = name;
+  run.started_ns = dispatcher_.now_ns();
+  run_ = &run;
+  LoadedChunk chunk = runtime.load(code, kChunkName);
+  run_ = nullptr;
+  if (run.is_busy) dispatcher_.set_gate(kServerBusy, false);
+  return chunk;
+}
+
 bool ScriptEngine::prepare(CachedScript& script, std::string& error) {
   LuaRuntime& runtime = script_runtime();
   if (script.generation == generation_) return true;
@@ -134,7 +146,7 @@ bool ScriptEngine::prepare(CachedScript& script, std::string& error) {
     error = header.error().message;
     return false;
   }
-  LoadedChunk chunk = runtime.load(header->code, kChunkName);
+  const LoadedChunk chunk = compile(runtime, header->code, script.sha);
   if (!chunk.error.empty()) {
     error = "ERR Error compiling script (new function): " + chunk.error;
     return false;
@@ -474,10 +486,13 @@ Result<std::unique_ptr<FunctionLibrary>> ScriptEngine::build_library(Bytes sourc
 
 Status ScriptEngine::register_functions(FunctionLibrary& library, Bytes code) {
   LuaRuntime& runtime = function_runtime();
-  const LoadedChunk chunk = runtime.load(code, kFunctionChunkName);
-  if (!chunk.error.empty()) return {ErrorCode::kInvalidArgument, "ERR Error compiling function: " + chunk.error};
   LibraryLoad load{&library, services_.clock.mono_ms()};
   load_ = &load;
+  const LoadedChunk chunk = runtime.load(code, kFunctionChunkName);
+  if (!chunk.error.empty()) {
+    load_ = nullptr;
+    return {ErrorCode::kInvalidArgument, "ERR Error compiling function: " + chunk.error};
+  }
   runtime.push(chunk.reference);
   const bool succeeded = runtime.call(0, 0);
   load_ = nullptr;

@@ -131,6 +131,8 @@ class ScriptEngine final : public Scripting, public ScriptListener {
     void wake() override {}
   };
 
+  // The others are served meanwhile, and may end it, as they may end a script.
+  LoadedChunk compile(LuaRuntime& runtime, Bytes code, Bytes name);
   // Compiles the script if this generation has not; false: `error` is the reply's text.
   bool prepare(CachedScript& script, std::string& error);
   void run_script(CommandContext& ctx, CachedScript& script, const ScriptCall& call);

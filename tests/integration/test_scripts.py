@@ -33,6 +33,12 @@ ENDLESS = {
     "removals at the front": "local t = {} for i = 1, 300000 do t[i] = i end while true do table.insert(t, table.remove(t, 1)) end",
     "sorting": "local t = {} while true do for i = 1, 500000 do t[i] = i * 7919 % 1000003 end table.sort(t) end",
     "a long format": "local f = string.rep('x', 10000000) while true do struct.size(f) end",
+    "a large sum": "local s = string.rep('x', 50000000) while true do redis.sha1hex(s) end",
+    "large repetitions": "while true do string.rep('xy', 20000000) end",
+    "large conversions": "local s = string.rep('x', 20000000) while true do s:upper():reverse():lower() end",
+    "a large text to encode": "local s = string.rep('\"', 20000000) while true do cjson.encode(s) end",
+    "collections of many strings": "local t = {} for i = 1, 700000 do t[i] = 'k' .. i end while true do collectgarbage() end",
+    "compilations": "local s = string.rep('a=1 ', 1000000) while true do loadstring(s) end",
     "encoding": "local t = {} for i = 1, 10000 do t[i] = i end while true do cjson.decode(cjson.encode(t)) end",
 }
 
@@ -93,6 +99,23 @@ def test_endless_scripts_are_killed_and_the_others_served(binary):
             equal(client.call("PING"), b"PONG")
             equal(time.monotonic() - begin < 10, True)
         print(f"     the longest wait beyond the threshold: {worst * 1000:.0f} ms")
+
+
+def test_a_large_source_is_compiled_while_others_are_served(binary):
+    with Server(binary, ["--busy-reply-threshold", BUSY_MS]) as server, Client(server.port) as client:
+        if not is_larder(client):
+            raise Skip("the reference compiles in one step")
+        functions = "f = function() " + "a = {1, 2, 3} " * 2000 + "end "
+        whole = "local f, a " + functions * 400 + " return 1"
+        for command in (("EVAL", whole, 0), ("SCRIPT", "LOAD", whole)):
+            thread, replies = run_aside(server, *command)
+            equal(wait_busy(client) < 10, True)
+            begin = time.monotonic()
+            client.expect_ok("SCRIPT", "KILL")
+            thread.join(5)
+            equal(time.monotonic() - begin < 1, True)
+            equal("Script killed by user" in str(replies[0]), True)
+        equal(client.call("EVAL", "return 1", 0), 1)
 
 
 def test_a_script_that_has_written_is_not_killed(binary):
