@@ -82,6 +82,15 @@ size_t item_bytes(lua_State* state, char letter, Format& format) {
   }
 }
 
+// One letter for all that stand for integers; the others stand for themselves.
+constexpr char kIntegerLetter = 'i';
+char kind_of(char letter) { return Bytes("bBhHlLTiI").find(letter) != Bytes::npos ? kIntegerLetter : letter; }
+
+// Between the machine's order of bytes and the format's.
+void put_in_order(char* bytes, size_t size, bool is_little) {
+  if (is_little != (std::endian::native == std::endian::little)) std::reverse(bytes, bytes + size);
+}
+
 size_t padding_before(size_t total, size_t size, const Format& format, char letter) {
   if (size == 0 || letter == 'c') return 0;
   const size_t unit = std::min(size, format.alignment);
@@ -134,7 +143,7 @@ template <class Number>
 void add_float(luaL_Buffer* out, Number number, bool is_little) {
   char bytes[sizeof(Number)];
   std::memcpy(bytes, &number, sizeof(bytes));
-  if (is_little != (std::endian::native == std::endian::little)) std::reverse(bytes, bytes + sizeof(bytes));
+  put_in_order(bytes, sizeof(bytes), is_little);
   luaL_addlstring(out, bytes, sizeof(bytes));
 }
 
@@ -150,16 +159,8 @@ int struct_pack(lua_State* state) {
     size_t size = item_bytes(state, letter, format);
     for (size_t padding = padding_before(total, size, format, letter); padding > 0; --padding, ++total)
       luaL_addchar(&out, '\0');
-    switch (letter) {
-      case 'b':
-      case 'B':
-      case 'h':
-      case 'H':
-      case 'l':
-      case 'L':
-      case 'T':
-      case 'i':
-      case 'I':
+    switch (kind_of(letter)) {
+      case kIntegerLetter:
         add_integer(&out, luaL_checknumber(state, argument++), size, format.is_little);
         break;
       case 'x':
@@ -209,7 +210,7 @@ template <class Number>
 double read_float(const char* at, bool is_little) {
   char bytes[sizeof(Number)];
   std::memcpy(bytes, at, sizeof(bytes));
-  if (is_little != (std::endian::native == std::endian::little)) std::reverse(bytes, bytes + sizeof(bytes));
+  put_in_order(bytes, sizeof(bytes), is_little);
   Number number;
   std::memcpy(&number, bytes, sizeof(number));
   return number;
@@ -219,16 +220,8 @@ double read_float(const char* at, bool is_little) {
 size_t unpack_item(lua_State* state, char letter, size_t size, Format& format, Bytes text, size_t position,
                    int& count) {
   const char* at = text.data() + position;
-  switch (letter) {
-    case 'b':
-    case 'B':
-    case 'h':
-    case 'H':
-    case 'l':
-    case 'L':
-    case 'T':
-    case 'i':
-    case 'I':
+  switch (kind_of(letter)) {
+    case kIntegerLetter:
       lua_pushnumber(state, read_integer(at, size, format.is_little, letter >= 'a'));
       break;
     case 'f':
