@@ -33,7 +33,7 @@ constexpr size_t kConnections = 5;
 constexpr Bytes kExcluded[] = {"shutdown", "debug",        "client",     "quit",      "config",  "acl",
                                "monitor",  "save",         "bgsave",     "flushall",  "flushdb", "latency",
                                "reset",    "bgrewriteaof", "command",    "subscribe", "hello",   "function",
-                               "fcall",    "swapdb",       "psubscribe", "dump"};
+                               "fcall",    "swapdb",       "psubscribe"};
 
 // Effects that the grammar alone would hardly find.
 const std::vector<std::vector<std::string>> kPlans = {
