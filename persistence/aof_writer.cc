@@ -115,7 +115,8 @@ Status AofWriter::append(AofGroup group) {
   if (sync_rule_ == AofSyncRule::kNever) {
     safe_bytes_ = file_bytes_;
     dropped_number_ = written_number_;
-    release_kept();
+    kept_.clear();
+    kept_bytes_ = 0;
   }
   return {};
 }
@@ -142,12 +143,6 @@ void AofWriter::note_synced() {
   safe_bytes_ = file_bytes_;
   durable_sequence_ = sequence_;
   if (!needs_base_) durable_number_ = written_number_;
-  release_kept();
-}
-
-void AofWriter::release_kept() {
-  spares_.clear();
-  for (AofGroup& group : kept_) spares_.push_back(std::move(group.bytes));
   kept_.clear();
   kept_bytes_ = 0;
 }

@@ -19,8 +19,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "base/buffer.h"
 #include "base/file_system.h"
@@ -104,9 +102,6 @@ class AofWriter {
   bool has_unsynced() const { return safe_bytes_ < file_bytes_ || !kept_.empty(); }
   bool has_unclaimed() const { return claimed_sequence_ != durable_sequence_; }
   uint64_t kept_bytes() const { return kept_bytes_; }
-  // The memory of groups that are safe now, to be used again: groups that go through fresh memory cost the processor as much
-  // for its pages as for copying. Empty: there is none. Whoever does not take it loses it with the next that become safe.
-  std::vector<Buffer> take_spares() { return std::exchange(spares_, {}); }
   // Bytes of the files that make up the log.
   uint64_t log_bytes() const { return other_files_bytes_ + file_bytes_; }
   const AofManifest& manifest() const { return manifest_; }
@@ -121,7 +116,6 @@ class AofWriter {
   Status write_group(AofGroup& group);
   Status write_manifest();
   void note_synced();
-  void release_kept();
   // Everything is synced, and the file says so.
   Status finish_file();
   Status write_kept_anew();
@@ -153,7 +147,6 @@ class AofWriter {
 
   std::deque<AofGroup> kept_;  // not safe yet, oldest first
   uint64_t kept_bytes_ = 0;
-  std::vector<Buffer> spares_;
   int32_t selected_db_ = -1;  // where the commands of the last group end
   uint64_t written_number_ = 0;
   uint64_t durable_number_ = 0;

@@ -52,7 +52,7 @@ void LogThread::submit(AofGroup& group) {
       job.group.commands = group.commands;
       queue_.push_back(std::move(job));
       // Others will be gathered behind it: likely as many bytes as the last time.
-      group.bytes = next_buffer();
+      group.bytes = AofGroup::with_room(std::min(gathered_bytes_, kGatherBytes));
     }
     queued_bytes_ += bytes;
     queued_commands_ += std::exchange(group.commands, 0);
@@ -60,27 +60,6 @@ void LogThread::submit(AofGroup& group) {
     outstanding_bytes_.fetch_add(bytes, std::memory_order_relaxed);
   }
   if (wakes) work_.notify_one();
-}
-
-Buffer LogThread::next_buffer() {
-  if (spares_.empty()) return AofGroup::with_room(std::min(gathered_bytes_, kGatherBytes));
-  Buffer buffer = std::move(spares_.back());
-  spares_.pop_back();
-  spare_bytes_ -= buffer.capacity();
-  buffer.clear();
-  buffer.reserve(kAofGroupLineBytes);
-  buffer.commit(kAofGroupLineBytes);
-  return buffer;
-}
-
-// Not the small ones, which a new one costs nothing, nor those of a rare large value.
-void LogThread::keep_spares() {
-  for (Buffer& buffer : writer_.take_spares()) {
-    const uint64_t bytes = buffer.capacity();
-    if (bytes < kGatherBytes / 4 || bytes > 4 * kGatherBytes || spare_bytes_ + bytes > kSpareBytesMax) continue;
-    spare_bytes_ += bytes;
-    spares_.push_back(std::move(buffer));
-  }
 }
 
 void LogThread::push(Job job) {
@@ -274,22 +253,14 @@ int64_t LogThread::do_what_is_due() {
   if (rest_us > 0) return rest_us;
   (void)writer_.claim();
   last_claim_us_ = now_us;
-  drop_spares();
   publish();
   return -1;
-}
-
-void LogThread::drop_spares() {
-  const std::lock_guard lock(mutex_);
-  spares_.clear();
-  spare_bytes_ = 0;
 }
 
 void LogThread::publish() {
   bool wakes = false;
   {
     const std::lock_guard lock(mutex_);
-    keep_spares();
     const uint64_t outstanding = queued_bytes_ + writer_.kept_bytes();
     outstanding_bytes_.store(outstanding, std::memory_order_relaxed);
     const bool advanced = writer_.durable_number() != report_.durable_number;

@@ -22,7 +22,6 @@
 #include <mutex>
 #include <string>
 #include <thread>
-#include <vector>
 
 #include "base/clock.h"
 #include "persistence/aof_writer.h"
@@ -44,9 +43,7 @@ class LogThread {
   static constexpr int64_t kPatienceUsMin = 50;
   // With kEverySecond: how long, or how many bytes, a group may go without a sync.
   static constexpr int64_t kSyncIntervalUs = 1'000'000;
-  static constexpr uint64_t kUnsyncedBytesMax = 4 * 1024 * 1024;
-  // Memory of written groups that is kept for others, in all.
-  static constexpr uint64_t kSpareBytesMax = 4 * 1024 * 1024;
+  static constexpr uint64_t kUnsyncedBytesMax = 16 * 1024 * 1024;
   static constexpr int64_t kHealIntervalUs = 1'000'000;
 
   struct Report {
@@ -123,10 +120,6 @@ class LogThread {
   int64_t do_what_is_due();
   void sync_and_time();
   void publish();
-  // A buffer for a new group, with the room of its line: one that was used before, if there is any.
-  Buffer next_buffer();
-  void keep_spares();
-  void drop_spares();
 
   const Clock& clock_;
   AofWriter writer_;
@@ -145,8 +138,6 @@ class LogThread {
   uint64_t bytes_wanted_ = 1;
   uint64_t commands_wanted_ = 1;
   bool thread_waits_ = false;
-  std::vector<Buffer> spares_;
-  uint64_t spare_bytes_ = 0;
   bool stopping_ = false;
   Report report_;
   uint64_t reported_orders_ = 0;  // rotations and bases that the loop was woken for
