@@ -100,12 +100,21 @@ void Tick::parse(uint32_t turn_index) {
   Client& client = *turn.client;
   const RequestLimits limits = limits_for(client, services_.settings);
   turn.needed_bytes = 0;
+  // Requests of a pipeline are mostly of one kind: the name is looked up when it is another than before.
+  Bytes name;
+  const Command* named = nullptr;
   while (turn.parsed < turn.input.size()) {
     const ParseResult result = parse_request(turn.input.substr(turn.parsed), limits, client.progress, arguments_);
     turn.parsed += result.consumed;
     if (result.outcome == ParseOutcome::kRequest) [[likely]] {
       Request request{nullptr, turn_index, result.first_arg, result.arg_count, 0, turn.parsed};
-      request.command = services_.registry.resolve(arguments_.slice(result));
+      const std::span<const Bytes> arguments = arguments_.slice(result);
+      const bool plain = named != nullptr && named->parent == nullptr && !named->is_container();
+      if (!plain || arguments[0] != name) {
+        named = services_.registry.resolve(arguments);
+        name = arguments[0];
+      }
+      request.command = named;
       requests_.push_back(request);
       if (!limits.authenticated) return;
       continue;

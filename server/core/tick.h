@@ -45,7 +45,7 @@ class Tick {
  public:
   static constexpr size_t kTurnInputBytes = 32 * 1024;
   static constexpr size_t kLargeInputBytes = 1024 * 1024;
-  static constexpr size_t kPrefetchWindow = 32;
+  static constexpr size_t kPrefetchWindow = 64;
   // Where a tick is full: beyond this more requests gain nothing, and thousands of clients with full pipelines would
   // cost gigabytes of requests and replies at once and seconds until the first reply is sent.
   static constexpr size_t kTickRequests = 32 * 1024;

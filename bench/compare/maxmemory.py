@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""Whether `maxmemory` holds under a load that writes far more, and what keeping it costs other requests.
+
+For each size of value a fresh server is filled beyond its limit by pipelined SETs. A second connection reads INFO memory every
+few milliseconds; a third sends a PING every half a millisecond and measures how long each answer takes. Printed are the
+largest `used_memory` seen and the resident set at the end as parts of the limit, and the waits.
+
+    bench/compare/maxmemory.py                             # values of 100 bytes, 10 KB, 1 MB and of all three sizes
+    bench/compare/maxmemory.py --policy allkeys-s3fifo --only 1000000
+"""
+
+import array
+import multiprocessing
+import subprocess
+import sys
+import threading
+import time
+
+from expiry import at, probe
+from rounds import one_by_one, server_parser
+from servers import Server
+
+# name: sizes of the values, pipeline of each
+LOADS = {
+    "100": [(100, 16)],
+    "10000": [(10_000, 16)],
+    "1000000": [(1_000_000, 2)],
+    "mixed": [(100, 16), (10_000, 4), (1_000_000, 1)],
+}
+
+
+def used_memory(client) -> int:
+    lines = client.call("INFO", "memory").decode().splitlines()
+    return int(next(line.split(":")[1] for line in lines if line.startswith("used_memory:")))
+
+
+def watch(server: Server, stop: threading.Event, seen: list[int]) -> None:
+    client = server.client()
+    while not stop.is_set():
+        seen.append(used_memory(client))
+        time.sleep(0.004)
+    client.close()
+
+
+def under_load(server: Server, sizes: list[tuple[int, int]], limit: int, options) -> dict:
+    results, stop_probe = multiprocessing.Queue(), multiprocessing.Event()
+    prober = multiprocessing.Process(target=probe, args=(server.port, options, stop_probe, results))
+    seen: list[int] = []
+    stop_watch = threading.Event()
+    watcher = threading.Thread(target=watch, args=(server, stop_watch, seen))
+    prober.start()
+    watcher.start()
+    loads = [subprocess.Popen(["nice", "-n", "10", "taskset", "-c", str(options.load_core), options.load, "-p", str(server.port), "-c",
+                               "8", "-P", str(pipeline), "-r", "100000000", "-d", str(size), "-t", "set", "-q", "-n",
+                               str(int(options.times * limit / size / len(sizes)))], stdout=subprocess.DEVNULL)
+             for size, pipeline in sizes]
+    codes = [load.wait(timeout=600) for load in loads]
+    stop_watch.set()
+    watcher.join()
+    stop_probe.set()
+    waits = sorted(array.array("d", results.get()[1])[1::2])
+    prober.join()
+    if any(codes):
+        raise RuntimeError(f"the load ended with exit codes {codes}")
+    return {"used_max_of_limit": max(seen) / limit, "resident_of_limit": server.resident_bytes() / limit, "probe_p50_ms": at(waits, 0.5),
+            "probe_p99_ms": at(waits, 0.99), "probe_p999_ms": at(waits, 0.999), "probe_max_ms": at(waits, 1)}
+
+
+def measure(name: str, path: str, options) -> dict:
+    figures = {}
+    limit = options.limit_mb * 1024 * 1024
+    for label, sizes in LOADS.items():
+        if options.only not in ("", label):
+            continue
+        server = Server(name, path, options.server_core, ["--maxmemory", str(limit), "--maxmemory-policy", options.policy])
+        try:
+            found = under_load(server, sizes, limit, options)
+        finally:
+            server.stop()
+        figures |= {f"{label} {key}": value for key, value in found.items()}
+    return figures
+
+
+def main() -> int:
+    parser = server_parser(__doc__)
+    parser.add_argument("--load", default="redis-benchmark")
+    parser.add_argument("--limit-mb", type=int, default=200)
+    parser.add_argument("--times", type=float, default=4, help="what is written, as a multiple of the limit")
+    parser.add_argument("--policy", default="allkeys-lru")
+    parser.add_argument("--only", default="", help="one load: " + ", ".join(LOADS))
+    one_by_one(parser.parse_args(), measure)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
