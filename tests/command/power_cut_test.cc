@@ -311,7 +311,7 @@ void cut_power(uint64_t seed, const std::string& rule, uint64_t cuts, uint64_t* 
 }
 
 // Of a long run, what it has come to is said now and then.
-constexpr uint64_t kSeedsPerLine = 100;
+constexpr uint64_t kSeedsPerLine = 10;
 
 TEST(PowerCut, APrefixWithEverythingDurableIsThereWhereverThePowerIsCut) {
   const uint64_t seed = test_seed();
