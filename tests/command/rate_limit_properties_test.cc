@@ -129,7 +129,7 @@ TEST_F(RateLimits, ThrottleIsTheExactModel) {
 
 // ---- RL.TAKE, RL.PEEK, RL.REFUND
 
-const Reply& field(const Reply& map, Bytes name) {
+const Reply& field_of(const Reply& map, Bytes name) {
   for (size_t i = 0; i + 1 < map.elements.size(); i += 2) {
     if (map.elements[i].text == name) return map.elements[i + 1];
   }
@@ -226,7 +226,7 @@ void SeveralLimits::take(const std::vector<NamedLimit*>& chosen, int64_t cost) {
     all_allow = all_allow && limit->model.allows(cost);
     is_ahead = is_ahead || limit->model.is_ahead();
   }
-  ASSERT_EQ(field(taken, "allowed").integer, all_allow);
+  ASSERT_EQ(field_of(taken, "allowed").integer, all_allow);
   if (all_allow) {
     for (NamedLimit* limit : chosen) limit->model.take(cost);
   } else {
@@ -235,16 +235,16 @@ void SeveralLimits::take(const std::vector<NamedLimit*>& chosen, int64_t cost) {
       ASSERT_EQ(states(), before) << "all limits or none";
     }
     const auto refused_by = std::find_if(chosen.begin(), chosen.end(), [&](const NamedLimit* limit) {
-      return limit->key == field(taken, "limited_by").text;
+      return limit->key == field_of(taken, "limited_by").text;
     });
     ASSERT_NE(refused_by, chosen.end());
     ASSERT_FALSE((*refused_by)->model.allows(cost));
     for (NamedLimit* limit : chosen) limit->model.refuse();
   }
-  const std::vector<Reply>& told = field(taken, "limits").elements;
+  const std::vector<Reply>& told = field_of(taken, "limits").elements;
   ASSERT_EQ(told.size(), chosen.size());
   for (size_t i = 0; i < chosen.size(); ++i) {
-    ASSERT_EQ(field(told[i], "remaining").integer, chosen[i]->model.remaining()) << chosen[i]->key;
+    ASSERT_EQ(field_of(told[i], "remaining").integer, chosen[i]->model.remaining()) << chosen[i]->key;
   }
 }
 
@@ -253,7 +253,7 @@ void SeveralLimits::refund(const std::vector<NamedLimit*>& chosen, int64_t cost)
   ASSERT_EQ(reply.elements.size(), chosen.size());
   for (size_t i = 0; i < chosen.size(); ++i) {
     chosen[i]->model.give_back(cost);
-    ASSERT_EQ(field(reply.elements[i], "remaining").integer, chosen[i]->model.remaining()) << chosen[i]->key;
+    ASSERT_EQ(field_of(reply.elements[i], "remaining").integer, chosen[i]->model.remaining()) << chosen[i]->key;
   }
 }
 
@@ -295,13 +295,13 @@ class Leases : public RateLimits {
     const auto used = static_cast<int64_t>(before.size());
     const bool held = holds(holder);
     const Reply reply = ask({"RL.ACQUIRE", key_, holder, std::to_string(limit_), std::to_string(time_ms)});
-    ASSERT_EQ(field(reply, "allowed").integer, held || used < limit_);
+    ASSERT_EQ(field_of(reply, "allowed").integer, held || used < limit_);
     const bool allowed = held || used < limit_;
     if (allowed) ends_[holder] = now_ + time_ms;
-    ASSERT_EQ(field(reply, "expires_at_ms").integer, allowed ? now_ + time_ms : 0);
+    ASSERT_EQ(field_of(reply, "expires_at_ms").integer, allowed ? now_ + time_ms : 0);
     const int64_t retry_ms = allowed ? 0 : before[static_cast<size_t>(used - limit_)] - now_;
-    ASSERT_EQ(field(reply, "retry_after_ms").integer, retry_ms);
-    ASSERT_EQ(field(reply, "remaining").integer, std::max<int64_t>(limit_ - static_cast<int64_t>(ends().size()), 0));
+    ASSERT_EQ(field_of(reply, "retry_after_ms").integer, retry_ms);
+    ASSERT_EQ(field_of(reply, "remaining").integer, std::max<int64_t>(limit_ - static_cast<int64_t>(ends().size()), 0));
   }
   void renew(const std::string& holder, int64_t time_ms) {
     const bool held = holds(holder);
@@ -380,7 +380,7 @@ TEST_F(Leases, AClockThatGoesBackMakesNoRoom) {
       const bool holds = std::any_of(before.elements.begin(), before.elements.end(),
                                      [&](const Reply& element) { return element.text == holder; });
       const Reply reply = ask({"RL.ACQUIRE", key, holder, std::to_string(limit), std::to_string(1 + draw(300))});
-      ASSERT_EQ(field(reply, "allowed").integer, holds || !is_full);
+      ASSERT_EQ(field_of(reply, "allowed").integer, holds || !is_full);
       ASSERT_LE(ask({"RL.LEASES", key}).elements.size() / 2, static_cast<size_t>(limit));
     }
   }
