@@ -91,6 +91,8 @@ class BlockAllocator {
     return held_bytes() - used_bytes() - surplus_pages * kPageBytes;
   }
   uint64_t block_count() const { return block_count_; }
+  // Whether the blocks of pages take more than this on average, malloc's counted as nothing.
+  bool are_longer_than(size_t bytes) const { return used_bytes_ > bytes * block_count_; }
   // Checks counts and lists; stops the process when one is wrong.
   void check_integrity() const;
 

@@ -21,9 +21,9 @@
 // dereferences an item only where tag and order both agree: a miss reads one line, 1.3 on average at the fullest, and
 // touches a wrong item once in 1,000 times; a hit reads the bucket and the item.
 //
-// Growth. A segment that is 92 % full moves to a block larger by a quarter (hash_segment.h has the steps); at 8 KB it
-// splits into two by the next bit of the hash. So the table is 74 to 92 % full at any number of items, 9.9 to 12.4
-// bytes an item, and no step moves more than 819 items or allocates more than 20 KB. Steps need no hashes: the extension has
+// Growth. A segment that is 94 % full moves to a block larger by a quarter (hash_segment.h has the steps); at 8 KB it
+// splits into two by the next bit of the hash. So the table is 75 to 94 % full at any number of items, 9.8 to 12.2
+// bytes an item, and no step moves more than 840 items or allocates more than 20 KB. Steps need no hashes: the extension has
 // the bits. Each split consumes one of them, so that after four splits the fifth computes the hashes of the segment's
 // items anew (it prefetches them); that is the only time an item is touched.
 // Shrinking. Below half full a segment moves to a smaller block; two halves with 440 items together become one.
@@ -100,11 +100,16 @@ class HashTable {
     prefetch_line(word.buckets() + word.home_of(hash));
   }
   void prefetch_entry(uint64_t hash) const {
+    prefetch_entry(hash, [](const Item* item) { Policy::prefetch(item); });
+  }
+  // The same with prefetch(const Item*) in place of the policy's.
+  template <class Prefetch>
+  void prefetch_entry(uint64_t hash, Prefetch prefetch) const {
     const Probe probe(core_.directory().find(hash), hash);
     const HashBucket* bucket = probe.bucket();
     for (SlotMask match = bucket->match(probe.tag); match; match.drop_first()) {
       const Slot& slot = slot_of(bucket->slots[match.first()]);
-      if (slot.order() == probe.order) return Policy::prefetch(slot.item());
+      if (slot.order() == probe.order) return prefetch(slot.item());
     }
     if (bucket->overflow != 0) prefetch_line(bucket + 1);
   }

@@ -91,6 +91,12 @@ struct EntryPolicy {
     prefetch_line(entry);
     prefetch_line(reinterpret_cast<const char*>(entry) + 64);
   }
+  // Three, as blocks of more than this touch more often than not.
+  static constexpr size_t kThreeLinesBytes = 96;
+  static void prefetch_long(const Entry* entry) {
+    prefetch(entry);
+    prefetch_line(reinterpret_cast<const char*>(entry) + 128);
+  }
 };
 using EntryTable = HashTable<EntryPolicy>;
 using EntrySlot = EntryTable::Slot;
@@ -137,7 +143,7 @@ class Keyspace {
 
   // ---- The staged look-up. Each stage wants some time between itself and the next.
   void prefetch_bucket(uint64_t hash) const { table_.prefetch_bucket(hash); }
-  void prefetch_entry(uint64_t hash) const { table_.prefetch_entry(hash); }
+  void prefetch_entry(uint64_t hash) const;
 
   // ---- Look-up. Null if there is no such key (or no longer).
   const Entry* find(const HashedKey& key, int64_t now_ms, Touch touch = Touch::kYes);
@@ -468,6 +474,11 @@ Lookup<Value> Keyspace::edit_or_create(const HashedKey& key, int64_t now_ms, Tou
   if (slot != nullptr && slot->item()->type() != Value::kType) return LookupError::kWrongType;
   if (slot != nullptr) announce_change(slot);
   return Value(*this, key, slot, now_ms);
+}
+
+inline void Keyspace::prefetch_entry(uint64_t hash) const {
+  if (!store_.blocks_.are_longer_than(EntryPolicy::kThreeLinesBytes)) return table_.prefetch_entry(hash);
+  table_.prefetch_entry(hash, EntryPolicy::prefetch_long);
 }
 
 template <class Visit>

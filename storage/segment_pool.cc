@@ -6,7 +6,7 @@ namespace larder {
 namespace {
 
 // Beside a slab's worth, free blocks may be this part of those in use.
-constexpr uint64_t kHolesDivisor = 64;
+constexpr uint64_t kHolesDivisor = 256;
 
 }  // namespace
 
@@ -76,8 +76,8 @@ SegmentPool::Slab* SegmentPool::open_slab(uint32_t size) {
 
 SegmentPool::Slab* SegmentPool::take_emptiest(uint32_t size) {
   Size& of = sizes_[size];
-  if (of.holes <= per_slab(size) + of.blocks / kHolesDivisor) return nullptr;
-  // Its blocks have room in the others: more than a slab's worth is free.
+  if (of.holes < per_slab(size) + of.blocks / kHolesDivisor) return nullptr;
+  // Its blocks have room in the others: a slab's worth is free, its own free blocks among them.
   Slab* slab = nullptr;
   for (uint32_t group = 0; group < kFillGroups && slab == nullptr; ++group) slab = of.slabs[group];
   LARDER_ASSERT(slab != nullptr);

@@ -2,8 +2,8 @@
 //
 // Segments grow from size to size, each at its own time, and every size a table has passed leaves slabs behind of which
 // some blocks are still in use. In the general allocator they were a seventh of the table at a million keys. A table knows
-// all of its segments and may move them when it changes, so it can empty such slabs: whenever a size has more free blocks
-// than a slab and a sixty-fourth of those in use, the segments of one of its emptiest slabs move into the others' free
+// all of its segments and may move them when it changes, so it can empty such slabs: whenever a size has as many free
+// blocks as a slab and a 256th of those in use, the segments of one of its emptiest slabs move into the others' free
 // blocks. That copies less than 64 KB, once for every slab's worth of blocks that was given back.
 //
 //   slab: 64 KB, aligned to its size
