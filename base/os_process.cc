@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 
@@ -82,6 +83,13 @@ std::string os_allocator_name() {
   // "5.3.0-0-g54eaed1d8b56...": the release is enough.
   const Bytes full = version;
   return "jemalloc-" + std::string(full.substr(0, full.find('-')));
+}
+
+void os_free_without_purging() {
+  if (mallctl == nullptr) return;
+  // For arena 0, which exists before malloc_conf is looked at; the others take it from there. An older jemalloc knows neither.
+  size_t never = SIZE_MAX / 4;
+  (void)mallctl("arena.0.oversize_threshold", nullptr, nullptr, &never, sizeof(never));
 }
 
 Result<std::string> os_read_standard_input(uint64_t bytes_max) {

@@ -26,6 +26,10 @@ CpuTime os_cpu_time(CpuScope scope);
 
 // "jemalloc-5.3.0" when that serves malloc, else "libc".
 std::string os_allocator_name();
+// Leaves it to jemalloc's own thread to give freed memory back, with `background_thread:true`. Otherwise who frees the last piece
+// between free ones, so that 8 MB hang together, gives all of it back at once: one to two milliseconds in free(). Without
+// effect on another malloc.
+void os_free_without_purging();
 
 // Everything up to the end of standard input. kResourceLimit when it is more than `bytes_max`.
 Result<std::string> os_read_standard_input(uint64_t bytes_max);

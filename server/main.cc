@@ -28,10 +28,10 @@
 #ifdef LARDER_JEMALLOC
 // Read by jemalloc when the process starts. Pages that were freed go back to the system after a second, on a thread of
 // jemalloc's own: the table's segments leave their smaller sizes behind while it grows, and with the default of ten
-// seconds a million keys kept 10 % more resident than they need.
+// seconds a million keys kept 10 % more resident than they need. Whoever frees never does it: see os_free_without_purging().
 extern "C" {
 extern const char* malloc_conf;
-const char* malloc_conf = "background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0";
+const char* malloc_conf = "background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0,oversize_threshold:0";
 }
 #endif
 
@@ -218,6 +218,7 @@ int check_log(FileSystem& files, const Clock& clock, const FileCheck& check) {
 }
 
 int run(int argc, char** argv) {
+  os_free_without_purging();
   SystemClock clock;
   const std::unique_ptr<FileSystem> files = make_os_file_system();
   if (const FileCheck check(argc, argv, "rdb"); check.path != nullptr) return check_rdb(*files, clock, check);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <string>
 
 #include "base/assert.h"
 #include "base/number_text.h"
@@ -169,22 +170,13 @@ Bytes text_at_top(lua_State* state) {
   return {text, size};
 }
 
-constexpr size_t kLineEndBytes = 2;
-
-// A status may not carry a line end.
-void write_status(ReplyWriter& reply, Bytes text) {
-  if (text.find_first_of("\r\n") == Bytes::npos) return reply.simple(text);
-  reply.raw("+");
-  for (const char c : text) reply.raw(c == '\r' || c == '\n' ? Bytes(" ") : Bytes(&c, 1));
-  reply.raw("\r\n");
-}
-
-// Nor may a number.
-void write_big_number(ReplyWriter& reply, Bytes digits) {
-  reply.big_number(digits);
-  char* written = reply.buffer().mutable_data() + reply.position() - kLineEndBytes - digits.size();
+// What may stand in a reply of one line: CR and LF become spaces, so that no script can forge a reply. `copy` holds it then.
+Bytes on_one_line(Bytes text, std::string& copy) {
+  if (text.find_first_of("\r\n") == Bytes::npos) return text;
+  copy = text;
   std::replace_if(
-      written, written + digits.size(), [](char c) { return c == '\r' || c == '\n'; }, ' ');
+      copy.begin(), copy.end(), [](char c) { return c == '\r' || c == '\n'; }, ' ');
+  return copy;
 }
 
 // Pushes the field of the table at the top.
@@ -239,8 +231,9 @@ bool write_special(const ReplyOutput& out, int depth) {
       written = name == kErr || name == kOk || name == kBigNumber;
       const Bytes text = text_at_top(state);
       if (name == kErr) out.reply.error(text);
-      if (name == kOk) write_status(out.reply, text);
-      if (name == kBigNumber) write_big_number(out.reply, text);
+      std::string line;
+      if (name == kOk) out.reply.simple(on_one_line(text, line));
+      if (name == kBigNumber) out.reply.big_number(on_one_line(text, line));
     } else if (name == kDouble && type == LUA_TNUMBER) {
       out.reply.double_value(lua_tonumber(state, -1));
       written = true;
