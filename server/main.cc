@@ -43,7 +43,6 @@ constexpr int kExitFailure = 1;
 // The process as the commands see it. The loop exists after the server, so it is attached later.
 class Process final : public ProcessControl {
  public:
-  explicit Process(Clock& clock) : clock_(clock) {}
   void attach(NetServer& net) { net_ = &net; }
 
   void request_shutdown() override {
@@ -56,7 +55,6 @@ class Process final : public ProcessControl {
   uint64_t resident_bytes() const override { return os_resident_bytes(); }
 
  private:
-  Clock& clock_;
   NetServer* net_ = nullptr;
 };
 
@@ -147,7 +145,7 @@ int serve(const CommandLine& command_line, FileSystem& files, Clock& clock) {
   }
   ignore_broken_pipes();
 
-  Process process(clock);
+  Process process;
   DisposalThread disposal;
   ThreadWorker snapshot_worker;
   const Server::Environment environment{clock, files, log, process, disposal, snapshot_worker, os_entropy_u64(), true};
