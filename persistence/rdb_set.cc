@@ -39,14 +39,17 @@ bool read_intset(RdbInput& in, RdbPlace& place) {
   return true;
 }
 
-bool add_packed(RdbInput& in, RdbPlace& place, Bytes sequence, size_t count) {
-  auto set = place.handle<SetValue>();
-  if (set.load_packed(sequence, count, place.limits.set)) return true;
+bool add_each(RdbInput& in, RdbPlace& place, SetValue& set, Bytes sequence) {
   char digits[kInt64TextBytesMax];
   for (const PackedElement& element : PackedRange(sequence)) {
     if (!add(in, place.limits, set, element.text(digits))) return false;
   }
   return true;
+}
+
+bool add_packed(RdbInput& in, RdbPlace& place, Bytes sequence, size_t count) {
+  auto set = place.handle<SetValue>();
+  return set.load_packed(sequence, count, place.limits.set) || add_each(in, place, set, sequence);
 }
 
 bool read_listpack(RdbInput& in, RdbPlace& place) {
@@ -57,16 +60,27 @@ bool read_listpack(RdbInput& in, RdbPlace& place) {
   return add_packed(in, place, sequence, count);
 }
 
-// A few members, one by one in the file: packed first, so that the set is made in one go.
-bool read_few_members(RdbInput& in, RdbPlace& place, uint64_t count) {
+// Members one by one in the file. Few and short ones are packed first, so that the set is made in one go.
+bool read_members(RdbInput& in, RdbPlace& place, uint64_t count) {
   Buffer& packed = place.packed;
   packed.clear();
-  for (uint64_t i = 0; i < count; i++) {
+  uint64_t done = 0;
+  for (const uint64_t packed_max = count <= kPackedCountMax ? count : 0; done < packed_max; done++) {
     if (!in.text(&place.text)) return false;
-    const PackedText text(place.text.bytes());
+    const Bytes member = place.text.bytes();
+    if (packed.size() + member.size() > kPackedCollectionBytesMax) break;
+    const PackedText text(member);
     packed.commit_to(text.write(packed.reserve(text.total_bytes())));
   }
-  return add_packed(in, place, packed.bytes(), count);
+  if (done == count) return add_packed(in, place, packed.bytes(), count);
+  auto set = place.handle<SetValue>();
+  if (!add_each(in, place, set, packed.bytes())) return false;
+  // Where packing ended the next member is there already.
+  for (bool is_read = count <= kPackedCountMax; done < count; done++, is_read = false) {
+    if (!is_read && !in.text(&place.text)) return false;
+    if (!add(in, place.limits, set, place.text.bytes())) return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -76,12 +90,7 @@ bool read_rdb_set(RdbInput& in, RdbType type, RdbPlace& place) {
   if (type == RdbType::kSetListpack) return read_listpack(in, place);
   uint64_t count;
   if (!in.count(&count)) return false;
-  if (count <= kPackedCountMax) return read_few_members(in, place, count);
-  auto set = place.handle<SetValue>();
-  for (uint64_t i = 0; i < count; i++) {
-    if (!in.text(&place.text) || !add(in, place.limits, set, place.text.bytes())) return false;
-  }
-  return true;
+  return read_members(in, place, count);
 }
 
 RdbType rdb_set_type(Store& store, const Entry& entry, int version) {

@@ -1,5 +1,6 @@
 #include "server/core/append_log.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/assert.h"
@@ -18,6 +19,16 @@ constexpr Bytes kExec = "*1\r\n$4\r\nEXEC\r\n";
 
 // Of bases that are being written, with the number of the process behind it.
 constexpr Bytes kTemporaryPrefix = "temp-rewriteaof-bg-";
+constexpr Bytes kTemporarySuffix = ".aof";
+
+// Exactly what a rewrite calls its files, the snapshot that becomes commands among them: the log itself may be called alike.
+bool is_temporary_base(Bytes name) {
+  if (!name.starts_with(kTemporaryPrefix)) return false;
+  name.remove_prefix(kTemporaryPrefix.size());
+  const size_t digits = std::min(name.find_first_not_of("0123456789"), name.size());
+  const Bytes suffix = name.substr(digits);
+  return digits > 0 && (suffix == kTemporarySuffix || suffix == ".aof.rdb");
+}
 
 // After a rewrite that failed by itself: 5 s, 10 s, ... until an hour.
 constexpr int64_t kRetryMs = 5000;
@@ -77,7 +88,7 @@ void AppendLog::remove_unfinished_bases() {
   const Result<std::vector<DirectoryEntry>> entries = environment_.files.list(directory);
   if (!entries) return;
   for (const DirectoryEntry& entry : *entries) {
-    if (!entry.name.starts_with(kTemporaryPrefix)) continue;
+    if (!is_temporary_base(entry.name)) continue;
     if (environment_.files.remove(join_path(directory, entry.name)).ok()) {
       environment_.log.notice("Removed {}, a rewrite of the log that did not come to its end", entry.name);
     }
@@ -278,7 +289,7 @@ AppendLog::Figures AppendLog::figures() const {
 // ---- Rewriting
 
 std::string AppendLog::temporary_name() const {
-  return std::string(kTemporaryPrefix) + std::to_string(os_process_id()) + ".aof";
+  return std::string(kTemporaryPrefix) + std::to_string(os_process_id()) + std::string(kTemporarySuffix);
 }
 
 Status AppendLog::rewrite(bool later) {

@@ -114,6 +114,8 @@ void Server::finish() {
 }
 
 Status Server::follow_append_only() {
+  // A log that began now would lack what is not loaded yet: it follows when everything is.
+  if (loading_.active()) return {};
   const bool is_on = append_log_.keeps_log();
   if (settings_.append_only == is_on) return {};
   if (settings_.append_only) {
@@ -261,7 +263,9 @@ void Server::begin_loading(std::unique_ptr<LoadTask> task, const std::string& wh
     dispatcher_.set_gate(kServerLoading, false);
     saves_.note_loaded();
     if (status.ok()) {
-      if (const Status begun = loaded(); !begun.ok()) fail_loading("Can't begin the append only log", begun.error());
+      Status begun = loaded();
+      if (begun.ok()) begun = follow_append_only();
+      if (!begun.ok()) fail_loading("Can't begin the append only log", begun.error());
       log_.notice("DB loaded from {}: {} keys in {} ms, {} were expired", what, loading_.last_keys_loaded(),
                   (clock_.mono_us() - started_us) / 1000, loading_.last_keys_expired());
       return;

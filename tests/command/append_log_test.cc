@@ -255,10 +255,13 @@ TEST(AppendLog, WhatAnUnfinishedRewriteLeftIsRemoved) {
   const std::string left = "/appendonlydir/temp-rewriteaof-bg-123.aof";
   files.set_content(left, "half of a base");
   files.set_content(left + ".rdb", "half of another");
+  const std::string other = "/appendonlydir/temp-rewriteaof-bg-1.aof.1.incr.aof";
+  files.set_content(other, "of a log with an unfortunate name");
   InProcessServer server(log_options(files, "always"));
   EXPECT_EQ(started(server).call("DBSIZE"), ":1\r\n");
   EXPECT_FALSE(*files.exists(left));
   EXPECT_FALSE(*files.exists(left + ".rdb"));
+  EXPECT_TRUE(*files.exists(other));
 }
 
 TEST(AppendLog, ABaseOfCommandsKeepsWhatIsPendingOfDeletedEntries) {
@@ -295,6 +298,45 @@ TEST(AppendLog, TurnedOnWithDataItBeginsWithThem) {
   }
   InProcessServer server(log_options(files, "always"));
   EXPECT_EQ(started(server).call("DBSIZE"), ":2\r\n");
+}
+
+TEST(AppendLog, TurnedOnWhileDataIsLoadedItBeginsWithAllOfThem) {
+  MemoryFileSystem files;
+  {
+    InProcessServer server(log_options(files, "always", {"--appendonly", "no"}));
+    Connection& client = started(server);
+    client.call("SET", "k", "v");
+    EXPECT_EQ(client.call("SAVE"), "+OK\r\n");
+  }
+  {
+    InProcessServer server(log_options(files, "always", {"--appendonly", "no"}));
+    Connection& client = server.connect();
+    client.send_request({"GET", "k"});
+    const std::string answers = client.call("CONFIG", "SET", "appendonly", "yes");
+    EXPECT_TRUE(answers.starts_with("-LOADING")) << answers;
+    EXPECT_TRUE(answers.ends_with("\r\n+OK\r\n")) << answers;
+    EXPECT_EQ(client.call("GET", "k"), "$1\r\nv\r\n");
+    EXPECT_EQ(client.call("CONFIG", "GET", "appendonly"), "*2\r\n$10\r\nappendonly\r\n$3\r\nyes\r\n");
+  }
+  InProcessServer server(log_options(files, "always"));
+  EXPECT_EQ(started(server).call("GET", "k"), "$1\r\nv\r\n");
+}
+
+TEST(AppendLog, TurnedOffAndOnWhileItIsLoadedItGoesOn) {
+  MemoryFileSystem files;
+  {
+    InProcessServer server(log_options(files, "always"));
+    started(server).call("SET", "k", "v");
+  }
+  for (const char* last : {"yes", "no"}) {
+    InProcessServer server(log_options(files, "always"));
+    Connection& client = server.connect();
+    client.send_request({"GET", "k"});
+    client.send_request({"CONFIG", "SET", "appendonly", "no"});
+    EXPECT_TRUE(client.call("CONFIG", "SET", "appendonly", last).starts_with("-LOADING"));
+    EXPECT_EQ(client.call("GET", "k"), "$1\r\nv\r\n");
+    EXPECT_EQ(info_field(client, "aof_enabled"), std::string(last) == "yes" ? "1" : "0");
+  }
 }
 
 TEST(AppendLog, WhileItIsOffARewriteLeavesALogOfThePresentData) {
