@@ -78,7 +78,8 @@ ListNode* ListStructure::copy_frozen(NodeAt at) {
 }
 
 size_t ListStructure::freeze(size_t index, size_t count, FrozenNodes* frozen) {
-  LARDER_ASSERT(frozen->nodes.empty() && frozen->left_over.empty() && may_freeze());
+  LARDER_ASSERT(frozen->nodes.empty() && frozen->left_over.empty());
+  LARDER_ASSERT(freezes_.empty() || epoch_ < kEpochMax);
   LARDER_ASSERT(count > 0 && index < count_ && count <= count_ - index);
   if (freezes_.empty() && epoch_ >= kEpochMax / 2) restart_epochs();
   NodeAt at = find_node(&index);

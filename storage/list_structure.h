@@ -142,10 +142,11 @@ class ListStructure final : public Structure {
   // ---- For snapshots and replies
   // What the nodes of `count` elements from `index` on hold now stays readable until it is released, whatever becomes of the
   // list: a change costs the copy of a node. Returns the index of the first element in the first node. Takes 16 bytes and a
-  // few ns a node. `frozen` is new, and stays where it is until thaw(). Requires: the elements exist; may_freeze().
+  // few ns a node. `frozen` is new, and stays where it is until thaw(). Requires: the elements exist.
   size_t freeze(size_t index, size_t count, FrozenNodes* frozen);
-  // False after a thousand million freezes of which there always was one.
-  bool may_freeze() const { return freezes_.empty() || epoch_ < kEpochMax; }
+  // Whether someone may begin to read who will want a freeze. False when two thousand million freezes followed each other of which
+  // there always was one: those who read already may have theirs.
+  bool may_be_read() const { return freezes_.empty() || epoch_ < kEpochMax - kFreezesLeft; }
   // The first node that is not released was read.
   void release_frozen(FrozenNodes* frozen);
   // Releases all that is left. Nodes that are needed no more are in the list that is returned, for Store::dispose(); null: none.
@@ -182,6 +183,7 @@ class ListStructure final : public Structure {
     uint32_t slot;
   };
   static constexpr uint32_t kEpochMax = (uint32_t{1} << 31) - 1;
+  static constexpr uint32_t kFreezesLeft = 1 << 20;
 
   static size_t node_bytes(const ListNode& node) { return sizeof(ListNode) + node.capacity; }
   size_t object_bytes() const override { return sizeof(*this); }

@@ -86,7 +86,12 @@ class Structure {
     while (guard != nullptr && !guard->is_snapshot()) guard = guard->next_guard_;
     return guard;
   }
-  bool is_first_guard(const StructureGuard& guard) const { return guards_ == &guard; }
+  // Of those that are no snapshot's.
+  bool is_first_reader(const StructureGuard& guard) const {
+    const StructureGuard* first = guards_;
+    while (first != nullptr && first->is_snapshot()) first = first->next_guard_;
+    return first == &guard;
+  }
   void add_guard(StructureGuard& guard) {
     LARDER_ASSERT(!guard.is_snapshot() || snapshot_guard() == nullptr);
     guard.next_guard_ = guards_;

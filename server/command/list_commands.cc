@@ -126,7 +126,7 @@ void lrange(CommandContext& ctx, ArgReader& args) {
   const IndexRange range = resolve_index_range(start, stop, list->size());
   ReplyWriter& reply = ctx.reply();
   reply.array(range.count);
-  if (CollectionReply::serves(reply, list->nodes(), range.count)) {
+  if (CollectionReply::serves(reply, list->nodes(), range.count) && list->nodes()->may_be_read()) {
     return reply.source(elements_reply(ctx.services().store, *list->nodes(), range.first, range.count));
   }
   list->visit(range.first, range.count, [&](const PackedElement& element) { reply_element(reply, element); });

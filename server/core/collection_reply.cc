@@ -11,8 +11,9 @@ bool CollectionReply::serves(const ReplyWriter& reply, const Structure* structur
   if (structure == nullptr || !reply.takes_sources()) return false;
   // Elements count as equally large.
   const double part = static_cast<double>(count) / static_cast<double>(structure->size());
-  return part * static_cast<double>(structure->memory_bytes()) >= static_cast<double>(kStructureBytesMin) &&
-         structure->guard_count() < kGuardsMax;
+  const double bytes = part * static_cast<double>(structure->memory_bytes());
+  if (bytes < static_cast<double>(kStructureBytesMin) || structure->guard_count() >= kGuardsMax) return false;
+  return part >= kPartMin || bytes >= static_cast<double>(kCopiedBytesMax);
 }
 
 CollectionReply::CollectionReply(Store& store, Structure& structure) : store_(store), structure_(structure) {
@@ -24,7 +25,7 @@ CollectionReply::~CollectionReply() {
 }
 
 size_t CollectionReply::left_over_bytes() const {
-  return structure_.is_left_over() && structure_.is_first_guard(*this) ? structure_.memory_bytes() : 0;
+  return structure_.is_left_over() && structure_.is_first_reader(*this) ? structure_.memory_bytes() : 0;
 }
 
 // ---- Sets and hashes

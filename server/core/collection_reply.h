@@ -39,6 +39,10 @@ class CollectionReply : public ReplySource, public StructureGuard {
  public:
   // What takes less memory is copied into the output at once, in some hundreds of microseconds.
   static constexpr size_t kStructureBytesMin = 1024 * 1024;
+  // A reply keeps all of a structure in memory when its key goes, however slow its reader is: a smaller part is copied, too,
+  // unless that is too much for one turn.
+  static constexpr double kPartMin = 0.125;
+  static constexpr size_t kCopiedBytesMax = 8 * 1024 * 1024;
   static constexpr size_t kGuardsMax = 8;
 
   // Whether a reply of `count` elements of `structure` (null: packed, or none) is to be written while it is sent.
