@@ -55,7 +55,8 @@ struct ThrottleRule {
   // A quarter of what 64 bits of nanoseconds hold: the sum with the time of day fits too.
   bool is_accepted() const {
     constexpr Wide kLongestNs = Wide{1} << 61;
-    return interval_ns() > 0 && tolerance_ns() <= kLongestNs && Wide{period_s} * kNsPerSecond <= kLongestNs;
+    if (Wide{period_s} * kNsPerSecond > kLongestNs || interval_ns() == 0) return false;
+    return Wide{max_burst} + 1 <= kLongestNs / interval_ns();  // the product may not fit into 128 bits
   }
 };
 
