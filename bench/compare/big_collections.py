@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """The longest wait of another client while a large collection goes, in every way it can; and what reading one whole costs.
 
-For each type a collection of N elements is made and copied, and a copy is removed by DEL, UNLINK, SET, expiry or FLUSHALL while a
-second connection sends a PING every 0.2 ms or so. Server and probe have real-time priority, each on a core of its own, so that they
-wait for nothing but each other. "idle" is the same probe without anything to do, and "nothing" is it after the collection and its copy
-were made, when nothing is removed: the kernel gathers their memory into huge pages then, on either core, and its code is not preempted. Then SMEMBERS of the set: how much resident memory
-grows at most while a client reads the reply.
+For each type a collection of N elements is made and copied, and a copy is removed by DEL, UNLINK, SET, expiry or FLUSHALL while
+the probe (probe.py) sends a PING every 0.3 ms. The server's loop and the probe have real-time priority, each on a core of its own, so
+that they wait for nothing but each other. "idle" is the same probe without anything to do, and "nothing" is it after the collection and its
+copy were made, when nothing is removed. Each figure is the longest wait in milliseconds. Then SMEMBERS of the set: how much
+resident memory grows at most while a client reads the reply.
 
     bench/compare/big_collections.py --elements 3000000
     bench/compare/big_collections.py --types set --reference redis-server     both servers
@@ -13,12 +13,11 @@ grows at most while a client reads the reply.
 
 import argparse
 import json
-import os
 import pathlib
 import sys
-import threading
 import time
 
+from probe import Probe, loop_alone_on
 from servers import RespClient, Server
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -41,44 +40,6 @@ WAYS = {
 }
 
 
-def real_time(pid: int, core: int) -> None:
-    os.sched_setaffinity(pid, {core})
-    try:
-        os.sched_setscheduler(pid, os.SCHED_FIFO, os.sched_param(10))
-    except PermissionError:
-        print("note: no right to real-time priority, so waits for a core count too", file=sys.stderr)
-
-
-class Probe:
-    """Sends PINGs from a thread of its own while it lives; `longest_us` afterwards."""
-
-    def __init__(self, server: Server):
-        self.server = server
-        self.stop = threading.Event()
-        self.longest_us = 0.0
-        self.thread = threading.Thread(target=self.run)
-
-    def run(self) -> None:
-        real_time(0, 1)
-        client = self.server.client()
-        client.call("PING")
-        while not self.stop.is_set():
-            start = time.perf_counter_ns()
-            client.call("PING")
-            self.longest_us = max(self.longest_us, (time.perf_counter_ns() - start) / 1000)
-            time.sleep(0.0002)
-        client.close()
-
-    def __enter__(self):
-        self.thread.start()
-        time.sleep(0.2)
-        return self
-
-    def __exit__(self, *_):
-        self.stop.set()
-        self.thread.join()
-
-
 def fill(client: RespClient, kind: str, elements: int) -> None:
     command, element = TYPES[kind]
     per_command = 1 if kind == "stream" else PER_COMMAND
@@ -92,6 +53,10 @@ def fill(client: RespClient, kind: str, elements: int) -> None:
         client.socket.sendall(b"".join(requests))
         for _ in requests:
             client.read()
+
+
+def longest(probe: Probe) -> float:
+    return round(probe.longest()[0], 2)
 
 
 def removals(server: Server, kind: str, elements: int) -> dict:
@@ -108,7 +73,7 @@ def removals(server: Server, kind: str, elements: int) -> dict:
             for words in commands:
                 client.call(*words)
             time.sleep(AFTER_SECONDS)
-        found[way] = round(probe.longest_us / 1000, 2)
+        found[way] = longest(probe)
         if not commands:
             client.call("DEL", "victim")
             time.sleep(AFTER_SECONDS)
@@ -116,22 +81,14 @@ def removals(server: Server, kind: str, elements: int) -> dict:
     return found
 
 
-def status_kib(pid: int, field: str) -> int:
-    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith(field + ":"):
-            return int(line.split()[1])
-    raise KeyError(field)
-
-
 def read_whole(server: Server, elements: int) -> dict:
-    """Resident memory before SMEMBERS and at the most while it is read, in MiB; the longest wait of others in ms."""
+    """Resident memory before SMEMBERS and at the most while it is read, in MiB; what others waited."""
     client = server.client()
     client.call("FLUSHALL")
     fill(client, "set", elements)
     time.sleep(1)
-    pid = server.process.pid
-    before = status_kib(pid, "VmRSS")
-    pathlib.Path(f"/proc/{pid}/clear_refs").write_text("5")  # the peak begins anew
+    before = server.resident_bytes()
+    server.forget_most_resident()
     with Probe(server) as probe:
         client.send("SMEMBERS", "base")
         received = 0
@@ -143,18 +100,18 @@ def read_whole(server: Server, elements: int) -> dict:
             received += 1
             count -= 1
     client.close()
-    return {"before_mib": before // 1024, "peak_mib": status_kib(pid, "VmHWM") // 1024, "members": received,
-            "longest_wait_ms": round(probe.longest_us / 1000, 2)}
+    return {"before_mib": before >> 20, "peak_mib": server.most_resident_bytes() >> 20, "members": received,
+            "longest_wait_ms": longest(probe)}
 
 
 def measure(name: str, path: str, options) -> dict:
-    server = Server(name, path, 0)
+    server = Server(name, path, None)
     try:
-        real_time(server.process.pid, 0)
+        loop_alone_on(0, server)
         result = {}
         with Probe(server) as probe:
             time.sleep(IDLE_SECONDS)
-        result["idle"] = round(probe.longest_us / 1000, 2)
+        result["idle"] = longest(probe)
         for kind in options.types:
             result[kind] = removals(server, kind, options.elements)
             print(f"{name:14} {kind:8} {result[kind]}", flush=True)

@@ -2,20 +2,18 @@
 """Whether memory goes back after most keys were deleted, and what giving it back costs other requests.
 
 Keys of mixed sizes are loaded, then three of four are deleted at random. The resident set is read before, after, and from then
-on until it stops shrinking; a probe sends a PING every half a millisecond meanwhile. The measure is the resident set of a
+on until it stops shrinking; the probe (probe.py) sends a PING every 0.3 ms meanwhile. The measure is the resident set of a
 fresh server with the keys that are left.
 
     bench/compare/defrag.py                                # 5 million keys, activedefrag yes
     bench/compare/defrag.py --defrag no --keys 1000000
 """
 
-import array
-import multiprocessing
 import random
 import sys
 import time
 
-from expiry import at, probe
+from probe import Probe
 from rounds import one_by_one, pipelined, server_parser
 from servers import Server
 
@@ -67,19 +65,13 @@ def measure(name: str, path: str, options) -> dict:
         figures["full_mb"] = server.resident_bytes() / 1e6
         deleted = [i for i in range(options.keys) if not left[i]]
         rng.shuffle(deleted)
-        results, stop = multiprocessing.Queue(), multiprocessing.Event()
-        prober = multiprocessing.Process(target=probe, args=(server.port, options, stop, results))
         pipelined(client, (["DEL", key(i)] for i in deleted))
         figures["after_delete_mb"] = server.resident_bytes() / 1e6
-        prober.start()
-        figures["settled_after_s"] = settle(server)
-        figures["settled_mb"] = server.resident_bytes() / 1e6
-        stop.set()
-        samples = array.array("d", results.get()[1])
-        prober.join()
-        waits = sorted(samples[1::2])
-        figures |= {"probe_p50_ms": at(waits, 0.5), "probe_p99_ms": at(waits, 0.99), "probe_p999_ms": at(waits, 0.999),
-                    "probe_max_ms": at(waits, 1), "ratio_to_fresh": figures["settled_mb"] / figures["fresh_mb"]}
+        with Probe(server, options.load_core) as probe:
+            figures["settled_after_s"] = settle(server)
+            figures["settled_mb"] = server.resident_bytes() / 1e6
+        figures |= {f"probe_{name}": value for name, value in probe.figures().items()}
+        figures["ratio_to_fresh"] = figures["settled_mb"] / figures["fresh_mb"]
         info = client.call("INFO", "stats").decode().splitlines()
         figures["blocks_moved"] = int(next(line.split(":")[1] for line in info if line.startswith("active_defrag_hits:")))
     finally:

@@ -3,7 +3,7 @@
 
 Keys whose names carry their deadline are loaded, clients set and get other keys at a fixed rate, and a subscriber of the
 `expired` events compares the clock with the name. Delays are those a subscriber sees: server, socket and this program
-together. A probe sends a PING every half a millisecond meanwhile; its waits are those of other requests. Both have
+together. The probe (probe.py) sends a PING every half a millisecond meanwhile; its waits are those of other requests. Both have
 real-time priority on the core that they share with the load, so that the load does not count as a delay.
 
     bench/compare/expiry.py                              # a million keys, random deadlines over a minute
@@ -13,7 +13,6 @@ real-time priority on the core that they share with the load, so that the load d
 """
 
 import array
-import gc
 import json
 import multiprocessing
 import os
@@ -24,6 +23,7 @@ import subprocess
 import sys
 import time
 
+from probe import Probe, at, take_core
 from rounds import BATCH, LARDER_BENCH, one_by_one, pipelined, server_parser
 from servers import RespClient, Server
 
@@ -33,17 +33,9 @@ SILENCE_S = 5.0  # without an event, at the end: the rest does not come
 PROBE_INTERVAL_S = 0.0005
 
 
-def take_load_core(options, priority: int) -> None:
-    os.sched_setaffinity(0, {options.load_core})
-    try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
-    except PermissionError:
-        print("note: no right to real-time priority, so waits for the core count as delays", file=sys.stderr)
-
-
 def subscriber(port: int, options, first_deadline_ms: int, ready, results) -> None:
     """Receives the events of all keys: the delays in ms, and when the last one came."""
-    take_load_core(options, 10)
+    take_core(options.load_core, 10)
     client = RespClient(port)
     client.call("SUBSCRIBE", "__keyevent@0__:expired")
     client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 20)
@@ -64,21 +56,7 @@ def subscriber(port: int, options, first_deadline_ms: int, ready, results) -> No
         else:
             delays.extend([now_ms - int(deadline) for deadline in EVENT.findall(whole)])
         last_ms = now_ms
-    results.put(("events", (delays.tobytes(), last_ms)))
-
-
-def probe(port: int, options, stop, results) -> None:
-    """(moment in ms, wait in ms) of a PING every PROBE_INTERVAL_S."""
-    take_load_core(options, 20)
-    gc.disable()  # it would walk all that the parent holds: a wait of 100 ms and more that is not the server's
-    client = RespClient(port)
-    samples = array.array("d")
-    while not stop.is_set():
-        begin = time.perf_counter()
-        client.call("PING")
-        samples.extend((time.time() * 1000, (time.perf_counter() - begin) * 1000))
-        time.sleep(PROBE_INTERVAL_S)
-    results.put(("probe", samples.tobytes()))
+    results.put((delays.tobytes(), last_ms))
 
 
 def load_keys(server: Server, options, first_deadline_ms: int) -> None:
@@ -95,10 +73,6 @@ def load_keys(server: Server, options, first_deadline_ms: int) -> None:
         for _ in words:
             client.read()
     client.close()
-
-
-def at(ordered, share: float) -> float:
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if len(ordered) else float("nan")
 
 
 def settled_megabytes(server: Server, after_s: float) -> float:
@@ -125,34 +99,29 @@ def measure_server(server: Server, options) -> dict:
         raise RuntimeError("loading took longer than expected: give a lower --load-per-s")
     figures["rss_loaded_mb"] = settled_megabytes(server, 0)
 
-    results, ready, stop = multiprocessing.Queue(), multiprocessing.Event(), multiprocessing.Event()
-    helpers = [multiprocessing.Process(target=subscriber, args=(server.port, options, first_deadline_ms, ready, results)),
-               multiprocessing.Process(target=probe, args=(server.port, options, stop, results))]
-    for helper in helpers:
-        helper.start()
+    results, ready = multiprocessing.Queue(), multiprocessing.Event()
+    listener = multiprocessing.Process(target=subscriber, args=(server.port, options, first_deadline_ms, ready, results))
+    listener.start()
     ready.wait()
+    probe = Probe(server, options.load_core, PROBE_INTERVAL_S)
+    probe.start()
     seconds = first_deadline_ms / 1000 - time.time() + (1 if options.same_deadline else options.seconds)
     load = subprocess.Popen(
         ["nice", "-n", "10", "taskset", "-c", str(options.load_core), options.load, "-p", str(server.port), "--ratio", "1:4",
          "-r", str(options.other_keys), "-d", "100", "-c", "50", "--rate", str(options.rate), "--duration", str(seconds), "--json"],
         stdout=subprocess.PIPE)
-    taken = dict([results.get()])  # the events
-    stop.set()
-    taken |= dict([results.get()])
-    for helper in helpers:
-        helper.join()
+    delays, last_ms = results.get()
+    probe.finish()
+    listener.join()
     reply = json.loads(load.communicate()[0].decode().splitlines()[0])
     figures["rss_after_mb"] = settled_megabytes(server, 3)
-    return figures | summary(taken, options, first_deadline_ms) | {"load_rps": reply["rps"]}
+    return figures | summary(sorted(array.array("f", delays)), probe, options, first_deadline_ms, last_ms) | {"load_rps": reply["rps"]}
 
 
-def summary(taken: dict, options, first_deadline_ms: int) -> dict:
-    delays, last_ms = array.array("f", taken["events"][0]), taken["events"][1]
-    samples = array.array("d", taken["probe"])
-    ordered = sorted(delays)
-    waits = sorted(wait for moment, wait in zip(samples[::2], samples[1::2]) if first_deadline_ms <= moment <= last_ms)
-    return {"keys": options.keys, "events": len(delays), "p50_ms": at(ordered, 0.5), "p99_ms": at(ordered, 0.99),
-            "p999_ms": at(ordered, 0.999), "max_ms": at(ordered, 1), "removal_s": (last_ms - first_deadline_ms) / 1000,
+def summary(delays: list[float], probe: Probe, options, first_deadline_ms: int, last_ms: float) -> dict:
+    waits = probe.waits_ms(first_deadline_ms, last_ms)
+    return {"keys": options.keys, "events": len(delays), "p50_ms": at(delays, 0.5), "p99_ms": at(delays, 0.99),
+            "p999_ms": at(delays, 0.999), "max_ms": at(delays, 1), "removal_s": (last_ms - first_deadline_ms) / 1000,
             "other_requests_p50_ms": at(waits, 0.5), "other_requests_p99_ms": at(waits, 0.99), "other_requests_max_ms": at(waits, 1),
             "probes": len(waits)}
 

@@ -1,69 +1,41 @@
 #!/usr/bin/env python3
 """The longest wait of a request while the keyspace grows to N keys at full speed.
 
-One connection inserts keys in pipelines; a second one sends a PING every 0.2 ms or so and records how long each answer
-takes. The probe has real-time priority on the core that it shares with the load, so that it is never kept waiting for it. Growth that
-copies a table at once shows as a long wait. The histogram is printed; compare "larder" with a reference and with "idle",
-the same probe without inserts.
+Four connections insert keys in pipelines; the probe (probe.py) sends a PING every 0.2 ms, with real-time priority on the load's
+core. Growth that copies a table at once shows as
+a long wait. "idle" is the same probe without inserts. Memory is the most that was resident against what is when the growth is over.
 
     bench/compare/growth.py --keys 10000000
 """
 
 import argparse
 import json
-import os
 import pathlib
 import subprocess
 import sys
-import threading
 import time
 
+from probe import Probe
 from servers import Server
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BOUNDS_US = [50, 100, 200, 500, 1000, 2000, 5000, 10_000, 50_000, 1_000_000]
 
 
-def probe(server: Server, stop: threading.Event, waits_us: list[float]) -> None:
-    os.sched_setaffinity(0, {1})
-    try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))
-    except PermissionError:
-        print("note: no right to real-time priority, so waits for the core count as waits for the server", file=sys.stderr)
-    client = server.client()
-    while not stop.is_set():
-        start = time.perf_counter_ns()
-        client.call("PING")
-        waits_us.append((time.perf_counter_ns() - start) / 1000)
-        time.sleep(0.0002)
-    client.close()
+def measure(server: Server, keys: int, load: str | None, pipeline: int) -> dict:
+    with Probe(server, interval_s=0.0002) as probe:
+        if load is None:
+            time.sleep(10)
+        else:
+            subprocess.run(["nice", "-n", "10", "taskset", "-c", "1", load, "-p", str(server.port), "-t", "set", "-n", str(keys * 3),
+                            "-r", str(keys), "-d", "8", "-P", str(pipeline), "-c", "4", "-q"],
+                           check=True, stdout=subprocess.DEVNULL, timeout=600)
+    return probe.figures()
 
 
-def measure(server: Server, keys: int, load: str | None, pipeline: int) -> list[float]:
-    waits_us: list[float] = []
-    stop = threading.Event()
-    thread = threading.Thread(target=probe, args=(server, stop, waits_us))
-    thread.start()
-    if load is None:
-        time.sleep(10)
-    else:
-        subprocess.run(["nice", "-n", "10", "taskset", "-c", "1", load, "-p", str(server.port), "-t", "set", "-n", str(keys * 3),
-                        "-r", str(keys), "-d", "8", "-P", str(pipeline), "-c", "4", "-q"],
-                       check=True, stdout=subprocess.DEVNULL, timeout=600)
-    stop.set()
-    thread.join()
-    return waits_us
-
-
-def summary(waits_us: list[float]) -> dict:
-    ordered = sorted(waits_us)
-    at = lambda share: ordered[min(len(ordered) - 1, int(len(ordered) * share))]
-    histogram, low = {}, 0
-    for bound in BOUNDS_US:
-        histogram[f"<= {bound} us"] = sum(1 for wait in ordered if low < wait <= bound)
-        low = bound
-    return {"samples": len(ordered), "p50_us": at(0.5), "p99_us": at(0.99), "p999_us": at(0.999),
-            "max_us": ordered[-1], "histogram": histogram}
+def memory(server: Server) -> dict:
+    time.sleep(3)  # what was freed goes back within a second
+    resident, most = server.resident_bytes(), server.most_resident_bytes()
+    return {"resident_mb": resident >> 20, "most_resident_mb": most >> 20, "most_of_resident": round(most / resident, 3)}
 
 
 def main() -> int:
@@ -79,14 +51,14 @@ def main() -> int:
     for name, path in {"larder": options.larder, "redis-server": options.reference}.items():
         server = Server(name, path, 0)
         try:
-            results[f"{name} idle"] = summary(measure(server, 0, None, 1))
-            results[f"{name} growing"] = summary(measure(server, options.keys, options.load, options.pipeline))
+            results[f"{name} idle"] = measure(server, 0, None, 1)
+            results[f"{name} growing"] = measure(server, options.keys, options.load, options.pipeline)
             client = server.client()
-            results[f"{name} growing"]["keys"] = client.call("DBSIZE")
+            results[f"{name} growing"] |= {"keys": client.call("DBSIZE"), **memory(server)}
         finally:
             server.stop()
         for label in (f"{name} idle", f"{name} growing"):
-            print(label, json.dumps(results[label], indent=2), flush=True)
+            print(f"{label:22}", "  ".join(f"{key} {value}" for key, value in results[label].items()), flush=True)
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps(results, indent=2) + "\n")
     return 0

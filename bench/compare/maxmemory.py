@@ -2,21 +2,19 @@
 """Whether `maxmemory` holds under a load that writes far more, and what keeping it costs other requests.
 
 For each size of value a fresh server is filled beyond its limit by pipelined SETs. A second connection reads INFO memory every
-few milliseconds; a third sends a PING every half a millisecond and measures how long each answer takes. Printed are the
+few milliseconds; the probe (probe.py) sends a PING every 0.3 ms. Printed are the
 largest `used_memory` seen and the resident set at the end as parts of the limit, and the waits.
 
     bench/compare/maxmemory.py                             # values of 100 bytes, 10 KB, 1 MB and of all three sizes
     bench/compare/maxmemory.py --policy allkeys-s3fifo --only 1000000
 """
 
-import array
-import multiprocessing
 import subprocess
 import sys
 import threading
 import time
 
-from expiry import at, probe
+from probe import Probe
 from rounds import one_by_one, server_parser
 from servers import Server
 
@@ -43,12 +41,11 @@ def watch(server: Server, stop: threading.Event, seen: list[int]) -> None:
 
 
 def under_load(server: Server, sizes: list[tuple[int, int]], limit: int, options) -> dict:
-    results, stop_probe = multiprocessing.Queue(), multiprocessing.Event()
-    prober = multiprocessing.Process(target=probe, args=(server.port, options, stop_probe, results))
+    probe = Probe(server, options.load_core)
     seen: list[int] = []
     stop_watch = threading.Event()
     watcher = threading.Thread(target=watch, args=(server, stop_watch, seen))
-    prober.start()
+    probe.start()
     watcher.start()
     loads = [subprocess.Popen(["nice", "-n", "10", "taskset", "-c", str(options.load_core), options.load, "-p", str(server.port), "-c",
                                "8", "-P", str(pipeline), "-r", "100000000", "-d", str(size), "-t", "set", "-q", "-n",
@@ -57,13 +54,11 @@ def under_load(server: Server, sizes: list[tuple[int, int]], limit: int, options
     codes = [load.wait(timeout=600) for load in loads]
     stop_watch.set()
     watcher.join()
-    stop_probe.set()
-    waits = sorted(array.array("d", results.get()[1])[1::2])
-    prober.join()
+    probe.finish()
     if any(codes):
         raise RuntimeError(f"the load ended with exit codes {codes}")
-    return {"used_max_of_limit": max(seen) / limit, "resident_of_limit": server.resident_bytes() / limit, "probe_p50_ms": at(waits, 0.5),
-            "probe_p99_ms": at(waits, 0.99), "probe_p999_ms": at(waits, 0.999), "probe_max_ms": at(waits, 1)}
+    return {"used_max_of_limit": max(seen) / limit, "resident_of_limit": server.resident_bytes() / limit,
+            **{f"probe_{name}": value for name, value in probe.figures().items()}}
 
 
 def measure(name: str, path: str, options) -> dict:

@@ -53,13 +53,13 @@ class RespClient:
 
 
 class Server:
-    """One server process: `path` with `args`, pinned to `core`. It has `ready_s` seconds to answer."""
+    """One server process: `path` with `args`, pinned to `core` (None: to none). It has `ready_s` seconds to answer."""
 
-    def __init__(self, name: str, path: str, core: int, args: list[str] | None = None, ready_s: float = 10):
+    def __init__(self, name: str, path: str, core: int | None, args: list[str] | None = None, ready_s: float = 10):
         self.name = name
         self.port = free_port()
         self.directory = tempfile.TemporaryDirectory(prefix="larder-compare-")
-        command = ["taskset", "-c", str(core), path, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
+        command = [*([] if core is None else ["taskset", "-c", str(core)]), path, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
                    "--appendonly", "no", "--dir", self.directory.name, "--maxclients", "20000", *(args or [])]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
         self._wait_until_ready(ready_s)
@@ -88,11 +88,22 @@ class Server:
         return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS_PER_S
 
     def resident_bytes(self) -> int:
+        return self._status_bytes("VmRSS")
+
+    def most_resident_bytes(self) -> int:
+        """At any time since the start, or since forget_most_resident()."""
+        return self._status_bytes("VmHWM")
+
+    def forget_most_resident(self) -> None:
+        with open(f"/proc/{self.process.pid}/clear_refs", "w") as file:
+            file.write("5")
+
+    def _status_bytes(self, field: str) -> int:
         with open(f"/proc/{self.process.pid}/status") as status:
             for line in status:
-                if line.startswith("VmRSS:"):
+                if line.startswith(field + ":"):
                     return int(line.split()[1]) * 1024
-        raise RuntimeError("no VmRSS")
+        raise RuntimeError(f"no {field}")
 
     def stop(self) -> None:
         self.process.terminate()

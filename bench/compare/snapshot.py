@@ -2,57 +2,24 @@
 """How long requests wait while a snapshot is being written, and what memory it takes.
 
 Fills a server with strings and one large hash, set, sorted set and list, overwrites random strings at a fixed rate from
-the load generator, and asks PING every 0.3 ms from a probe with real-time priority on the load's core. The same load runs
-once without a snapshot ("idle") and once with BGSAVE. Memory is what the server and its children have for themselves
-(Private_* of smaps_rollup), against the moment before.
+the load generator; the probe (probe.py) sends a PING every 0.3 ms. The same load runs once without a snapshot ("idle"), once with
+BGSAVE and, with the log switched on, once with BGREWRITEAOF. Memory is the resident set or, when the server forked, what it and its
+child have for themselves (Private_* of smaps_rollup, which the kernel collects while the server waits), against the moment before.
 
     bench/compare/snapshot.py --keys 5000000 --elements 1000000 --rate 40000
 """
 
 import argparse
 import json
-import os
 import pathlib
 import subprocess
 import sys
-import threading
 import time
 
+from probe import Probe, let_helpers_run, loop_alone_on
 from servers import RespClient, Server
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-
-
-class Probe(threading.Thread):
-    """Asks and records how long each answer took."""
-
-    def __init__(self, server: Server):
-        super().__init__()
-        self.server = server
-        self.stopped = threading.Event()
-        self.waits_us: list[float] = []
-
-    def run(self) -> None:
-        os.sched_setaffinity(0, {1})
-        try:
-            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))
-        except PermissionError:
-            print("note: no right to real-time priority, so waits for the core count too", file=sys.stderr)
-        client = self.server.client()
-        while not self.stopped.is_set():
-            start = time.perf_counter_ns()
-            client.call("PING")
-            self.waits_us.append((time.perf_counter_ns() - start) / 1000)
-            time.sleep(0.0003)
-        client.close()
-
-    def finish(self) -> dict:
-        self.stopped.set()
-        self.join()
-        ordered = sorted(self.waits_us)
-        at = lambda share: round(ordered[min(len(ordered) - 1, int(len(ordered) * share))])
-        return {"samples": len(ordered), "p50_us": at(0.5), "p99_us": at(0.99), "p999_us": at(0.999),
-                "max_us": round(ordered[-1])}
 
 
 def pipelined(client: RespClient, requests: list[bytes]) -> None:
@@ -82,23 +49,19 @@ def fill(server: Server, keys: int, elements: int) -> None:
     client.close()
 
 
-def private_bytes(server: Server) -> int:
+def taken_bytes(server: Server) -> int:
     """Of the server and of the child that it may have forked."""
-    total = 0
-    pids = [server.process.pid]
+    with open(f"/proc/{server.process.pid}/task/{server.process.pid}/children", encoding="ascii") as children:
+        child = children.read().split()
+    return sum(private_bytes(pid) for pid in [server.process.pid, *child]) if child else server.resident_bytes()
+
+
+def private_bytes(pid: str | int) -> int:
     try:
-        with open(f"/proc/{server.process.pid}/task/{server.process.pid}/children", encoding="ascii") as children:
-            pids += [int(pid) for pid in children.read().split()]
-    except OSError:
-        pass
-    for pid in pids:
-        try:
-            with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as lines:
-                total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(("Private", "Shared_Dirty"))
-                             and (pid == server.process.pid or line.startswith("Private")))
-        except OSError:
-            pass
-    return total
+        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as lines:
+            return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Private"))
+    except OSError:  # the child is gone
+        return 0
 
 
 def overwrite(server: Server, options, seconds: int) -> subprocess.Popen:
@@ -108,44 +71,42 @@ def overwrite(server: Server, options, seconds: int) -> subprocess.Popen:
                             stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
 
 
-def is_saving(client: RespClient) -> bool:
-    return b"rdb_bgsave_in_progress:1" in client.call("INFO", "persistence")
+# What is done meanwhile, and the fields of INFO persistence that tell that it is going on and how it ended.
+PHASES = {
+    "BGSAVE": (["BGSAVE"], b"rdb_bgsave_in_progress:1", b"rdb_last_bgsave_status:ok"),
+    "rewrite": (["CONFIG", "SET", "appendonly", "yes"], b"aof_rewrite_in_progress:1", b"aof_last_bgrewrite_status:ok"),
+}
 
 
 def measure_idle(server: Server, options) -> dict:
     load = overwrite(server, options, options.seconds)
     time.sleep(1)
-    probe = Probe(server)
-    probe.start()
-    time.sleep(options.seconds - 2)
-    result = probe.finish()
+    with Probe(server) as probe:
+        time.sleep(options.seconds - 2)
     load.wait()
-    return result
+    return probe.figures()
 
 
-def measure_snapshot(server: Server, options) -> dict:
+def measure_phase(server: Server, options, phase: str) -> dict:
+    command, going_on, well = PHASES[phase]
     load = overwrite(server, options, options.seconds * 6)
     client = server.client()
     time.sleep(1)
-    before, most = private_bytes(server), 0
-    probe = Probe(server)
-    probe.start()
-    time.sleep(0.2)
-    start = time.monotonic()
-    client.call("BGSAVE")
-    while is_saving(client):
-        most = max(most, private_bytes(server))
-        time.sleep(0.1)
-    took = time.monotonic() - start
-    result = probe.finish()
-    if b"rdb_last_bgsave_status:ok" not in client.call("INFO", "persistence"):
-        raise RuntimeError(f"{server.name}: the snapshot failed")
+    before = most = taken_bytes(server)
+    with Probe(server) as probe:
+        start = time.monotonic()
+        client.call(*command)
+        while going_on in client.call("INFO", "persistence"):
+            let_helpers_run(server)
+            most = max(most, taken_bytes(server))
+            time.sleep(0.1)
+        took = time.monotonic() - start
+    if well not in client.call("INFO", "persistence"):
+        raise RuntimeError(f"{server.name}: {phase} failed")
     client.close()
     load.terminate()
     load.wait()
-    file_bytes = os.path.getsize(os.path.join(server.directory.name, "dump.rdb"))
-    return {**result, "seconds": round(took, 1), "memory_before_mb": before >> 20, "memory_more_mb": (most - before) >> 20,
-            "file_mb": file_bytes >> 20}
+    return {**probe.figures(), "seconds": round(took, 1), "memory_before_mb": before >> 20, "memory_more_mb": (most - before) >> 20}
 
 
 def main() -> int:
@@ -164,10 +125,12 @@ def main() -> int:
     servers += [tuple(text.split("=", 1)) for text in options.server]
     figures = {}
     for name, path in servers:
-        server = Server(name, path, core=0)
+        server = Server(name, path, None)
         try:
+            loop_alone_on(0, server)
             fill(server, options.keys, options.elements)
-            figures[name] = {"idle": measure_idle(server, options), "snapshot": measure_snapshot(server, options)}
+            figures[name] = {"idle": measure_idle(server, options)}
+            figures[name] |= {phase: measure_phase(server, options, phase) for phase in PHASES}
         finally:
             server.stop()
         for phase, result in figures[name].items():

@@ -1,0 +1,121 @@
+"""The probe of the measurements: what another client waits while something else goes on.
+
+A process of its own (a thread would wait for the interpreter's lock) sends a PING every fraction of a millisecond and records how
+long each answer took. It has real-time priority on the core of the load, so that it does not wait for the load. With each wait it
+records what processor time the server used in it, as exactly as the kernel tells it of a running process (to a timer tick, 4 ms): a
+wait of 20 ms in which the server did not run was the machine's, or the server waited for something that is not the processor.
+
+    with Probe(server) as probe:
+        ...
+    print(probe.text())
+"""
+
+import array
+import ctypes
+import gc
+import multiprocessing
+import os
+import sys
+import time
+
+from servers import RespClient, Server
+
+
+def take_core(core: int, priority: int, pid: int = 0) -> None:
+    """Pins a thread (0: this one; a process: its first) to a core, with real-time priority there. What it forks has none."""
+    os.sched_setaffinity(pid, {core})
+    try:
+        os.sched_setscheduler(pid, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(priority))
+    except PermissionError:
+        print("note: no right to real-time priority, so waits for a core count too", file=sys.stderr)
+
+
+def loop_alone_on(core: int, server: Server) -> None:
+    """The server's first thread on a core of its own, with real-time priority; its helpers (threads, forked processes) where the
+    system puts them. They must not share the core: the kernel gives what real-time threads starve a twentieth of each second,
+    50 ms at a time, and that would count as a wait for the server."""
+    pid = server.process.pid
+    take_core(core, 10, pid)
+    let_helpers_run(server)
+
+
+def let_helpers_run(server: Server) -> None:
+    """To be called again when the server may have more of them: they inherit the core."""
+    pid = str(server.process.pid)
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:
+        helpers = [*children.read().split(), *(thread for thread in os.listdir(f"/proc/{pid}/task") if thread != pid)]
+    for helper in helpers:
+        try:
+            os.sched_setaffinity(int(helper), range(os.cpu_count()))
+        except ProcessLookupError:
+            pass
+
+
+def at(ordered, share: float) -> float:
+    """The element at a share of an ordered sequence; nan when it is empty."""
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if len(ordered) else float("nan")
+
+
+def cpu_clock(pid: int) -> int:
+    """The clock that tells the processor time of a process, of all of its threads."""
+    clock = ctypes.c_int()
+    if ctypes.CDLL(None).clock_getcpuclockid(pid, ctypes.byref(clock)) != 0:
+        raise RuntimeError(f"no processor clock of process {pid}")
+    return clock.value
+
+
+def ask(port: int, pid: int, core: int, interval_s: float, ready, stop, results) -> None:
+    take_core(core, 20)
+    gc.disable()  # it would walk all that the parent holds: a wait of 100 ms and more that is not the server's
+    clock = cpu_clock(pid)
+    client = RespClient(port)
+    client.call("PING")
+    ready.set()
+    samples = array.array("d")
+    while not stop.is_set():
+        cpu = time.clock_gettime(clock)
+        begin = time.perf_counter()
+        client.call("PING")
+        wait = time.perf_counter() - begin
+        samples.extend((time.time() * 1000, wait * 1000, (time.clock_gettime(clock) - cpu) * 1000))
+        time.sleep(interval_s)
+    results.put(samples.tobytes())
+
+
+class Probe:
+    def __init__(self, server: Server, core: int = 1, interval_s: float = 0.0003):
+        self._ready, self._stop, self._results = multiprocessing.Event(), multiprocessing.Event(), multiprocessing.Queue()
+        self._process = multiprocessing.Process(
+            target=ask, args=(server.port, server.process.pid, core, interval_s, self._ready, self._stop, self._results))
+        self._samples = array.array("d")
+
+    def start(self) -> None:
+        self._process.start()
+        if not self._ready.wait(10):
+            raise RuntimeError("the probe did not start")
+
+    def finish(self) -> None:
+        self._stop.set()
+        self._samples = array.array("d", self._results.get())
+        self._process.join()
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.finish()
+
+    def waits_ms(self, from_ms: float = 0, to_ms: float = float("inf")) -> list[float]:
+        """In order of length; those of answers that came between two moments (milliseconds of the wall clock)."""
+        return sorted(wait for moment, wait in zip(self._samples[::3], self._samples[1::3]) if from_ms <= moment <= to_ms)
+
+    def longest(self) -> tuple[float, float]:
+        """The longest wait in ms, and the processor time of the server in it."""
+        return max(zip(self._samples[1::3], self._samples[2::3]))
+
+    def figures(self) -> dict:
+        waits = self.waits_ms()
+        found = {"samples": len(waits)} | {name: round(at(waits, share), 3) for name, share in
+                                           (("p50_ms", 0.5), ("p99_ms", 0.99), ("p999_ms", 0.999), ("max_ms", 1))}
+        return found | {"cpu_of_the_longest_ms": round(self.longest()[1], 1), "up_to_1_ms": round(sum(wait <= 1 for wait in waits) / len(waits), 6)}
