@@ -60,17 +60,29 @@ class Check {
       report_ += "  complete\n";
       return {};
     }
+    if (end.ending == AofReader::Ending::kCutShort) return judge_cut_short(path, reader, more_follow);
     const std::string lost = bytes_text(reader.file_bytes() - end.offset);
     report_ += end.ending == AofReader::Ending::kTorn ? "  torn: " : "  damaged: ";
     report_ += end.reason + "\n  whole up to offset " + std::to_string(end.offset) + ", " + lost + " behind\n";
     if (!fix_) return {ErrorCode::kCorruption, path + ": " + end.reason};
-    if (more_follow) {
-      return {ErrorCode::kCorruption,
-              path + ": not cut, because what other files hold happened after what would be lost"};
-    }
-    LARDER_TRY_ASSIGN(const std::string saved, cut_aof_file(files_, path, end.offset));
+    if (more_follow) return not_mended(path);
+    LARDER_TRY_ASSIGN(const std::string saved, cut_aof_file(files_, path, reader));
     report_ += "  cut at offset " + std::to_string(end.offset) + "; the " + lost + " behind are in " + saved + "\n";
     return {};
+  }
+
+  Status judge_cut_short(const std::string& path, const AofReader& reader, bool more_follow) {
+    const std::string& reason = reader.end().reason;
+    report_ += "  cut short: " + reason + "\n  what is there is whole, how much is missing cannot be said\n";
+    if (!fix_) return {ErrorCode::kCorruption, path + ": " + reason};
+    if (more_follow) return not_mended(path);
+    LARDER_TRY(end_aof_base(files_, path, reader));
+    report_ += "  given an end: what is left of it is the whole base now\n";
+    return {};
+  }
+
+  static Status not_mended(const std::string& path) {
+    return {ErrorCode::kCorruption, path + ": not mended, because what other files hold happened after what is lost"};
   }
 
   FileSystem& files_;

@@ -1,6 +1,10 @@
 #include "persistence/aof_cut.h"
 
+#include <cstdint>
 #include <memory>
+
+#include "base/assert.h"
+#include "persistence/aof_format.h"
 
 namespace larder {
 namespace {
@@ -20,16 +24,31 @@ Status copy_rest(File& from, uint64_t offset, FileSystem& files, const std::stri
   return out->close();
 }
 
+Status append_base_end(File& file, const AofReader& reader) {
+  char line[kAofDurableLineBytes];
+  write_aof_durable_line(line, *reader.salt(), reader.last_sequence());
+  return file.append({line, sizeof line});
+}
+
 }  // namespace
 
-Result<std::string> cut_aof_file(FileSystem& files, const std::string& path, uint64_t offset) {
+Result<std::string> cut_aof_file(FileSystem& files, const std::string& path, const AofReader& reader) {
+  const uint64_t offset = reader.end().offset;
   const std::string saved = path + ".cut-" + std::to_string(offset);
   LARDER_TRY_ASSIGN(const std::unique_ptr<File> file, files.open(path, OpenMode::kReadWrite));
   LARDER_TRY(copy_rest(*file, offset, files, saved));
   LARDER_TRY(files.sync_directory(parent_path(path)));
   LARDER_TRY(file->truncate(offset));
+  if (reader.is_base()) LARDER_TRY(append_base_end(*file, reader));
   LARDER_TRY(file->sync());
   return saved;
+}
+
+Status end_aof_base(FileSystem& files, const std::string& path, const AofReader& reader) {
+  LARDER_ASSERT(reader.end().ending == AofReader::Ending::kCutShort);
+  LARDER_TRY_ASSIGN(const std::unique_ptr<File> file, files.open(path, OpenMode::kReadWrite));
+  LARDER_TRY(append_base_end(*file, reader));
+  return file->sync();
 }
 
 }  // namespace larder

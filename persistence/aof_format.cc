@@ -10,6 +10,7 @@ namespace larder {
 namespace {
 
 constexpr Bytes kFilePrefix = "#LF:";
+constexpr Bytes kBasePrefix = "#LB:";
 constexpr Bytes kGroupPrefix = "#LG:";
 constexpr Bytes kDurablePrefix = "#LD:";
 constexpr Bytes kTimestampPrefix = "#TS:";
@@ -52,9 +53,9 @@ void write_checksum_and_end(char* line, char*& at, uint64_t salt, Bytes commands
 
 }  // namespace
 
-void write_aof_file_line(char* out, uint64_t salt) {
+void write_aof_file_line(char* out, AofFileKind kind, uint64_t salt) {
   char* at = out;
-  write_text(at, kFilePrefix);
+  write_text(at, kind == AofFileKind::kBase ? kBasePrefix : kFilePrefix);
   write_hex(at, kAofFormatVersion, 2);
   *at++ = ':';
   write_hex(at, salt, 16);
@@ -64,10 +65,12 @@ void write_aof_file_line(char* out, uint64_t salt) {
 }
 
 std::optional<AofFileLine> parse_aof_file_line(Bytes bytes) {
-  if (bytes.size() < kAofFileLineBytes || !bytes.starts_with(kFilePrefix)) return {};
+  const bool is_base = bytes.starts_with(kBasePrefix);
+  if (bytes.size() < kAofFileLineBytes || (!is_base && !bytes.starts_with(kFilePrefix))) return {};
   const Bytes whole = bytes.substr(0, kAofFileLineBytes);
   Bytes rest = whole.substr(kFilePrefix.size());
   AofFileLine line;
+  if (is_base) line.kind = AofFileKind::kBase;
   uint64_t checksum = 0;
   const bool read = read_hex(rest, 2, ':', line.version) && read_hex(rest, 16, ':', line.salt) &&
                     read_hex(rest, kChecksumDigits, '\r', checksum);

@@ -3,6 +3,7 @@
 // The lines that Larder puts between the commands of an append-only file, and the commands themselves.
 //
 //     #LF:<version>:<salt>:<checksum>\r\n                 once in a file: groups follow
+//     #LB:<version>:<salt>:<checksum>\r\n                 in its place in a base: its last #LD names its last group
 //     #LG:<sequence>:<durable>:<bytes>:<checksum>\r\n     a group: so many bytes of commands follow
 //     #LD:<durable>:<checksum>\r\n                        the groups up to this one have been synced
 //     #TS:<unix seconds>\r\n                              when what follows was written; Redis writes it too
@@ -36,14 +37,18 @@ struct AofGroupLine {
   uint64_t checksum = 0;
 };
 
+// A base is named by the manifest when it is complete, so that it can say where it ends; what is added to goes on.
+enum class AofFileKind : uint8_t { kIncremental, kBase };
+
 struct AofFileLine {
+  AofFileKind kind = AofFileKind::kIncremental;
   uint64_t version = 0;
   uint64_t salt = 0;
 };
 
 // Each writer fills exactly the line's bytes. Each reader looks at the start of `bytes`; nothing comes back when there is no
 // whole, well formed line.
-void write_aof_file_line(char* out, uint64_t salt);
+void write_aof_file_line(char* out, AofFileKind kind, uint64_t salt);
 std::optional<AofFileLine> parse_aof_file_line(Bytes bytes);  // its checksum is right
 
 // Requires: commands.size() <= kAofGroupBytesMax.

@@ -62,10 +62,7 @@ Result<AofReader::Step> AofReader::step() {
   if (available().empty()) {
     if (!commands_.empty()) return Step::kNeedsMore;
     LARDER_TRY_ASSIGN(const bool more, fill(1));
-    if (!more) {
-      if (open_multi_) return finish(Ending::kTorn, *open_multi_, at_offset("MULTI without EXEC", *open_multi_));
-      return finish(Ending::kComplete, position_, {});
-    }
+    if (!more) return finish_at_end();
   }
   if (available().starts_with('#')) return read_annotation();
   return read_command();
@@ -82,15 +79,17 @@ Result<AofReader::Step> AofReader::read_annotation() {
   LARDER_TRY(fill(kAofAnnotationBytesMax).status());
   const Bytes rest = available();
   if (rest.starts_with("#LG:")) return read_group();
-  if (rest.starts_with("#LF:")) {
+  if (rest.starts_with("#LF:") || rest.starts_with("#LB:")) {
     const std::optional<AofFileLine> line = parse_aof_file_line(rest);
-    // It is synced before anything follows it.
-    if (!line && rest.size() <= kAofFileLineBytes) return finish_broken(position_, "an unfinished line", true);
+    // It is synced before anything follows it; a base is, too, as a whole.
+    if (!line && rest.starts_with("#LF:") && rest.size() <= kAofFileLineBytes)
+      return finish_broken(position_, "an unfinished line", true);
     if (!line || salt_) return finish(Ending::kDamaged, position_, at_offset("a bad line", position_));
     if (line->version > kAofFormatVersion) {
       return finish(Ending::kDamaged, position_, at_offset("a line of a later version", position_));
     }
     salt_ = line->salt;
+    is_base_ = line->kind == AofFileKind::kBase;
     advance(kAofFileLineBytes);
     return Step::kSkipped;
   }
@@ -103,6 +102,7 @@ Result<AofReader::Step> AofReader::read_annotation() {
     const std::optional<uint64_t> durable = parse_aof_durable_line(rest, *salt_);
     const bool is_bad = durable ? *durable > last_sequence_ : looks_like_ours(rest.substr(0, line_end + 1));
     if (is_bad) return finish_broken(position_, "a bad line", false);
+    if (durable) claimed_sequence_ = *durable;
   }
   advance(line_end + 1);
   return Step::kSkipped;
@@ -184,10 +184,20 @@ AofReader::Step AofReader::finish(Ending ending, uint64_t offset, std::string re
   return Step::kEnd;
 }
 
+AofReader::Step AofReader::finish_at_end() {
+  if (open_multi_) return finish(Ending::kTorn, *open_multi_, at_offset("MULTI without EXEC", *open_multi_));
+  if (is_base_ && claimed_sequence_ != last_sequence_) {
+    return finish(Ending::kCutShort, position_, at_offset("the end of the base is missing", position_));
+  }
+  return finish(Ending::kComplete, position_, {});
+}
+
 Result<AofReader::Step> AofReader::finish_broken(uint64_t offset, std::string reason, bool ends_early) {
   reason = at_offset(reason, offset);
   bool torn = ends_early;
-  if (salt_ && !outside_group_) {
+  if (is_base_ && claimed_sequence_ != last_sequence_) {
+    torn = false;
+  } else if (salt_ && !outside_group_) {
     // What is broken is the group after the last good one.
     LARDER_TRY_ASSIGN(const bool claimed, durability_claimed_behind(offset, last_sequence_ + 1));
     torn = !claimed;

@@ -17,6 +17,9 @@
 //   kComplete  the file ends behind a command
 //   kTorn      it ends within one, or within a group or a MULTI; or what is bad was never claimed to be durable
 //   kDamaged   anything else: bytes that were once whole on the disk are not any more, or no log at all
+//   kCutShort  a base of ours that ends behind a group, but not the last one: nobody knows how much is missing
+//
+// A base of ours was complete when the manifest named it, so it is never torn.
 //
 // offset in end() is where the first command that is lost begins (for a MULTI without its EXEC: the MULTI), so that the file
 // cut there is complete. Memory: the largest group or command, plus kReadBytes. Hostile files cost no more than their size.
@@ -39,7 +42,7 @@ class AofReader {
  public:
   static constexpr size_t kReadBytes = 1024 * 1024;
 
-  enum class Ending : uint8_t { kComplete, kTorn, kDamaged };
+  enum class Ending : uint8_t { kComplete, kTorn, kDamaged, kCutShort };
   struct End {
     Ending ending = Ending::kComplete;
     uint64_t offset = 0;  // everything in front is whole
@@ -72,6 +75,8 @@ class AofReader {
   // What a writer needs to go on with this file: its salt (nothing: no line of ours is in it) and its last group.
   std::optional<uint64_t> salt() const { return salt_; }
   uint64_t last_sequence() const { return last_sequence_; }
+  // The file says that it is a base of ours: what is cut off it must be followed by a new end.
+  bool is_base() const { return is_base_; }
 
  private:
   enum class Step : uint8_t { kCommand, kSkipped, kNeedsMore, kEnd };
@@ -86,6 +91,8 @@ class AofReader {
   Bytes available() const { return buffer_.bytes().substr(static_cast<size_t>(position_ - buffer_offset_)); }
   void advance(size_t bytes) { position_ += bytes; }
   Step finish(Ending ending, uint64_t offset, std::string reason);
+  // The file ends behind a command or a line.
+  Step finish_at_end();
   // The file ends, or goes wrong, at `offset`: torn or damaged?
   Result<Step> finish_broken(uint64_t offset, std::string reason, bool ends_early);
   Result<bool> durability_claimed_behind(uint64_t offset, uint64_t sequence);
@@ -102,7 +109,9 @@ class AofReader {
   uint64_t group_end_ = 0;      // of the group that the position is in; 0 outside of one
   bool outside_group_ = false;  // the latest command was in none: another server has written behind our groups
   std::optional<uint64_t> salt_;
+  bool is_base_ = false;
   uint64_t last_sequence_ = 0;
+  std::optional<uint64_t> claimed_sequence_;  // by the last #LD
   uint64_t command_count_ = 0;
   std::optional<uint64_t> open_multi_;  // offset of a MULTI without an EXEC so far
   bool ended_ = false;

@@ -52,7 +52,7 @@ Status AofWriter::resume_file(const Resume& resume) {
   sequence_ = resume.last_sequence;
   if (!resume.salt) {
     char line[kAofFileLineBytes];
-    write_aof_file_line(line, salt_);
+    write_aof_file_line(line, AofFileKind::kIncremental, salt_);
     LARDER_TRY(file_->append({line, sizeof line}));
     file_bytes_ += sizeof line;
   }
@@ -70,7 +70,7 @@ Status AofWriter::begin_file() {
   LARDER_TRY_ASSIGN(std::unique_ptr<File> file, files_.open(path_of(entry.name), OpenMode::kTruncate));
   const uint64_t salt = random_.next();
   char line[kAofFileLineBytes];
-  write_aof_file_line(line, salt);
+  write_aof_file_line(line, AofFileKind::kIncremental, salt);
   LARDER_TRY(file->append({line, sizeof line}));
   LARDER_TRY(file->sync());
   file_ = std::move(file);

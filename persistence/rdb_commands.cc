@@ -42,7 +42,8 @@ class Number {
 };
 
 // Gathers commands into groups. Whoever loads the file has it as a whole, so each group says that those in front of it are
-// durable, and a line at the end says it of the last: what is broken in between is damage, never an unfinished write.
+// durable, and a line at the end says it of the last: what is broken in between is damage, never an unfinished write, and a
+// file without that line has lost its end.
 class Commands {
  public:
   using Write = std::function<Status(Bytes)>;
@@ -50,7 +51,7 @@ class Commands {
   // `write` outlives this.
   Commands(uint64_t salt, const Write& write) : salt_(salt), write_(write) {
     char line[kAofFileLineBytes];
-    write_aof_file_line(line, salt_);
+    write_aof_file_line(line, AofFileKind::kBase, salt_);
     written_ = write_({line, sizeof line});
     begin_group();
   }

@@ -2,17 +2,23 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <memory>
 #include <string>
 
+#include "base/log.h"
 #include "base/number_text.h"
 #include "server/command/debug_handlers.h"
 #include "server/command/families.h"
 #include "server/command/family_docs.h"
 #include "server/command/help_reply.h"
 #include "server/config/settings.h"
+#include "server/core/aof_load.h"
+#include "server/core/append_log.h"
 #include "server/core/context.h"
 #include "server/core/flush_queue.h"
+#include "server/core/held_replies.h"
 #include "server/core/loading.h"
+#include "server/core/propagation.h"
 #include "server/core/save_control.h"
 #include "server/core/scripting.h"
 #include "server/core/snapshot.h"
@@ -108,6 +114,23 @@ void debug_protocol(CommandContext& ctx, ArgReader& args) {
             "string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false"));
 }
 
+void forget_everything(CommandContext& ctx) {
+  Services& services = ctx.services();
+  if (services.scripting != nullptr) services.scripting->remove_all_libraries();
+  for (int db = 0; db < services.store.database_count(); ++db) {
+    ctx.database_changing(static_cast<uint16_t>(db));
+    services.flushed.add(ctx.keys().keyspace(db).flush());
+  }
+}
+
+// To the end, while nobody else is served.
+Status load_now(Services& services, std::unique_ptr<LoadTask> task) {
+  Status loaded;
+  services.loading.begin(std::move(task), [&loaded](const Status& status) { loaded = status; });
+  services.loading.finish();
+  return loaded;
+}
+
 // Saves, forgets everything and loads it again.
 void debug_reload(CommandContext& ctx, ArgReader& args) {
   bool saves = true;
@@ -134,17 +157,56 @@ void debug_reload(CommandContext& ctx, ArgReader& args) {
   auto task = RdbLoadTask::open(services.files, services.saves.path(), services.store, load);
   if (!task) return ctx.reply().error(kReloadFailed);
   load_functions_too((*task)->loader(), services);
-  if (flushes && services.scripting != nullptr) services.scripting->remove_all_libraries();
-  for (int db = 0; flushes && db < services.store.database_count(); ++db) {
-    ctx.database_changing(static_cast<uint16_t>(db));
-    services.flushed.add(ctx.keys().keyspace(db).flush());
-  }
-  Status loaded;
-  services.loading.begin(std::move(*task), [&loaded](const Status& status) { loaded = status; });
-  services.loading.finish();
-  if (!loaded.ok()) return ctx.reply().error(kReloadFailed);
+  if (flushes) forget_everything(ctx);
+  if (!load_now(services, std::move(*task)).ok()) return ctx.reply().error(kReloadFailed);
   services.saves.note_loaded();
   ctx.reply().ok();
+}
+
+// Forgets everything and loads the log that is there. One that is on is closed first, so that all of it is read, and gone
+// on with afterwards.
+Status load_log_again(CommandContext& ctx) {
+  Services& services = ctx.services();
+  AppendLog& log = services.append_log;
+  const bool was_on = log.on();
+  if (!was_on && log.state() != AppendLog::State::kOff) return {ErrorCode::kBusy, "the log has no base yet"};
+  if (services.saves.cancel()) services.snapshots.finish();
+  if (was_on) {
+    services.propagation.set_sink(nullptr);
+    const Status closed = log.turn_off();
+    services.held_replies.release(log.durable_group());
+    // Its end is not on the disk, so that it begins anew with the data that are here.
+    if (!closed.ok()) {
+      LARDER_TRY(log.turn_on());
+      services.propagation.set_sink(&log);
+      return closed;
+    }
+  }
+  auto task = std::make_unique<AofLoad>(services, ctx.dispatcher());
+  LARDER_TRY_ASSIGN(const bool found, task->open());
+  if (!found) return {ErrorCode::kNotFound, task->name() + ": no log"};
+  const std::shared_ptr<const AofLoad::Place> place = task->place();
+  forget_everything(ctx);
+  LARDER_TRY(load_now(services, std::move(task)));
+  services.saves.note_loaded();
+  if (!was_on) return {};
+  LARDER_TRY(log.start(place->manifest, place->resume));
+  services.propagation.set_sink(&log);
+  return {};
+}
+
+void debug_load_log(CommandContext& ctx, ArgReader&) {
+  Services& services = ctx.services();
+  const bool was_on = services.append_log.keeps_log();
+  const Status loaded = load_log_again(ctx);
+  if (loaded.ok()) return ctx.reply().ok();
+  services.log.warning("DEBUG LOADAOF: {}", loaded.to_string());
+  // What is on the disk stays as it is; a log of these data would take its place.
+  if (was_on && !services.append_log.keeps_log()) {
+    services.settings.append_only = false;
+    services.log.warning("The append only log is off now, because it could not be loaded");
+  }
+  ctx.reply().error(Bytes("ERR Error trying to load the AOF files, check server logs"));
 }
 
 void debug_help(CommandContext& ctx, ArgReader& args);
@@ -165,6 +227,7 @@ constexpr DebugSubcommand kSubcommands[] = {
     {"DIGEST", 0, "DIGEST: a fingerprint of the whole dataset; the same data has the same one.", dc::digest},
     {"DIGEST-VALUE", kAnyNumber, "DIGEST-VALUE <key> [key ...]: fingerprints of values.", dc::digest_value},
     {"ERROR", 1, "ERROR <text>: reply with this error.", debug_error},
+    {"LOADAOF", 0, "LOADAOF: forget everything and load the append-only log.", debug_load_log},
     {"LOG", 1, "LOG <message>: write it into the server's log.", dc::log},
     {"OBJECT", 1, "OBJECT <key>: how the value of a key is kept.", debug_object},
     {"POPULATE", kAnyNumber, "POPULATE <count> [prefix] [size]: create so many keys with string values.", dc::populate},

@@ -144,6 +144,11 @@ Status AofLoad::finish_part() {
 // Whether the file may be cut where its end says, and if so the cutting.
 Status AofLoad::cut(const Part& part, const AofReader::End& end) {
   const Settings& settings = services_.settings;
+  if (end.ending == AofReader::Ending::kCutShort) {
+    return refused(end.reason +
+                   "; how much is lost cannot be said. Restore the file, or let larder-check-aof --fix make "
+                   "what is left of it the whole base");
+  }
   const uint64_t lost_bytes = part.bytes - end.offset;
   const std::string facts = end.reason + "; the " + std::to_string(end.offset) + " bytes in front of it are whole, " +
                             std::to_string(lost_bytes) + " bytes are behind";
@@ -158,7 +163,7 @@ Status AofLoad::cut(const Part& part, const AofReader::End& end) {
                            "with --aof-load-corrupt-tail-max-size of at least that many bytes"));
   }
   services_.log.warning("{}: {}", part.path, facts);
-  LARDER_TRY_ASSIGN(const std::string saved, cut_aof_file(services_.files, part.path, end.offset));
+  LARDER_TRY_ASSIGN(const std::string saved, cut_aof_file(services_.files, part.path, *reader_));
   services_.log.warning("{} was cut at offset {}; what was behind is in {}", part.path, end.offset, saved);
   return {};
 }

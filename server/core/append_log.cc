@@ -17,14 +17,16 @@ constexpr size_t kGroupBytes = 8 * 1024 * 1024;
 constexpr Bytes kMulti = "*1\r\n$5\r\nMULTI\r\n";
 constexpr Bytes kExec = "*1\r\n$4\r\nEXEC\r\n";
 
-// Of bases that are being written, with the number of the process behind it.
-constexpr Bytes kTemporaryPrefix = "temp-rewriteaof-bg-";
+// A base that is being written is called temp-rewriteaof-<appendfilename>-<number of the process>.aof: logs of other names
+// may be in the same folder.
 constexpr Bytes kTemporarySuffix = ".aof";
 
-// Exactly what a rewrite calls its files, the snapshot that becomes commands among them: the log itself may be called alike.
-bool is_temporary_base(Bytes name) {
-  if (!name.starts_with(kTemporaryPrefix)) return false;
-  name.remove_prefix(kTemporaryPrefix.size());
+std::string temporary_prefix(const Settings& settings) { return "temp-rewriteaof-" + settings.append_file_name + "-"; }
+
+// Exactly what a rewrite calls its files, the snapshot that becomes commands among them: other logs may be called alike.
+bool is_temporary_base(Bytes name, Bytes prefix) {
+  if (!name.starts_with(prefix)) return false;
+  name.remove_prefix(prefix.size());
   const size_t digits = std::min(name.find_first_not_of("0123456789"), name.size());
   const Bytes suffix = name.substr(digits);
   return digits > 0 && (suffix == kTemporarySuffix || suffix == ".aof.rdb");
@@ -85,10 +87,11 @@ Status AppendLog::start(AofManifest manifest, const AofWriter::Resume& resume) {
 // What rewrites have left that were going on when the server ended. What cannot be removed is only in the way of nobody.
 void AppendLog::remove_unfinished_bases() {
   const std::string& directory = thread_->writer().directory();
+  const std::string prefix = temporary_prefix(environment_.settings);
   const Result<std::vector<DirectoryEntry>> entries = environment_.files.list(directory);
   if (!entries) return;
   for (const DirectoryEntry& entry : *entries) {
-    if (!is_temporary_base(entry.name)) continue;
+    if (!is_temporary_base(entry.name, prefix)) continue;
     if (environment_.files.remove(join_path(directory, entry.name)).ok()) {
       environment_.log.notice("Removed {}, a rewrite of the log that did not come to its end", entry.name);
     }
@@ -289,7 +292,7 @@ AppendLog::Figures AppendLog::figures() const {
 // ---- Rewriting
 
 std::string AppendLog::temporary_name() const {
-  return std::string(kTemporaryPrefix) + std::to_string(os_process_id()) + std::string(kTemporarySuffix);
+  return temporary_prefix(environment_.settings) + std::to_string(os_process_id()) + std::string(kTemporarySuffix);
 }
 
 Status AppendLog::rewrite(bool later) {

@@ -246,22 +246,54 @@ TEST(AppendLog, AByteFlippedInABaseOfCommandsIsFound) {
   EXPECT_EQ(started(server).call("DBSIZE"), ":4\r\n");
 }
 
+// Cut exactly behind one of its groups it looks whole, but for its end.
+TEST(AppendLog, ABaseOfCommandsThatIsCutIsRefused) {
+  const std::string path = "/appendonlydir/appendonly.aof.1.base.aof";
+  MemoryFileSystem files;
+  {
+    InProcessServer server(log_options(files, "always", {"--aof-use-rdb-preamble", "no"}));
+    Connection& client = started(server);
+    for (const char* key : {"a", "b", "c"}) client.call("SET", key, std::string(300'000, 'x'));
+    client.call("BGREWRITEAOF");
+    server.advance_ms(500);
+  }
+  const std::string whole = files.content(path);
+  std::vector<size_t> cuts;
+  for (size_t at = whole.find("#L", 1); at != std::string::npos; at = whole.find("#L", at + 1)) cuts.push_back(at);
+  ASSERT_EQ(cuts.size(), 4u);  // three groups and the claim of the last
+  for (const size_t cut : cuts) {
+    files.set_content(path, whole.substr(0, cut));
+    InProcessServer server(log_options(files, "always", {"--aof-load-corrupt-tail-max-size", "1000000"}));
+    server.run();
+    EXPECT_TRUE(server.server().load_failed()) << cut;
+    EXPECT_NE(server.log_text().find("the end of the base is missing at offset " + std::to_string(cut)),
+              std::string::npos)
+        << server.log_text();
+  }
+}
+
 TEST(AppendLog, WhatAnUnfinishedRewriteLeftIsRemoved) {
   MemoryFileSystem files;
   {
     InProcessServer server(log_options(files, "always"));
     started(server).call("SET", "k", "v");
   }
-  const std::string left = "/appendonlydir/temp-rewriteaof-bg-123.aof";
+  const std::string left = "/appendonlydir/temp-rewriteaof-appendonly.aof-123.aof";
   files.set_content(left, "half of a base");
   files.set_content(left + ".rdb", "half of another");
-  const std::string other = "/appendonlydir/temp-rewriteaof-bg-1.aof.1.incr.aof";
-  files.set_content(other, "of a log with an unfortunate name");
+  // Of logs with unfortunate names, and what other servers write there now.
+  const std::string others[] = {"/appendonlydir/temp-rewriteaof-appendonly.aof-1.aof.1.incr.aof",
+                                "/appendonlydir/temp-rewriteaof-appendonly.aof-x-123.aof",
+                                "/appendonlydir/temp-rewriteaof-appendonly.aof-2-123.aof",
+                                "/appendonlydir/temp-rewriteaof-other.aof-123.aof",
+                                "/appendonlydir/temp-rewriteaof-other.aof-123.aof.rdb",
+                                "/appendonlydir/temp-rewriteaof-bg-123.aof"};
+  for (const std::string& other : others) files.set_content(other, "not ours");
   InProcessServer server(log_options(files, "always"));
   EXPECT_EQ(started(server).call("DBSIZE"), ":1\r\n");
   EXPECT_FALSE(*files.exists(left));
   EXPECT_FALSE(*files.exists(left + ".rdb"));
-  EXPECT_TRUE(*files.exists(other));
+  for (const std::string& other : others) EXPECT_TRUE(*files.exists(other)) << other;
 }
 
 TEST(AppendLog, ABaseOfCommandsKeepsWhatIsPendingOfDeletedEntries) {
@@ -407,6 +439,32 @@ TEST(AppendLog, DamageIsRefusedWithItsPlace) {
   // Who asks for it gets what is in front.
   InProcessServer cut(log_options(files, "always", {"--aof-load-corrupt-tail-max-size", "1mb"}));
   EXPECT_EQ(started(cut).call("DBSIZE"), ":1\r\n");
+}
+
+TEST(AppendLog, ALogThatCannotBeLoadedAgainIsLeftAlone) {
+  MemoryFileSystem files;
+  InProcessServer server(log_options(files, "always", {"--enable-debug-command", "yes"}));
+  Connection& client = started(server);
+  client.call("SET", "k", "v");
+  EXPECT_EQ(client.call("DEBUG", "LOADAOF"), "+OK\r\n");
+  client.call("SET", "l", "v");
+  const std::string manifest = files.content("/appendonlydir/appendonly.aof.manifest");
+  files.set_content("/appendonlydir/appendonly.aof.manifest", manifest + "file gone.2.incr.aof seq 2 type i\n");
+  const std::string failed = "-ERR Error trying to load the AOF files, check server logs\r\n";
+  EXPECT_EQ(client.call("DEBUG", "LOADAOF"), failed);
+  EXPECT_EQ(client.call("CONFIG", "GET", "appendonly"), "*2\r\n$10\r\nappendonly\r\n$2\r\nno\r\n");
+  EXPECT_EQ(client.call("DBSIZE"), ":2\r\n");
+  files.set_content("/appendonlydir/appendonly.aof.manifest", manifest);
+  client.call("SET", "not logged", "v");
+  EXPECT_EQ(client.call("DEBUG", "LOADAOF"), "+OK\r\n");
+  EXPECT_EQ(client.call("DBSIZE"), ":2\r\n");
+  // Turned on again it goes on with these data.
+  EXPECT_EQ(client.call("CONFIG", "SET", "appendonly", "yes"), "+OK\r\n");
+  client.call("SET", "m", "v");
+  EXPECT_EQ(client.call("WAITAOF", "1", "0", "0"), "*2\r\n:1\r\n:0\r\n");
+  files.power_cut();
+  InProcessServer again(log_options(files, "always"));
+  EXPECT_EQ(started(again).call("DBSIZE"), ":3\r\n");
 }
 
 TEST(AppendLog, ADamagedManifestOrAMissingFileIsRefused) {

@@ -66,6 +66,30 @@ TEST_F(AofCheck, DamageInFrontOfOtherFilesIsNotCut) {
   EXPECT_LT(files_.content("/log/a.1.incr.aof").size(), text.size());
 }
 
+TEST_F(AofCheck, ABaseWithoutItsEndIsFoundAndGivenOneOnRequest) {
+  char line[kAofFileLineBytes];
+  write_aof_file_line(line, AofFileKind::kBase, 7);
+  Buffer commands;
+  append_numbered(commands, 1);
+  char group[kAofGroupLineBytes];
+  write_aof_group_line(group, 7, 1, 0, commands.bytes());
+  const std::string base =
+      std::string(line, sizeof line) + std::string(group, sizeof group) + std::string(commands.bytes());
+  files_.set_content("/log/a.1.base.aof", base);
+  files_.set_content("/log/a.manifest", "file a.1.base.aof seq 1 type b\n" + files_.content("/log/a.manifest"));
+  EXPECT_EQ(check(true).code(), ErrorCode::kCorruption);
+  EXPECT_NE(report_.find("cut short: the end of the base is missing at offset " + std::to_string(base.size())),
+            std::string::npos)
+      << report_;
+  EXPECT_EQ(files_.content("/log/a.1.base.aof"), base);
+  EXPECT_TRUE(check_aof(files_, "/log/a.1.base.aof", true, 0, &report_).ok());
+  EXPECT_TRUE(check().ok()) << report_;
+  // A base that is cut is given one, too.
+  files_.set_content("/log/a.1.base.aof", base + "#LG:");
+  EXPECT_TRUE(check_aof(files_, "/log/a.1.base.aof", true, 0, &report_).ok());
+  EXPECT_TRUE(check().ok()) << report_;
+}
+
 TEST_F(AofCheck, WhatIsNoLogIsSaidSo) {
   files_.set_content("/log/a.manifest", "what is this\n");
   EXPECT_EQ(check().code(), ErrorCode::kCorruption);

@@ -22,9 +22,9 @@ constexpr uint64_t kSalt = 0x1234567890abcdef;
 // A file made line by line.
 class FileText {
  public:
-  FileText& file_line() {
+  FileText& file_line(AofFileKind kind = AofFileKind::kIncremental) {
     char line[kAofFileLineBytes];
-    write_aof_file_line(line, kSalt);
+    write_aof_file_line(line, kind, kSalt);
     text_.append(line, sizeof line);
     return *this;
   }
@@ -124,6 +124,31 @@ TEST(AofReader, EveryCutOfTheTailIsTorn) {
     EXPECT_EQ(again.end.ending, Ending::kComplete) << size;
     EXPECT_EQ(again.numbers, log.numbers) << size;
   }
+}
+
+// A base says where it ends, so that it cannot be cut without being found out: not even between two groups.
+TEST(AofReader, NoCutOfABaseIsTaken) {
+  FileText file;
+  file.file_line(AofFileKind::kBase).group({1, 2}, 0).group({3}, 1).group({4, 5, 6}, 2).claim(3);
+  const Bytes text = file.text();
+  EXPECT_EQ(read(text).end.ending, Ending::kComplete);
+  for (size_t size = 4; size < text.size(); ++size) {
+    const bool behind_a_group = size == kAofFileLineBytes || size == file.end_of_group(0) ||
+                                size == file.end_of_group(1) || size == file.end_of_group(2);
+    const ReadLog log = read(text.substr(0, size));
+    EXPECT_EQ(log.end.ending, behind_a_group ? Ending::kCutShort : Ending::kDamaged) << size;
+    EXPECT_FALSE(log.end.reason.empty()) << size;
+  }
+}
+
+// Another server may have gone on behind a base that it was given as its only file.
+TEST(AofReader, WhatIsBehindABaseIsAsItIs) {
+  FileText file;
+  file.file_line(AofFileKind::kBase).group({1}, 0).claim(1).plain(command_text(2)).plain(command_text(3));
+  const ReadLog whole = read(file.text());
+  EXPECT_EQ(whole.end.ending, Ending::kComplete);
+  EXPECT_EQ(whole.numbers, (std::vector<uint64_t>{1, 2, 3}));
+  EXPECT_EQ(read(Bytes(file.text()).substr(0, file.text().size() - 1)).end.ending, Ending::kTorn);
 }
 
 TEST(AofReader, EveryCutOfAPlainFileIsTorn) {
