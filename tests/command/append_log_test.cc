@@ -213,7 +213,7 @@ TEST(AppendLog, ABaseMayBeOfCommands) {
     server.advance_ms(500);
     expected = dataset_of(server);
   }
-  EXPECT_TRUE(files.content("/appendonlydir/appendonly.aof.1.base.aof").starts_with("#LF:01:"));
+  EXPECT_TRUE(files.content("/appendonlydir/appendonly.aof.1.base.aof").starts_with("#LB:01:"));
   EXPECT_FALSE(files.content("/appendonlydir/appendonly.aof.manifest").find("base.aof") == std::string::npos);
   InProcessServer server(log_options(files, "always"));
   server.run();
