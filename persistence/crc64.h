@@ -8,7 +8,7 @@
 
 namespace larder {
 
-// The checksum of what `sum` is the checksum of, followed by `bytes`. Eight bytes a step: about 1.5 GB/s.
+// The checksum of what `sum` is the checksum of, followed by `bytes`. About 15 GB/s with carry-less multiplication, 1.5 without.
 uint64_t crc64(uint64_t sum, Bytes bytes);
 
 }  // namespace larder
