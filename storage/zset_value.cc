@@ -252,9 +252,9 @@ std::optional<double> plain_score(const PackedElement& element) {
 }
 
 // Whether these are distinct members in order, as they are kept here.
-bool lies_in_order(Bytes sequence, const ZsetLimits& limits) {
+bool lies_in_order(Bytes sequence, size_t count, const ZsetLimits& limits) {
   char digits[2][kInt64TextBytesMax];
-  PackedNames names;
+  PackedNames names(count);
   double last_score = 0;
   Bytes last_text;
   size_t index = 0;
@@ -279,7 +279,7 @@ bool ZsetValue::load_packed(Bytes sequence, size_t element_count, const ZsetLimi
   if (element_count == 0 || element_count % 2 != 0) return false;
   const size_t bytes = kPackedZsetHeaderBytes + sequence.size();
   if (element_count / 2 <= std::min(limits.members_max, PackedNames::kCountMax) && bytes <= kPackedBytesMax &&
-      lies_in_order(sequence, limits)) {
+      lies_in_order(sequence, element_count / 2, limits)) {
     std::memcpy(create_packed(kType, Encoding::kPacked, bytes) + kPackedZsetHeaderBytes, sequence.data(),
                 sequence.size());
     set_packed_count(element_count / 2);

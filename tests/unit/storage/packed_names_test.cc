@@ -29,8 +29,8 @@ std::string packed(const std::vector<std::string>& texts) {
   return bytes;
 }
 
-bool all_can_stay(Bytes sequence) {
-  PackedNames names;
+bool all_can_stay(Bytes sequence, size_t count_max = PackedNames::kCountMax) {
+  PackedNames names(count_max);
   for (const PackedElement& element : PackedRange(sequence)) {
     if (!names.add(element)) return false;
   }
@@ -47,6 +47,7 @@ TEST(PackedNamesTest, FindsRepetitions) {
     }
     const std::set<std::string> distinct(texts.begin(), texts.end());
     ASSERT_EQ(all_can_stay(packed(texts)), distinct.size() == texts.size());
+    ASSERT_EQ(all_can_stay(packed(texts), count), distinct.size() == texts.size());
   }
 }
 
@@ -56,6 +57,10 @@ TEST(PackedNamesTest, OnlyAsManyAsItHasRoomFor) {
   EXPECT_TRUE(all_can_stay(packed(texts)));
   texts.emplace_back("one more");
   EXPECT_FALSE(all_can_stay(packed(texts)));
+  EXPECT_FALSE(all_can_stay(packed(texts), 2 * PackedNames::kCountMax));
+  EXPECT_TRUE(all_can_stay(packed({"a", "b"}), 2));
+  EXPECT_FALSE(all_can_stay(packed({"a", "b"}), 1));
+  EXPECT_FALSE(all_can_stay(packed({"a"}), 0));
 }
 
 TEST(PackedNamesTest, OtherFormsOfTheSameText) {
