@@ -19,6 +19,9 @@ namespace {
 
 constexpr size_t kDeadlineBytes = 8;
 
+// The least that a field takes: the lengths of an empty name and an empty value.
+constexpr uint64_t kFieldBytesMin = 2;
+
 class Builder {
  public:
   Builder(RdbInput& in, RdbPlace& place)
@@ -27,6 +30,9 @@ class Builder {
         hash_(place.handle<HashValue>()),
         keeps_all_(place.keyspace.store().expiry_mode() == ExpiryMode::kKeep) {}
 
+  // Before and after fields without deadlines that are more than could be packed.
+  void begin_large(uint64_t count) { hash_.begin_large(std::min(count, in_.bytes_left() / kFieldBytesMin)); }
+  void end_large() { hash_.end_large(); }
   bool add(Bytes name, Bytes value, int64_t deadline_ms = kNoDeadline) {
     if (deadline_ms <= place_.now_ms && !keeps_all_) return true;
     const DeadlineRule rule = deadline_ms == kNoDeadline ? DeadlineRule::none() : DeadlineRule::at(deadline_ms);
@@ -127,6 +133,8 @@ bool read_fields(RdbInput& in, RdbType type, RdbPlace& place) {
   uint64_t count;
   if (!in.count(&count)) return false;
   Builder builder(in, place);
+  const bool is_large = type == RdbType::kHash && count > std::max(place.limits.hash.listpack_entries, kPackedCountMax);
+  if (is_large) builder.begin_large(count);
   for (uint64_t i = 0; i < count; i++) {
     int64_t deadline_ms;
     if (!read_deadline_before(in, type, earliest, &deadline_ms) || !in.text(&place.text)) return false;
@@ -136,6 +144,7 @@ bool read_fields(RdbInput& in, RdbType type, RdbPlace& place) {
     if (!read_deadline_behind(in, type, &deadline_ms)) return false;
     if (!builder.add(place.text.bytes(), place.second.bytes(), deadline_ms)) return false;
   }
+  if (is_large) builder.end_large();
   return true;
 }
 

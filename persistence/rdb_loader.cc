@@ -16,6 +16,8 @@ constexpr size_t kKeyBytesMax = kEntryKeyBytesMax;
 constexpr int kChecksumSinceVersion = 5;
 constexpr int kAuxSinceVersion = 7;
 constexpr int64_t kMsPerSecond = 1000;
+// The least that a key takes: a type, the length of an empty key, and a value as short as that.
+constexpr uint64_t kKeyItemBytesMin = 3;
 
 // The parts of a module's data, up to their end.
 bool skip_module_parts(RdbInput& in) {
@@ -200,7 +202,7 @@ bool RdbLoader::read_opcode(RdbOpcode code, bool* ended) {
       db_ = static_cast<int>(value);
       return true;
     case RdbOpcode::kResizeDb:
-      return in_.length(&value) && in_.length(&value);
+      return read_sizes();
     case RdbOpcode::kSlotImport:
       return in_.fail(ErrorCode::kUnsupported, "a slot that was on its way between two nodes");
     case RdbOpcode::kSlotInfo:
@@ -219,9 +221,24 @@ bool RdbLoader::read_opcode(RdbOpcode code, bool* ended) {
       return in_.fail(ErrorCode::kUnsupported, "functions of a pre-release format");
     case RdbOpcode::kEof:
       *ended = true;
-      return check_end();
+      if (!check_end()) return false;
+      for (int db = 0; !options_.only_check && db < store_.database_count(); db++) store_.database(db).settle_keys();
+      return true;
   }
   LARDER_UNREACHABLE();
+}
+
+// How many keys the database has. No more are believed in all than the file has room for.
+bool RdbLoader::read_sizes() {
+  uint64_t keys;
+  uint64_t volatile_keys;
+  if (!in_.length(&keys) || !in_.length(&volatile_keys)) return false;
+  if (options_.only_check || store_.database(db_).size() > 0) return true;
+  const uint64_t room = in_.bytes_left() / kKeyItemBytesMin;
+  keys = std::min(keys, room - std::min(room, keys_expected_));
+  keys_expected_ += keys;
+  store_.database(db_).expect_keys(keys);
+  return true;
 }
 
 bool RdbLoader::skip_module_aux() {

@@ -82,6 +82,7 @@ class RdbLoader {
   bool read_opcode(RdbOpcode code, bool* ended);
   bool read_key(RdbType type);
   bool read_function();
+  bool read_sizes();
   bool skip_module_aux();
   bool check_end();
   void settle_key(Keyspace& keyspace, const HashedKey& key, bool is_there);
@@ -99,6 +100,7 @@ class RdbLoader {
   int version_ = 0;
   bool header_read_ = false;
   int db_ = 0;
+  uint64_t keys_expected_ = 0;  // in all databases
   int64_t deadline_ms_ = kNoDeadline;
   bool has_access_ = false;
   uint32_t access_state_ = 0;

@@ -1,5 +1,7 @@
 // Sets: an intset, a listpack of members, or the members one by one.
 
+#include <algorithm>
+
 #include "persistence/rdb_codecs.h"
 #include "persistence/rdb_table_pieces.h"
 #include "storage/set_value.h"
@@ -75,11 +77,15 @@ bool read_members(RdbInput& in, RdbPlace& place, uint64_t count) {
   if (done == count) return add_packed(in, place, packed.bytes(), count);
   auto set = place.handle<SetValue>();
   if (!add_each(in, place, set, packed.bytes())) return false;
+  const SetLimits& limits = place.limits.set;
+  const bool is_large = count > std::max({limits.intset_entries, limits.listpack_entries, kPackedCountMax});
+  if (is_large) set.begin_large(std::min(count, in.bytes_left()));
   // Where packing ended the next member is there already.
   for (bool is_read = count <= kPackedCountMax; done < count; done++, is_read = false) {
     if (!is_read && !in.text(&place.text)) return false;
     if (!add(in, place.limits, set, place.text.bytes())) return false;
   }
+  if (is_large) set.end_large();
   return true;
 }
 

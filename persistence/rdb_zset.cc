@@ -1,5 +1,6 @@
 // Sorted sets: a listpack of members and scores, or members one by one with scores of 8 bytes (in old files as text).
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -14,6 +15,8 @@ namespace {
 constexpr uint8_t kTextNan = 253;
 constexpr uint8_t kTextInfinity = 254;
 constexpr uint8_t kTextMinusInfinity = 255;
+// The least that a member and its score take: their lengths.
+constexpr uint64_t kMemberBytesMin = 2;
 
 bool read_text_score(RdbInput& in, double* score) {
   uint8_t size;
@@ -35,6 +38,7 @@ bool read_members(RdbInput& in, RdbType type, RdbPlace& place) {
   if (count == 0) return true;
   auto zset = place.handle<ZsetValue>();
   ZsetStructure* built = zset.new_structure();
+  built->expect(std::min(count, in.bytes_left() / kMemberBytesMin));
   bool good = true;
   for (uint64_t i = 0; good && i < count; i++) {
     double score = 0;

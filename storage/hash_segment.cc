@@ -37,7 +37,7 @@ void HashSegment::destroy(SegmentPool* pool, HashSegment* segment) {
   }
 }
 
-uint32_t HashSegment::lines_for(uint32_t count) {
+uint32_t HashSegment::lines_for(uint64_t count) {
   uint32_t lines = kSegmentLinesMin;
   while (capacity_of(lines - 1) < count) lines = next_lines(lines);
   return lines;

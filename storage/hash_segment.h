@@ -30,7 +30,7 @@ struct alignas(64) HashSegment {
 
   static uint32_t next_lines(uint32_t lines) { return lines < 4 ? lines + 1 : lines + step_of(lines); }
   // The smallest size with room for `count` items.
-  static uint32_t lines_for(uint32_t count);
+  static uint32_t lines_for(uint64_t count);
   // How many items `buckets` may hold before the segment grows.
   static uint32_t capacity_of(uint32_t buckets) {
     return buckets == 1 ? kSlotsPerBucket : (buckets * kSlotsPerBucket * kFillMax256) >> 8;

@@ -99,6 +99,11 @@ class HashTable {
     const SegmentWord word = core_.directory().find(hash);
     prefetch_line(word.buckets() + word.home_of(hash));
   }
+  // For an item that is going to be inserted: the segment's counts, too.
+  void prefetch_place(uint64_t hash) const {
+    prefetch_line(core_.directory().find(hash).segment());
+    prefetch_bucket(hash);
+  }
   void prefetch_entry(uint64_t hash) const {
     prefetch_entry(hash, [](const Item* item) { Policy::prefetch(item); });
   }
@@ -140,6 +145,9 @@ class HashTable {
   void erase(uint64_t hash, const Slot* slot) { core_.erase(hash, slot); }
   // Forgets all items.
   void clear() { core_.clear(); }
+  // Around the insertion of very many items: see HashTableCore.
+  void expect(uint64_t count) { core_.expect(count); }
+  void settle() { core_.settle(); }
 
   // ---- Walks. `visit` must not insert or erase.
   // Calls visit(Slot&) for the items of one home bucket, those before `position` left out: about six. Returns the next

@@ -14,7 +14,12 @@ struct EmptySegment {
   HashSegment header;
   HashBucket bucket;
 };
-constinit EmptySegment empty_segment = {};
+constexpr EmptySegment make_empty_segment() {
+  EmptySegment made = {};
+  made.header.known_bits = kExtensionBits;  // of no item any bit is unknown
+  return made;
+}
+constinit EmptySegment empty_segment = make_empty_segment();
 
 bool is_empty_segment(const HashSegment* segment) { return segment == &empty_segment.header; }
 
@@ -29,8 +34,18 @@ constexpr uint32_t kMergedItemsMax = 440;
 // From this many items on, some sixty segments, they lie in slabs: fewer would leave more of them unused than they save.
 constexpr uint64_t kPooledItemsMin = 32'768;
 
-// Room that a segment gets beyond its items when it is made by a split or merge (1/16) or by shrinking (1/4).
-uint32_t lines_with_slack(uint32_t count, uint32_t slack_divisor) {
+// Fewer that are expected than this came: the table is made smaller.
+constexpr uint64_t kSettledDivisor = 2;
+
+// More items than any segment has.
+constexpr uint64_t kCountMax = 1'000'000;
+
+// Room that a segment gets beyond its items: a divisor of their number.
+constexpr uint32_t kSlackOfHalves = 16;  // when it is made by a split or merge, or for items that are expected
+constexpr uint32_t kSlackOfShrunk = 4;
+
+uint32_t lines_with_slack(uint64_t count, uint32_t slack_divisor) {
+  count = std::min(count, kCountMax);
   return HashSegment::lines_for(count + count / slack_divisor + 1);
 }
 
@@ -43,6 +58,7 @@ HashTableCore::HashTableCore(HashTableAccount& account) : directory_(empty_word(
 HashTableCore::HashTableCore(HashTableCore&& other) noexcept
     : directory_(std::move(other.directory_)),
       size_(std::exchange(other.size_, 0)),
+      expected_(std::exchange(other.expected_, 0)),
       bytes_(std::exchange(other.bytes_, 0)),
       pool_(std::move(other.pool_)),
       account_(other.account_) {
@@ -55,6 +71,7 @@ HashTableCore& HashTableCore::operator=(HashTableCore&& other) noexcept {
   directory_ = std::move(other.directory_);
   other.directory_.reset(empty_word(0));
   size_ = std::exchange(other.size_, 0);
+  expected_ = std::exchange(other.expected_, 0);
   bytes_ = std::exchange(other.bytes_, 0);
   pool_ = std::move(other.pool_);
   account_ = other.account_;
@@ -74,8 +91,48 @@ void HashTableCore::clear() {
   account_->bytes -= static_cast<int64_t>(directory_.bytes());
   directory_.reset(empty_word(0));
   size_ = 0;
+  expected_ = 0;
   LARDER_ASSERT(bytes_ == 0);
   pool_.reset();
+}
+
+void HashTableCore::expect(uint64_t count) {
+  LARDER_ASSERT(size_ == 0);
+  if (expected_ != 0) return;
+  expected_ = count;
+  for (uint32_t depth = 0; depth < HashDirectory::kDepthMax; depth++) {
+    // A segment is split while more come than fit the largest one.
+    if (lines_with_slack(expected_ >> depth, kSlackOfHalves) <= kSegmentLinesMax) break;
+    for (uint64_t i = 0; i < uint64_t{1} << depth; i++) {
+      const uint64_t range_begin = depth == 0 ? 0 : i << (64 - depth);
+      directory_.split(range_begin, empty_word(depth + 1), empty_word(depth + 1));
+    }
+  }
+  account_->bytes += static_cast<int64_t>(directory_.bytes());
+}
+
+void HashTableCore::settle() {
+  const uint64_t expected = std::exchange(expected_, 0);
+  if (size_ == 0) return clear();
+  if (size_ >= expected / kSettledDivisor) return;
+  for (uint32_t depth = directory_.depth(); depth > 0; depth--) {
+    for (uint64_t i = 0; i < uint64_t{1} << (depth - 1); i++) {
+      const uint64_t range_begin = i << 1 << (64 - depth);
+      if (directory_.find(range_begin).local_depth() == depth) merge_with_buddy(range_begin);
+    }
+  }
+  uint64_t position = 0;
+  do {
+    const HashSegment* segment = directory_.find(position).segment();
+    if (segment->live < segment->shrink_below) shrink(position);
+    position = directory_.find(position).range_end(position);
+  } while (position != 0);
+}
+
+// Of the first segment that takes items of a range.
+uint32_t HashTableCore::first_lines(uint32_t local_depth) const {
+  if (expected_ == 0) return kSegmentLinesMin;
+  return std::min(lines_with_slack(expected_ >> local_depth, kSlackOfHalves), kSegmentLinesMax);
 }
 
 void HashTableCore::drop_segment(uint64_t hash) {
@@ -89,9 +146,10 @@ void HashTableCore::drop_segment(uint64_t hash) {
 
 HashSegment* HashTableCore::create_segment(uint32_t lines, uint64_t range_begin, uint32_t local_depth,
                                            uint32_t known_bits) {
-  if (pool_ == nullptr && size_ >= kPooledItemsMin) pool_ = std::make_unique<SegmentPool>();
+  const uint64_t size = std::max(size_, expected_);
+  if (pool_ == nullptr && size >= kPooledItemsMin) pool_ = std::make_unique<SegmentPool>();
   // A table that has shrunk leaves its slabs as its segments are made anew.
-  SegmentPool* pool = size_ >= kPooledItemsMin / 4 ? pool_.get() : nullptr;
+  SegmentPool* pool = size >= kPooledItemsMin / 4 ? pool_.get() : nullptr;
   HashSegment* segment = HashSegment::create(pool, lines, range_begin, local_depth, known_bits);
   bytes_ += segment->bytes();
   account_->bytes += static_cast<int64_t>(segment->bytes());
@@ -118,7 +176,7 @@ void HashTableCore::make_room(uint64_t hash, HashOf hash_of, const void* policy)
   const SegmentWord word = directory_.find(hash);
   const uint32_t local_depth = word.local_depth();
   if (is_empty_segment(word.segment())) {
-    HashSegment* first = create_segment(kSegmentLinesMin, word.range_begin(hash), local_depth, kExtensionBits);
+    HashSegment* first = create_segment(first_lines(local_depth), word.range_begin(hash), local_depth, kExtensionBits);
     directory_.replace(hash, SegmentWord(first, first->bucket_count, local_depth));
     return;
   }
@@ -153,7 +211,7 @@ void HashTableCore::split(uint64_t hash, HashOf hash_of, const void* policy) {
   for (uint32_t bit = 0; bit < 2; bit++) {
     const uint32_t count = bit ? high_count : old->live - high_count;
     const uint64_t range_begin = old->range_begin | uint64_t{bit} << (64 - new_depth);
-    halves[bit] = create_segment(lines_with_slack(count, 16), range_begin, new_depth, known_bits);
+    halves[bit] = create_segment(lines_with_slack(count, kSlackOfHalves), range_begin, new_depth, known_bits);
   }
   if (rehash) {
     account_->rehashes++;
@@ -187,7 +245,7 @@ void HashTableCore::shrink(uint64_t hash) {
   const HashSegment* segment = directory_.find(hash).segment();
   if (segment->live >= segment->shrink_below || segment->bucket_count == 1) return;
   account_->shrinks++;
-  resize(hash, lines_with_slack(segment->live, 4));
+  resize(hash, lines_with_slack(segment->live, kSlackOfShrunk));
 }
 
 bool HashTableCore::merge_with_buddy(uint64_t hash) {
@@ -204,17 +262,22 @@ bool HashTableCore::merge_with_buddy(uint64_t hash) {
 
   account_->merges++;
   const uint32_t known_bits = std::min<uint32_t>(std::min(segment->known_bits, buddy->known_bits) + 1u, kExtensionBits);
-  HashSegment* whole =
-      create_segment(lines_with_slack(count, 16), segment->range_begin & ~half_bit, depth - 1, known_bits);
-  const uint32_t bit = (hash & half_bit) != 0;
-  whole->take_into_half(*segment, bit);
-  whole->take_into_half(*buddy, bit ^ 1);
+  SegmentWord whole_word = empty_word(depth - 1);
+  if (count > 0) {
+    const uint64_t range_begin = word.range_begin(hash) & ~half_bit;
+    HashSegment* whole = create_segment(lines_with_slack(count, kSlackOfHalves), range_begin, depth - 1, known_bits);
+    const uint32_t bit = (hash & half_bit) != 0;
+    whole->take_into_half(*segment, bit);
+    whole->take_into_half(*buddy, bit ^ 1);
+    whole_word = SegmentWord(whole, whole->bucket_count, depth - 1);
+  }
   const auto directory_bytes_before = static_cast<int64_t>(directory_.bytes());
-  directory_.merge(hash, SegmentWord(whole, whole->bucket_count, depth - 1));
+  directory_.merge(hash, whole_word);
   account_->bytes += static_cast<int64_t>(directory_.bytes()) - directory_bytes_before;
   const uint32_t old_lines[] = {segment->lines(), buddy->lines()};
-  destroy_segment(segment);
-  destroy_segment(buddy);
+  for (HashSegment* old : {segment, buddy}) {
+    if (!is_empty_segment(old)) destroy_segment(old);
+  }
   for (const uint32_t lines : old_lines) tidy_slabs(lines);
   return true;
 }

@@ -50,6 +50,12 @@ class HashTableCore {
     if (segment->live < segment->shrink_below) [[unlikely]]
       shrink(hash);
   }
+  // About `count` items are going to come: what will be split is split now, while there is nothing to move, and each segment
+  // begins with the size that it will need. Takes memory for the directory alone, 1/70 byte an item; the segments come
+  // with their first items. Requires: the table is empty. Does nothing the second time.
+  void expect(uint64_t count);
+  // Those that were expected have come, or never will: then what they would have needed is given back.
+  void settle();
   // Forgets all items of the segment that `hash` is in and frees it. The table serves nothing but more of these calls
   // afterwards.
   void drop_segment(uint64_t hash);
@@ -61,6 +67,7 @@ class HashTableCore {
 
  private:
   static SegmentWord empty_word(uint32_t local_depth);
+  uint32_t first_lines(uint32_t local_depth) const;
   HashSegment* create_segment(uint32_t lines, uint64_t range_begin, uint32_t local_depth, uint32_t known_bits);
   void destroy_segment(HashSegment* segment);
   // After segments of this size were destroyed: wins room in half-used slabs back, which moves other segments. Requires: all
@@ -75,6 +82,7 @@ class HashTableCore {
 
   HashDirectory directory_;
   uint64_t size_ = 0;
+  uint64_t expected_ = 0;              // until settle()
   size_t bytes_ = 0;                   // of segments
   std::unique_ptr<SegmentPool> pool_;  // from kPooledItemsMin items on
   HashTableAccount* account_;

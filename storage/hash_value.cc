@@ -259,7 +259,7 @@ bool HashValue::load_packed(Bytes sequence, size_t element_count, const HashLimi
   if (count == 0 || element_count % 2 != 0 || count > kPackedCountMax || bytes > kPackedCollectionBytesMax)
     return false;
   bool table = count > limits.listpack_entries;
-  PackedNames names;
+  PackedNames names(count);
   for (const char* at = sequence.data(); at != sequence.data() + sequence.size();) {
     const PackedElement name = read_packed(at);
     const PackedElement value = read_packed(name.end());
@@ -271,6 +271,18 @@ bool HashValue::load_packed(Bytes sequence, size_t element_count, const HashLimi
   PackedHead().with_count(count).with_table_shown(table).write(value);
   std::memcpy(value + kPackedHeadBytes, sequence.data(), sequence.size());
   return true;
+}
+
+void HashValue::begin_large(uint64_t count) {
+  LARDER_ASSERT(!exists());
+  auto* hash = create_structure<HashStructure>(resources(), true);
+  hash->expect(count);
+  create_structure_entry(kType, hash);
+}
+
+void HashValue::end_large() {
+  LARDER_ASSERT(hash_structure()->size() > 0);
+  hash_structure()->settle();
 }
 
 bool HashValue::set_field_deadline(Bytes field, int64_t deadline_ms) {

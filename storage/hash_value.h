@@ -99,6 +99,10 @@ class HashValue : public CollectionHandle {
   // cannot be kept like that, or has a name twice; set() its fields one by one. Requires: !exists(); `element_count` is
   // their number; well-formed (validate_packed).
   [[nodiscard]] bool load_packed(Bytes sequence, size_t element_count, const HashLimits& limits);
+  // A large hash without fields yet, shown as a table, for about `count` that come from outside: the caller adds them at once, and
+  // says when they are there. Requires: !exists(), and at the end that one came.
+  void begin_large(uint64_t count);
+  void end_large();
   // kNoDeadline takes it away. Returns whether the field exists. A deadline in the past makes the field invisible, and
   // the next look-up or the background takes it out.
   bool set_field_deadline(Bytes field, int64_t deadline_ms);

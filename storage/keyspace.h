@@ -144,6 +144,8 @@ class Keyspace {
   // ---- The staged look-up. Each stage wants some time between itself and the next.
   void prefetch_bucket(uint64_t hash) const { table_.prefetch_bucket(hash); }
   void prefetch_entry(uint64_t hash) const;
+  // For a key that is going to be new.
+  void prefetch_place(uint64_t hash) const { table_.prefetch_place(hash); }
 
   // ---- Look-up. Null if there is no such key (or no longer).
   const Entry* find(const HashedKey& key, int64_t now_ms, Touch touch = Touch::kYes);
@@ -169,6 +171,9 @@ class Keyspace {
 
   // Loading: a new key with a string and its deadline, in one go. False, and nothing is done, if the key is there already.
   bool add_string(const HashedKey& key, Bytes value, int64_t deadline_ms, int64_t now_ms);
+  // Loading: about so many keys are going to come, and they have come. Requires (to expect): the keyspace is empty.
+  void expect_keys(uint64_t count) { table_.expect(count); }
+  void settle_keys() { table_.settle(); }
   // Loading and RESTORE: when or how often the key was used. Requires: the key exists.
   void set_access_state(const HashedKey& key, uint32_t state);
 

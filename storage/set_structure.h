@@ -59,6 +59,10 @@ class SetStructure final : public Structure {
   SetForm form() const { return form_; }
   void set_form(SetForm form) { form_ = form; }
 
+  // Around many additions to an empty one: see HashTableCore.
+  void expect(uint64_t count) { table_.expect(count); }
+  void settle() { table_.settle(); }
+
   bool contains(Bytes member) const { return table_.find(hash(member), member) != nullptr; }
   // Return whether there was something to do.
   bool add(Bytes member);

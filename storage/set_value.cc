@@ -197,7 +197,7 @@ bool SetValue::load_packed(Bytes sequence, size_t count, const SetLimits& limits
   if (count == 0 || count > kPackedCountMax || bytes > kPackedCollectionBytesMax) return false;
   bool table = count > limits.listpack_entries;
   bool only_integers = true;
-  PackedNames names;
+  PackedNames names(count);
   for (const PackedElement& member : PackedRange(sequence)) {
     if (!names.add(member)) return false;
     only_integers = only_integers && member.is_integer;
@@ -219,6 +219,18 @@ bool SetValue::load_integers(const SetIntegers& numbers, const SetLimits& limits
   value[0] = static_cast<char>(numbers.width());
   std::memcpy(value + kSetIntegersHeadBytes, numbers.numbers().data(), numbers.numbers().size());
   return true;
+}
+
+void SetValue::begin_large(uint64_t count) {
+  LARDER_ASSERT(!exists());
+  auto* set = create_structure<SetStructure>(resources(), SetForm::kHashtable);
+  set->expect(count);
+  create_structure_entry(kType, set);
+}
+
+void SetValue::end_large() {
+  LARDER_ASSERT(set_structure()->size() > 0);
+  set_structure()->settle();
 }
 
 // ---- Taking out

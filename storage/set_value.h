@@ -70,6 +70,10 @@ class SetValue : public CollectionHandle {
   // (validate_packed), or sorted (SetIntegers::is_sorted).
   [[nodiscard]] bool load_packed(Bytes sequence, size_t count, const SetLimits& limits);
   [[nodiscard]] bool load_integers(const SetIntegers& numbers, const SetLimits& limits);
+  // A large set without members yet, shown as a table, for about `count` that come from outside: the caller adds them at once, and
+  // says when they are there. Requires: !exists(), and at the end that one came.
+  void begin_large(uint64_t count);
+  void end_large();
   bool remove(Bytes member);
   // The same as visit_random, and takes the member out.
   template <class Visit>

@@ -50,6 +50,7 @@ void ZsetStructure::remove_ranks(size_t rank, size_t count) {
 
 void ZsetStructure::put_in_order() {
   LARDER_ASSERT(tree_.size() == 0);
+  index_.settle();
   struct Ordered {
     uint64_t order;
     ZsetMember* member;

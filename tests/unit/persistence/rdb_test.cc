@@ -33,6 +33,22 @@ TEST(Crc64Test, PiecesGiveTheSameSum) {
   }
 }
 
+// Every length has its own way through lanes, words and bytes.
+TEST(Crc64Test, IsTheRemainderBitByBit) {
+  Random random(2);
+  std::string bytes(700, '\0');
+  for (char& c : bytes) c = static_cast<char>(random.next());
+  for (size_t offset = 0; offset < 3; offset++) {
+    uint64_t plain = offset * 0x123456789abcdefU;
+    const uint64_t begin = plain;
+    for (size_t size = 0; offset + size < bytes.size(); size++) {
+      ASSERT_EQ(crc64(begin, Bytes(bytes).substr(offset, size)), plain) << size;
+      plain ^= static_cast<uint8_t>(bytes[offset + size]);
+      for (int bit = 0; bit < 8; bit++) plain = (plain & 1) != 0 ? (plain >> 1) ^ 0x95ac9329ac4bc9b5U : plain >> 1;
+    }
+  }
+}
+
 TEST(LzfTest, PacksAndUnpacks) {
   std::string text;
   for (int i = 0; i < 200; i++) text += "the same again and ";
@@ -265,6 +281,30 @@ TEST(RdbLoaderTest, DamageIsFound) {
     Store loaded(two_databases());
     RdbLoader loader(loaded, Bytes(file).substr(0, size), options);
     EXPECT_FALSE(loader.step(SIZE_MAX).ok()) << size;
+  }
+}
+
+// What the file says of its number of keys makes room for no more than the file could hold.
+TEST(RdbLoaderTest, NumbersOfKeysThatLie) {
+  const auto number = [](uint64_t value) {
+    std::string text = "\x81";
+    for (int shift = 56; shift >= 0; shift -= 8) text += static_cast<char>(value >> shift);
+    return text;
+  };
+  std::string keys;
+  for (int i = 0; i < 3000; i++) keys += std::string("\x00\x04", 2) + std::to_string(1000 + i) + "\x01v";
+  for (const uint64_t told : {uint64_t{0}, uint64_t{10}, uint64_t{3000}, uint64_t{1} << 40, UINT64_MAX}) {
+    const std::string sizes = "\xfb" + number(told) + number(told);
+    const std::string file = "REDIS0011" + sizes + sizes + keys + "\xfe\x01" + sizes + "\xff" + std::string(8, '\0');
+    Store loaded(two_databases());
+    RdbLoader loader(loaded, file, {});
+    ASSERT_TRUE(*loader.step(10));
+    EXPECT_LT(loaded.table_account().bytes, 5 * static_cast<int64_t>(file.size()));
+    ASSERT_FALSE(*loader.step(SIZE_MAX));
+    loaded.database(0).check_integrity();
+    loaded.database(1).check_integrity();
+    EXPECT_EQ(loaded.database(0).size(), 3000U);
+    EXPECT_LT(loaded.table_account().bytes, 16 * 3000);
   }
 }
 

@@ -180,6 +180,25 @@ TEST_P(HashTableModel, ScanMeetsWhatStays) {
   }
 }
 
+TEST_P(HashTableModel, ExpectedItemsComeOrNot) {
+  Random random(test_seed());
+  const uint64_t keys = is_weak(GetParam().hash_key) ? 600 : 4000;
+  for (const uint64_t expected : {0, 1, 100, 1000, 4000, 200'000}) {
+    for (const uint64_t coming : {uint64_t{0}, keys / 40, keys}) {
+      TableModel model(GetParam().hash_key);
+      model.table().expect(expected);
+      model.table().expect(2 * expected);  // nothing
+      ASSERT_NO_FATAL_FAILURE(model.check_all());
+      for (uint64_t key = 0; key < coming; key++) random_step(model, random, keys, 80);
+      ASSERT_NO_FATAL_FAILURE(model.check_all());
+      model.table().settle();
+      ASSERT_NO_FATAL_FAILURE(model.check_all());
+      for (uint64_t key = 0; key < keys / 4; key++) random_step(model, random, keys, 20);
+      ASSERT_NO_FATAL_FAILURE(model.check_all());
+    }
+  }
+}
+
 TEST_P(HashTableModel, ScanThatErasesWhatItMeetsEmptiesTheTable) {
   TableModel model(GetParam().hash_key);
   for (uint64_t key = 0; key < 2000; key++) model.insert(key);
@@ -277,6 +296,32 @@ TEST(HashTable, IsThreeQuartersFullAtEveryCount) {
     }
   }
   EXPECT_LT(worst, 13.5);
+}
+
+TEST(HashTable, GrowsWithoutMovingWhatWasExpected) {
+  for (const uint64_t count : {3'000, 50'000, 123'456}) {
+    TableModel model(good_hash);
+    model.table().expect(count);
+    EXPECT_LT(model.table().bytes_allocated(), count);  // the directory alone
+    for (uint64_t key = 0; key < count; key++) model.insert(key);
+    model.table().settle();
+    ASSERT_NO_FATAL_FAILURE(model.check_all());
+    EXPECT_LT(model.table().bytes_allocated(), 14 * count);
+    EXPECT_LE(model.account().grows + model.account().splits, count / 4000);
+    EXPECT_EQ(model.account().rehashes, 0u);
+  }
+}
+
+TEST(HashTable, WhatWasExpectedInVainIsGivenBack) {
+  TableModel model(good_hash);
+  model.table().expect(500'000);
+  for (uint64_t key = 0; key < 2000; key++) model.insert(key);
+  EXPECT_GT(model.table().bytes_allocated(), 1'000'000u);
+  model.table().settle();
+  ASSERT_NO_FATAL_FAILURE(model.check_all());
+  EXPECT_LT(model.table().bytes_allocated(), 40'000u);
+  for (uint64_t key = 0; key < 2000; key++) model.erase(key);
+  EXPECT_EQ(model.table().bytes_allocated(), 0u);
 }
 
 TEST(HashTable, SmallTablesAreSmall) {
