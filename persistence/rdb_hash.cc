@@ -237,10 +237,10 @@ std::unique_ptr<RdbPieces> rdb_hash_pieces(const HashStructure& hash) {
       if (with_deadlines_) out.little_endian(static_cast<uint64_t>(earliest_ms_), kDeadlineBytes);
       out.length(count);
     }
-    uint64_t write_some(RdbEncoder& out, uint64_t position) override {
+    uint64_t walk_some(RdbEncoder& out, uint64_t position) override {
       return hash_.scan_items(position, [&](const HashField& field) { meet(out, &field); });
     }
-    void write_item(RdbEncoder& out, const void* item) override {
+    void write_item(RdbEncoder& out, const void* item) const override {
       write_field(out, static_cast<const HashField*>(item)->view(), with_deadlines_, earliest_ms_);
     }
     Bytes name_of(const void* item) const override { return static_cast<const HashField*>(item)->name(); }

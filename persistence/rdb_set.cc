@@ -129,10 +129,10 @@ std::unique_ptr<RdbPieces> rdb_set_pieces(const SetStructure& set) {
     explicit Pieces(const SetStructure& set) : RdbTablePieces(set), set_(set) {}
 
    private:
-    uint64_t write_some(RdbEncoder& out, uint64_t position) override {
+    uint64_t walk_some(RdbEncoder& out, uint64_t position) override {
       return set_.scan_items(position, [&](const SetMember& member) { meet(out, &member); });
     }
-    void write_item(RdbEncoder& out, const void* item) override { out.text(name_of(item)); }
+    void write_item(RdbEncoder& out, const void* item) const override { out.text(name_of(item)); }
     Bytes name_of(const void* item) const override { return static_cast<const SetMember*>(item)->text(); }
     const SetStructure& set_;
   };

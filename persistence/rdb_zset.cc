@@ -100,10 +100,10 @@ std::unique_ptr<RdbPieces> rdb_zset_pieces(const ZsetStructure& zset) {
     explicit Pieces(const ZsetStructure& zset) : RdbTablePieces(zset), zset_(zset) {}
 
    private:
-    uint64_t write_some(RdbEncoder& out, uint64_t position) override {
+    uint64_t walk_some(RdbEncoder& out, uint64_t position) override {
       return zset_.scan(position, [&](const ZsetMember& member) { meet(out, &member); });
     }
-    void write_item(RdbEncoder& out, const void* item) override {
+    void write_item(RdbEncoder& out, const void* item) const override {
       const auto* member = static_cast<const ZsetMember*>(item);
       out.text(member->bytes());
       out.double_bytes(member->score());

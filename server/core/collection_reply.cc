@@ -3,7 +3,7 @@
 #include "base/assert.h"
 #include "base/buffer.h"
 #include "server/core/packed_reply.h"
-#include "storage/table_walk.h"
+#include "storage/table_pieces.h"
 
 namespace larder {
 
@@ -32,59 +32,26 @@ size_t CollectionReply::left_over_bytes() const {
 
 namespace {
 
-class TableReply : public CollectionReply {
- public:
-  TableReply(Store& store, Structure& structure) : CollectionReply(store, structure), walk_(structure) {}
-  ~TableReply() override { walk_.let_go(store()); }
-
-  bool write_some(ReplyWriter& out) final;
-  size_t held_bytes() const final { return early_bytes_ + stored_bytes(); }
-  size_t stored_bytes() const final { return walk_.held_bytes() + left_over_bytes(); }
-
-  void item_changing(uint64_t hash, const void* item) final;
-  void item_coming(uint64_t hash, Bytes name) final { walk_.item_coming(hash, name); }
-
- protected:
-  // For walk_some(): writes an item that the walk has met, unless it is not its turn.
-  void meet(ReplyWriter& out, const void* item) {
-    if (walk_.reads([&] { return name_of(item); })) write_item(out, item);
-  }
-
- private:
-  // Calls meet() for the items of the next bucket. Returns the position of the one after it; 0 at the end.
-  virtual uint64_t walk_some(ReplyWriter& out, uint64_t position) = 0;
-  virtual void write_item(ReplyWriter& out, const void* item) const = 0;
-  virtual Bytes name_of(const void* item) const = 0;
-
-  TableWalk walk_;
-  std::deque<Buffer> early_;
-  size_t early_bytes_ = 0;
+struct ReplyEncoding {
+  using Chunk = Buffer;
+  using Output = ReplyWriter;
+  static constexpr size_t kPieceBytes = CollectionReply::kPieceBytes;
+  static size_t size(const ReplyWriter& out) { return out.position(); }
+  static void append(ReplyWriter& out, Buffer& chunk) { out.raw(chunk.bytes()); }
 };
 
-bool TableReply::write_some(ReplyWriter& out) {
-  const size_t end = out.position() + kPieceBytes;
-  while (!early_.empty() && out.position() < end) {
-    early_bytes_ -= early_.front().size();
-    out.raw(early_.front().bytes());
-    early_.pop_front();
-  }
-  const uint64_t left_out_max = walk_.left_out() + TableWalk::kLeftOutMax;
-  while (!walk_.is_over() && out.position() < end && walk_.left_out() < left_out_max) {
-    walk_.advance(walk_some(out, walk_.position()));
-  }
-  if (!walk_.is_over() || !early_.empty()) return true;
-  walk_.check_complete();
-  return false;
-}
+class TableReply : public CollectionReply, public TablePieces<ReplyEncoding> {
+ public:
+  TableReply(Store& store, Structure& structure) : CollectionReply(store, structure), TablePieces(structure) {}
+  ~TableReply() override { let_go_of_names(store()); }
 
-void TableReply::item_changing(uint64_t hash, const void* item) {
-  if (!walk_.reads_early(hash, name_of(item))) return;
-  if (early_.empty() || early_.back().size() >= kPieceBytes) early_.emplace_back();
-  const size_t before = early_.back().size();
-  ReplyWriter out(early_.back());
-  write_item(out, item);
-  early_bytes_ += early_.back().size() - before;
-}
+  bool write_some(ReplyWriter& out) final { return write_piece(out); }
+  size_t held_bytes() const final { return early_bytes() + stored_bytes(); }
+  size_t stored_bytes() const final { return name_bytes() + left_over_bytes(); }
+
+  void item_changing(uint64_t hash, const void* item) final { write_early(hash, item); }
+  void item_coming(uint64_t hash, Bytes name) final { leave_out(hash, name); }
+};
 
 class MembersReply final : public TableReply {
  public:

@@ -21,7 +21,6 @@
 // something, a reply beyond kGuardsMax is made whole as for a small collection.
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 
 #include "protocol/reply_source.h"
@@ -44,6 +43,8 @@ class CollectionReply : public ReplySource, public StructureGuard {
   static constexpr double kPartMin = 0.125;
   static constexpr size_t kCopiedBytesMax = 8 * 1024 * 1024;
   static constexpr size_t kGuardsMax = 8;
+  // About what a piece adds to the output.
+  static constexpr size_t kPieceBytes = 64 * 1024;
 
   // Whether a reply of `count` elements of `structure` (null: packed, or none) is to be written while it is sent.
   static bool serves(const ReplyWriter& reply, const Structure* structure, size_t count);
@@ -61,9 +62,6 @@ class CollectionReply : public ReplySource, public StructureGuard {
   void item_coming(uint64_t, Bytes) override {}
 
  protected:
-  // About what a piece adds to the output.
-  static constexpr size_t kPieceBytes = 64 * 1024;
-
   // The store outlives the reply.
   CollectionReply(Store& store, Structure& structure);
 
