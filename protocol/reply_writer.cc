@@ -2,17 +2,31 @@
 
 namespace larder {
 
-void ReplyWriter::error(Bytes text) {
-  // Line ends around the text are dropped, those inside it are blanks: it is one line.
-  const auto is_line_end = [](char c) { return c == '\r' || c == '\n'; };
-  while (!text.empty() && is_line_end(text.back())) text.remove_suffix(1);
-  while (!text.empty() && is_line_end(text.front())) text.remove_prefix(1);
-  char* out = out_->reserve(text.size() + 3);
-  *out++ = '-';
+namespace {
+
+bool is_line_end(char c) { return c == '\r' || c == '\n'; }
+
+}  // namespace
+
+void ReplyWriter::one_line(Bytes text) {
+  char* out = out_->reserve(text.size() + 2);
   for (const char c : text) *out++ = is_line_end(c) ? ' ' : c;
   std::memcpy(out, "\r\n", 2);
   out_->commit_to(out + 2);
+}
+
+void ReplyWriter::error(Bytes text) {
+  // Line ends around the text are dropped.
+  while (!text.empty() && is_line_end(text.back())) text.remove_suffix(1);
+  while (!text.empty() && is_line_end(text.front())) text.remove_prefix(1);
+  out_->append('-');
+  one_line(text);
   error_count_++;
+}
+
+void ReplyWriter::simple_line(Bytes text) {
+  out_->append('+');
+  one_line(text);
 }
 
 void ReplyWriter::bulk_double(double value) {
@@ -46,12 +60,8 @@ bool ReplyWriter::attribute(size_t pair_count) {
 }
 
 void ReplyWriter::big_number(Bytes digits) {
-  if (!resp3_) return bulk(digits);
-  char* out = out_->reserve(digits.size() + 3);
-  *out = '(';
-  if (!digits.empty()) std::memcpy(out + 1, digits.data(), digits.size());
-  std::memcpy(out + 1 + digits.size(), "\r\n", 2);
-  out_->commit(digits.size() + 3);
+  resp3_ ? out_->append('(') : header('$', digits.size());
+  one_line(digits);
 }
 
 void ReplyWriter::verbatim(Bytes format, Bytes text) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "base/assert.h"
 #include "base/clock.h"
@@ -283,7 +284,7 @@ void Dispatcher::call(Client& client, const Command& command, std::span<const By
   if (reply.error_count() != counted_errors_) [[unlikely]] {
     counted_errors_ = reply.error_count();
     ++stats.failed_calls;
-    services_.stats.count_error(reply.buffer().bytes().substr(start));
+    if (!std::exchange(errors_counted_, false)) services_.stats.count_error(reply.buffer().bytes().substr(start));
   }
   observe(client, command, argv, elapsed_ns);
   if (!redacted_.empty()) [[unlikely]]

@@ -98,6 +98,8 @@ class Dispatcher {
   // Whether maxmemory is exceeded, for whoever asks on behalf of requests that do not come through execute().
   bool out_of_memory() const;
   void set_gate(ServerGate reason, bool on) { gate_ = on ? gate_ | reason : gate_ & ~reason; }
+  // The errors in the running request's reply were counted by the one who wrote them: a script counts each by itself.
+  void set_errors_counted() { errors_counted_ = true; }
   // What requests are told while kServerBusy is set.
   void set_busy_text(ErrorText text) { busy_text_ = text; }
   bool has_gate(ServerGate reason) const { return (gate_ & reason) != 0; }
@@ -128,6 +130,7 @@ class Dispatcher {
   int64_t now_ms_ = 0;
   std::vector<const char*> redacted_;
   uint32_t counted_errors_ = 0;  // of the reply writer's count: those that are in the statistics already
+  bool errors_counted_ = false;  // the others are as well
 };
 
 }  // namespace larder

@@ -35,6 +35,10 @@ void* LuaHeap::allocate(void* heap, void* block, size_t old_bytes, size_t new_by
     return nullptr;
   }
   self.used_bytes_ += new_bytes - old_bytes;
+  if (self.used_bytes_ > self.watched_bytes_) [[unlikely]] {
+    self.watched_bytes_ = SIZE_MAX;
+    self.on_growth(self.owner);
+  }
   return result;
 }
 

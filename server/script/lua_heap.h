@@ -31,8 +31,13 @@ class LuaHeap {
   // Whether an allocation was refused since the heap was made.
   bool exhausted() const { return exhausted_; }
 
+  // Calls on_growth(owner), once, when more than `bytes` are in use. It may do nothing that allocates.
+  void watch_growth(size_t bytes) { watched_bytes_ = bytes; }
+  bool watches_growth() const { return watched_bytes_ != SIZE_MAX; }
+
   // Who owns the state; found again from a lua_State through lua_getallocf().
   void* owner = nullptr;
+  void (*on_growth)(void* owner) = nullptr;
 
  private:
   static constexpr size_t kClassBytes = 16;
@@ -58,6 +63,7 @@ class LuaHeap {
 
   size_t bytes_max_;
   size_t used_bytes_ = 0;
+  size_t watched_bytes_ = SIZE_MAX;
   bool exhausted_ = false;
   Free* free_[kClasses] = {};
   std::vector<char*> regions_;

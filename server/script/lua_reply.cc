@@ -1,9 +1,7 @@
 #include "server/script/lua_reply.h"
 
-#include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <string>
 
 #include "base/assert.h"
 #include "base/number_text.h"
@@ -13,6 +11,8 @@ namespace {
 
 // Nested replies and values: far more than any command nests, far less than the stack holds.
 constexpr int kReplyNestingMax = 256;
+
+constexpr char kCountedField[] = "ignore_error_stats_update";
 
 // Reads the reply from its front.
 class Cursor {
@@ -60,9 +60,9 @@ void set_text(lua_State* state, const char* name, Bytes text) {
   lua_rawset(state, -3);
 }
 
-// {name=text}
-void push_named(lua_State* state, const char* name, Bytes text) {
-  lua_createtable(state, 0, 1);
+// {name=text}, with room for `fields`.
+void push_named(lua_State* state, const char* name, Bytes text, int fields = 1) {
+  lua_createtable(state, 0, fields);
   set_text(state, name, text);
 }
 
@@ -118,7 +118,7 @@ void push_item(lua_State* state, Cursor& cursor) {
     case '+':
       return push_named(state, "ok", cursor.line());
     case '-':
-      return push_error_table(state, cursor.line());
+      return push_counted_error(state, cursor.line());
     case ':':
       return lua_pushnumber(state, static_cast<double>(cursor.number()));
     case '$': {
@@ -159,6 +159,7 @@ struct ReplyOutput {
   lua_State* state;
   ReplyWriter& reply;
   bool resp3_booleans;
+  ServerStats& stats;
   int names;  // stack index of the first field name
 };
 
@@ -168,15 +169,6 @@ Bytes text_at_top(lua_State* state) {
   size_t size = 0;
   const char* text = lua_tolstring(state, -1, &size);
   return {text, size};
-}
-
-// What may stand in a reply of one line: CR and LF become spaces, so that no script can forge a reply. `copy` holds it then.
-Bytes on_one_line(Bytes text, std::string& copy) {
-  if (text.find_first_of("\r\n") == Bytes::npos) return text;
-  copy = text;
-  std::replace_if(
-      copy.begin(), copy.end(), [](char c) { return c == '\r' || c == '\n'; }, ' ');
-  return copy;
 }
 
 // Pushes the field of the table at the top.
@@ -220,6 +212,12 @@ bool write_verbatim(const ReplyOutput& out) {
   return is_text;
 }
 
+void write_error(const ReplyOutput& out, Bytes text, bool is_counted) {
+  const size_t begin = out.reply.position();
+  out.reply.error(text);
+  if (!is_counted) out.stats.count_error(out.reply.buffer().bytes().substr(begin));
+}
+
 // Tables with one of the special fields. True when the value (the field, at the top of the table) was written.
 bool write_special(const ReplyOutput& out, int depth) {
   lua_State* state = out.state;
@@ -230,10 +228,9 @@ bool write_special(const ReplyOutput& out, int depth) {
     if (type == LUA_TSTRING) {
       written = name == kErr || name == kOk || name == kBigNumber;
       const Bytes text = text_at_top(state);
-      if (name == kErr) out.reply.error(text);
-      std::string line;
-      if (name == kOk) out.reply.simple(on_one_line(text, line));
-      if (name == kBigNumber) out.reply.big_number(on_one_line(text, line));
+      if (name == kErr) write_error(out, text, is_counted_error(state, -2));
+      if (name == kOk) out.reply.simple_line(text);
+      if (name == kBigNumber) out.reply.big_number(text);
     } else if (name == kDouble && type == LUA_TNUMBER) {
       out.reply.double_value(lua_tonumber(state, -1));
       written = true;
@@ -293,7 +290,7 @@ void write_value(const ReplyOutput& out, int depth) {
     }
     case LUA_TTABLE:
       if (depth > kReplyNestingMax || !lua_checkstack(state, 6)) {
-        out.reply.error("ERR reached lua stack limit");
+        write_error(out, "ERR reached lua stack limit", false);
       } else if (!write_special(out, depth)) {
         write_array(out, depth);
       }
@@ -313,14 +310,30 @@ void push_reply(lua_State* state, Bytes reply) {
 
 void push_error_table(lua_State* state, Bytes text) { push_named(state, "err", text); }
 
-void write_lua_value(lua_State* state, ReplyWriter& reply, bool resp3_booleans) {
-  if (!lua_istable(state, -1)) return write_value({state, reply, resp3_booleans, 0}, 0);
+void push_counted_error(lua_State* state, Bytes text) {
+  push_named(state, "err", text, 2);
+  lua_pushstring(state, kCountedField);
+  lua_pushboolean(state, 1);
+  lua_rawset(state, -3);
+}
+
+bool is_counted_error(lua_State* state, int index) {
+  lua_pushvalue(state, index);
+  lua_pushstring(state, kCountedField);
+  lua_rawget(state, -2);
+  const bool is_counted = lua_isboolean(state, -1) && lua_toboolean(state, -1);
+  lua_pop(state, 2);
+  return is_counted;
+}
+
+void write_lua_value(lua_State* state, ReplyWriter& reply, bool resp3_booleans, ServerStats& stats) {
+  if (!lua_istable(state, -1)) return write_value({state, reply, resp3_booleans, stats, 0}, 0);
   luaL_checkstack(state, kFieldNames + 8, "the script's stack is full");
   constexpr const char* kNames[kFieldNames] = {"err", "ok", "double", "map", "set", "big_number", "verbatim_string"};
   const int names = lua_gettop(state) + 1;
   for (const char* name : kNames) lua_pushstring(state, name);
   lua_pushvalue(state, names - 1);
-  write_value({state, reply, resp3_booleans, names}, 0);
+  write_value({state, reply, resp3_booleans, stats, names}, 0);
   lua_settop(state, names - 2);
 }
 

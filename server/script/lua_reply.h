@@ -6,7 +6,9 @@
 //   integer                       number                           number                    integer, cut towards zero
 //   bulk string                   string                           string                    bulk string
 //   array                         table                            table                     array up to the first nil
-//   status, error                 {ok=...}, {err=...}              {ok=...}, {err=...}       status, error
+//   status                        {ok=...}                         {ok=...}                  status
+//   error                         {err=..., ignore_error_stats_update=true}
+//                                                                  {err=...}                 error
 //   null (RESP2)                  false                            true, false, nil          1, null, null
 //   null, boolean (RESP3)         nil, boolean                     booleans after setresp(3) boolean
 //   map, set (RESP3)              {map={}}, {set={}}               {map={}}, {set={}}        map, set
@@ -18,17 +20,23 @@
 
 #include "base/bytes.h"
 #include "protocol/reply_writer.h"
+#include "server/core/server_stats.h"
 
 namespace larder {
 
 // Pushes the value of one complete reply. Requires: `reply` was written by the server itself.
 void push_reply(lua_State* state, Bytes reply);
 
-// Writes the value at the top, and pops it. `resp3_booleans`: the script called setresp(3).
-void write_lua_value(lua_State* state, ReplyWriter& reply, bool resp3_booleans);
+// Writes the value at the top, and pops it. `resp3_booleans`: the script called setresp(3). Errors in it are counted, but for
+// those that were when they arose.
+void write_lua_value(lua_State* state, ReplyWriter& reply, bool resp3_booleans, ServerStats& stats);
 
 // Pushes {err=text}.
 void push_error_table(lua_State* state, Bytes text);
+// The same for an error of a command that a script runs: it says that the statistics have it.
+void push_counted_error(lua_State* state, Bytes text);
+// Whether the error table at `index` says so.
+bool is_counted_error(lua_State* state, int index);
 
 // The text of a number as an argument of a command (%.17g); returns its length. `out` has room for kLuaNumberBytesMax.
 inline constexpr size_t kLuaNumberBytesMax = 32;

@@ -1,6 +1,9 @@
 #include "server/script/lua_runtime.h"
 
+#include <algorithm>
+
 #include "base/assert.h"
+#include "server/script/lua_reply.h"
 #include "server/script/lua_sandbox.h"
 
 namespace larder {
@@ -19,12 +22,26 @@ LuaRuntime::LuaRuntime(ScriptListener& listener, size_t bytes_max, uint64_t rand
       random_state_(random_seed & ((uint64_t{1} << 48) - 1)),
       timer_(kTimerIntervalUs, on_timer, this) {
   heap_.owner = this;
+  heap_.on_growth = on_growth;
   state_ = lua_newstate(LuaHeap::allocate, &heap_);
   LARDER_ASSERT(state_ != nullptr);
   lua_atpanic(state_, on_panic);
   LARDER_ASSERT(lua_cpcall(state_, open_state, nullptr) == 0);
   lua_settop(state_, 0);
   lua_pushcfunction(state_, handle_error);
+  collect_seldom();
+}
+
+void LuaRuntime::collect_seldom() {
+  const size_t small_bytes_max = std::min(kSmallBytesMax, heap_.bytes_max() / (2 * kSmallPausePercent / 100));
+  if (heap_.used_bytes() > small_bytes_max) return;
+  lua_gc(state_, LUA_GCSETPAUSE, kSmallPausePercent);
+  heap_.watch_growth(small_bytes_max);
+}
+
+// Inside of an allocation: it only sets a number.
+void LuaRuntime::on_growth(void* runtime) {
+  lua_gc(static_cast<LuaRuntime*>(runtime)->state_, LUA_GCSETPAUSE, kPausePercent);
 }
 
 // The heap gives the memory back as a whole; no object of ours in the state needs a finalizer.
@@ -86,6 +103,7 @@ int LuaRuntime::handle_error(lua_State* state) {
     size_t size = 0;
     const char* text = lua_tolstring(state, -1, &size);
     runtime.error_.text.assign(text, size);
+    runtime.error_.is_counted = is_counted_error(state, 1);
   } else if (lua_istable(state, 1)) {
     runtime.error_.text = "ERR unknown error";
   } else {
@@ -108,6 +126,8 @@ void LuaRuntime::begin() {
 void LuaRuntime::end() {
   --depth_;
   running_ = false;
+  if (!heap_.watches_growth()) [[unlikely]]
+    collect_seldom();
   if (!seen_running_) return;
   set_hook(nullptr, 0);
   due_ = false;

@@ -47,7 +47,8 @@ struct ScriptError {
   std::string text;    // with its code word: "ERR ..."
   std::string source;  // "@user_script"; empty when it is not known where
   int line = 0;
-  bool has_code = false;  // it was raised as {err=...}: the text is complete as it is
+  bool has_code = false;    // it was raised as {err=...}: the text is complete as it is
+  bool is_counted = false;  // in the statistics: see push_counted_error()
 };
 
 class LuaRuntime {
@@ -93,6 +94,11 @@ class LuaRuntime {
 
  private:
   static constexpr size_t kKeptBytesMax = 64 * 1024 * 1024;
+  // The collector begins again when so many percent of what lived last time are in use. Each round looks at all objects of
+  // the libraries for the few that short calls leave behind, so in a small state it comes late.
+  static constexpr int kPausePercent = 200;
+  static constexpr int kSmallPausePercent = 800;
+  static constexpr size_t kSmallBytesMax = 2 * 1024 * 1024;
   static constexpr int64_t kTimerIntervalUs = 5000;
   static constexpr int kHandlerSlot = 1;  // handle_error() is at the bottom of the stack as long as the state lives
 
@@ -109,6 +115,9 @@ class LuaRuntime {
   static int on_panic(lua_State* state);
   void look(lua_State* state);
   void set_hook(lua_Hook hook, int mask);
+  // As long as the state is small, also beside its limit.
+  void collect_seldom();
+  static void on_growth(void* runtime);
   void begin();
   void end();
   bool finish(int status);

@@ -279,20 +279,25 @@ int ScriptEngine::run_protected(lua_State* state) {
     lua_rawset(state, lua_upvalueindex(kGlobals));
     lua_call(state, 0, 1);
   }
-  write_lua_value(state, *run.reply, run.engine->client_.protocol == 3);
+  write_lua_value(state, *run.reply, run.engine->client_.protocol == 3, run.engine->services_.stats);
   return 0;
 }
 
 void ScriptEngine::execute(CommandContext& ctx, Run& run, uint32_t flags) {
   begin(ctx, run, flags);
   const size_t reply_begin = ctx.reply().position();
+  const uint32_t errors_before = ctx.reply().error_count();
   const bool succeeded = run.runtime->run_entry(&run);
   if (!succeeded) {
     ctx.reply().truncate_to(reply_begin);
     const Bytes chunk_name = run.is_function ? kFunctionChunkName : kChunkName;
     const int last_line = run.is_function ? last_line_of(*run.runtime, run.reference) : INT_MAX;
     ctx.reply().error(describe(run.runtime->error(), run.name, run.source, last_line, chunk_name));
+    if (!run.runtime->error().is_counted) {
+      services_.stats.count_error(ctx.reply().buffer().bytes().substr(reply_begin));
+    }
   }
+  if (ctx.reply().error_count() != errors_before) dispatcher_.set_errors_counted();
   end(run);
 }
 
@@ -382,6 +387,16 @@ int ScriptEngine::fail_call(lua_State* state, Bytes text, bool raises) {
   return raises ? lua_error(state) : 1;
 }
 
+// A command that is not even run counts as refused.
+int ScriptEngine::refuse_call(lua_State* state, const Command* command, Bytes text, bool raises) {
+  if (command != nullptr) ++command->stats.rejected_calls;
+  reply_.clear();
+  ReplyWriter(reply_).error(text);
+  services_.stats.count_error(reply_.bytes());
+  push_counted_error(state, text);
+  return raises ? lua_error(state) : 1;
+}
+
 ErrorText ScriptEngine::refusal(const Command* command) const {
   if (command == nullptr) return kUnknownCommand;
   if (!arity_matches(*command->spec, arguments_.size())) return kWrongArity;
@@ -399,7 +414,7 @@ int ScriptEngine::call_command(lua_State* state, bool raises) {
   if (lua_gettop(state) == 0) return fail_call(state, kNoCommand.text(), raises);
   if (!read_arguments(state)) return fail_call(state, kBadArgument.text(), raises);
   const Command* command = services_.registry.resolve(arguments_);
-  if (const ErrorText refused = refusal(command)) return fail_call(state, refused.text(), raises);
+  if (const ErrorText refused = refusal(command)) return refuse_call(state, command, refused.text(), raises);
   if (command->spec->flags & kWrite) run_->has_written = true;
   reply_.clear();
   {
@@ -407,11 +422,8 @@ int ScriptEngine::call_command(lua_State* state, bool raises) {
     dispatcher_.call_nested(client_, *command, arguments_, writer);
   }
   const Bytes reply = reply_.bytes();
-  if (reply.starts_with('-') && raises) {
-    return fail_call(state, reply.substr(1, reply.size() - 3), true);
-  }
   push_reply(state, reply);
-  return 1;
+  return reply.starts_with('-') && raises ? lua_error(state) : 1;
 }
 
 int ScriptEngine::check_command(lua_State* state) {

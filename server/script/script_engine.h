@@ -151,6 +151,7 @@ class ScriptEngine final : public Scripting, public ScriptListener {
   bool read_arguments(lua_State* state);
   // The error that keeps a command from being run, or an empty text.
   ErrorText refusal(const Command* command) const;
+  int refuse_call(lua_State* state, const Command* command, Bytes text, bool raises);
   int fail_call(lua_State* state, Bytes text, bool raises);
 
   LuaRuntime& script_runtime();

@@ -93,6 +93,14 @@ EXPRESSIONS = """
     pcall(error, {err='ERR {s}'})
     pcall(redis.call, 'GET')
     pcall(redis.call, 'INCR', 'list1')
+    fields(redis.pcall('INCR', 'list1'))
+    fields(redis.pcall('GET'))
+    fields(redis.pcall('NOSUCH', {i}))
+    fields(redis.pcall({d}))
+    fields(redis.error_reply('{s}'))
+    fields(redis.error_reply({n}))
+    fields(select(2, xpcall(function() return {{v}, redis.call('INCR', 'list1')} end, function(e) return e end)))
+    fields(select(2, xpcall(function() return {{v}, redis.call('GET')} end, function(e) return e end)))
     {s1}:len()
     loadstring('return ' .. {i})()
 """
@@ -103,6 +111,15 @@ JSON = ("[]", "{}", "[1,2.5,-3e10]", "{\"a\":[null,true]}", "\"\\\\u00e9\\\\n\""
 FORMATS = ("bBhHlL", ">I2", "<i8", "s", "c3", ">d", "f", "z", "!4bi", "")
 PATTERNS = ("a", ".", "%d+", "[a-c]*", "(.)(.)", "^b", "%w$", "%b()", "%f[a]", "[", "%", ".-x")
 
+
+# What a script sees of an error: all of its fields.
+FIELDS = """local function fields(value)
+if type(value) ~= 'table' then return type(value) end
+local seen = {}
+for name, field in pairs(value) do seen[#seen + 1] = tostring(name) .. '=' .. tostring(field):sub(1, 90) end
+table.sort(seen)
+return table.concat(seen, ';')
+end"""
 
 ADDRESS = re.compile(r"(?<=table: )0x[0-9a-f]+")
 
@@ -181,7 +198,7 @@ class Programs:
         """Lines of Lua, and whether what they return may be compared to the byte."""
         rng = self.rng
         self.names = []
-        lines = ["redis.setresp(3)"] if rng.random() < 0.3 else []
+        lines = [FIELDS] + (["redis.setresp(3)"] if rng.random() < 0.3 else [])
         for i in range(rng.randrange(1, 6)):
             if rng.random() < 0.3:
                 # No tail call: LuaJIT forgets the caller's line then, which the error's text begins with.
