@@ -77,6 +77,8 @@ class ReplyWriter {
 
   // "+text". Requires: no CR or LF in it.
   void simple(Bytes text);
+  // The same for a text from outside: CR and LF become spaces, as in an error.
+  void simple_line(Bytes text);
   void ok() { raw("+OK\r\n"); }
   void queued() { raw("+QUEUED\r\n"); }
   // "-text". CR and LF in it become spaces, so that no argument quoted in an error can forge a reply.
@@ -84,6 +86,9 @@ class ReplyWriter {
   void error(Bytes text);
   void integer(int64_t value);
   void bulk(Bytes bytes);
+  // The same for a short text that the compiler knows (the name of a field): its header is a constant, too.
+  template <size_t kTextSize>
+  void literal(const char (&text)[kTextSize]);
   // The integer's text as a bulk string.
   void bulk_integer(int64_t value);
   // The double's text as a bulk string in both versions.
@@ -112,7 +117,7 @@ class ReplyWriter {
 
   void double_value(double value);
   void boolean(bool value);
-  // Decimal digits with an optional sign.
+  // Decimal digits with an optional sign. CR and LF become spaces.
   void big_number(Bytes digits);
   // `format` is three bytes: "txt" or "mkd".
   void verbatim(Bytes format, Bytes text);
@@ -161,6 +166,8 @@ class ReplyWriter {
     return out + 2;
   }
   void end_deferred(Mark mark, char type, size_t count);
+  // Ends a reply of one line, whatever is in the text: CR and LF become spaces, so that no text can forge another reply.
+  void one_line(Bytes text);
 
   Buffer* out_;
   PinnedSink* sink_;
@@ -197,6 +204,22 @@ inline void ReplyWriter::bulk(Bytes bytes) {
   out += bytes.size();
   std::memcpy(out, "\r\n", 2);
   out_->commit_to(out + 2);
+}
+
+template <size_t kTextSize>
+void ReplyWriter::literal(const char (&text)[kTextSize]) {
+  constexpr size_t kBytes = kTextSize - 1;
+  static_assert(kBytes < 100);
+  constexpr size_t kHeadBytes = kBytes < 10 ? 4 : 5;
+  constexpr char kTens = static_cast<char>('0' + kBytes / 10);
+  constexpr char kUnits = static_cast<char>('0' + kBytes % 10);
+  constexpr char kShortHead[] = {'$', kUnits, '\r', '\n'};
+  constexpr char kLongHead[] = {'$', kTens, kUnits, '\r', '\n'};
+  char* out = out_->reserve(kHeadBytes + kBytes + 2);
+  std::memcpy(out, kBytes < 10 ? kShortHead : kLongHead, kHeadBytes);
+  std::memcpy(out + kHeadBytes, text, kBytes);
+  std::memcpy(out + kHeadBytes + kBytes, "\r\n", 2);
+  out_->commit(kHeadBytes + kBytes + 2);
 }
 
 inline void ReplyWriter::bulk_integer(int64_t value) {

@@ -36,6 +36,9 @@ TEST(ReplyWriter, Scalars) {
   expect_same([](auto& w) { w.bulk(""); }, "$0\r\n\r\n");
   expect_same([](auto& w) { w.bulk("a\r\nb"); }, "$4\r\na\r\nb\r\n");
   expect_same([](auto& w) { w.bulk(std::string(1000, 'x')); }, "$1000\r\n" + std::string(1000, 'x') + "\r\n");
+  expect_same([](auto& w) { w.literal(""); }, "$0\r\n\r\n");
+  expect_same([](auto& w) { w.literal("remaining"); }, "$9\r\nremaining\r\n");
+  expect_same([](auto& w) { w.literal("limited_by"); }, "$10\r\nlimited_by\r\n");
   expect_same([](auto& w) { w.bulk_integer(-12345); }, "$6\r\n-12345\r\n");
   expect_same([](auto& w) { w.bulk_double(0.5); }, "$3\r\n0.5\r\n");
   expect_same([](auto& w) { w.raw("+x\r\n"); }, "+x\r\n");
@@ -49,6 +52,8 @@ TEST(ReplyWriter, VersionsDifferWhereTheyMust) {
   expect_both([](auto& w) { w.double_value(1.5); }, "$3\r\n1.5\r\n", ",1.5\r\n");
   expect_both([](auto& w) { w.double_value(HUGE_VAL); }, "$3\r\ninf\r\n", ",inf\r\n");
   expect_both([](auto& w) { w.big_number("-123"); }, "$4\r\n-123\r\n", "(-123\r\n");
+  expect_both([](auto& w) { w.big_number("1\r\n:2"); }, "$5\r\n1  :2\r\n", "(1  :2\r\n");
+  expect_same([](auto& w) { w.simple_line("a\r\n+b\n"); }, "+a  +b \r\n");
   expect_both([](auto& w) { w.verbatim("txt", "a"); }, "$1\r\na\r\n", "=5\r\ntxt:a\r\n");
   expect_both([](auto& w) { w.map(2); }, "*4\r\n", "%2\r\n");
   expect_both([](auto& w) { w.set(12); }, "*12\r\n", "~12\r\n");
