@@ -13,13 +13,6 @@ const OptionRule* find_rule(Bytes word, const OptionRule* rules, size_t rule_cou
   return nullptr;
 }
 
-bool excluded(const OptionRule& rule, const OptionRule* rules, size_t rule_count, const OptionValue* values) {
-  for (size_t i = 0; i < rule_count; i++) {
-    if (values[i].present && &rules[i] != &rule && (rules[i].groups & rule.groups) != 0) return true;
-  }
-  return false;
-}
-
 void parse_number(ArgReader& args, OptionArgument kind, OptionValue* value) {
   if (kind == OptionArgument::kInteger) {
     const auto integer = parse_int64(value->bytes);
@@ -36,6 +29,8 @@ void parse_number(ArgReader& args, OptionArgument kind, OptionValue* value) {
 
 void internal::parse_options(ArgReader& args, const OptionRule* rules, size_t rule_count, OptionValue* values,
                              bool stop_at_unknown) {
+  uint32_t groups = 0;  // of the words so far
+  bool has_numbers = false;
   while (args.ok() && !args.at_end()) {
     const OptionRule* rule = find_rule(args.peek(), rules, rule_count);
     if (rule == nullptr) {
@@ -43,12 +38,15 @@ void internal::parse_options(ArgReader& args, const OptionRule* rules, size_t ru
       return args.fail(kSyntax);
     }
     args.skip();
-    if (excluded(*rule, rules, rule_count, values)) return args.fail(kSyntax);
     OptionValue& value = values[rule - rules];
+    // A word that is there already was compared with the others then.
+    if (!value.present && (groups & rule->groups) != 0) return args.fail(kSyntax);
+    groups |= rule->groups;
+    has_numbers |= rule->argument == OptionArgument::kInteger || rule->argument == OptionArgument::kDouble;
     value.present = true;
     if (rule->argument != OptionArgument::kNone) value.bytes = args.take<Bytes>();  // latches kSyntax when missing
   }
-  for (size_t i = 0; i < rule_count && args.ok(); i++) {
+  for (size_t i = 0; has_numbers && i < rule_count && args.ok(); i++) {
     if (values[i].present) parse_number(args, rules[i].argument, &values[i]);
   }
 }

@@ -98,9 +98,9 @@ bool look_up(CommandContext& ctx, Limits& limits) {
   return true;
 }
 
-// Writes the state, or removes the key when nothing of it counts any more.
+// Writes the state, or removes the key when nothing of it counts any more. Requires: limit.verdict is of this state.
 void store(CommandContext& ctx, const Limit& limit) {
-  const int64_t reset_after_ms = limit.state.describe(limit.rule, ctx.now_ms()).reset_after_ms;
+  const int64_t reset_after_ms = limit.verdict.reset_after_ms;
   if (reset_after_ms == 0) {
     if (!ctx.keys().erase(limit.key)) return;
     ctx.changed(limit.key.bytes, Event::kDel);
@@ -121,17 +121,17 @@ int64_t seconds_up(int64_t ms) { return ms <= 0 ? ms : (ms - 1) / 1000 + 1; }
 
 void reply_limit(ReplyWriter& reply, const Limit& limit) {
   reply.map(6);
-  reply.bulk("key");
+  reply.literal("key");
   reply.bulk(limit.key.bytes);
-  reply.bulk("algorithm");
+  reply.literal("algorithm");
   reply.bulk(rate_algorithm_name(limit.rule.algorithm));
-  reply.bulk("limit");
+  reply.literal("limit");
   reply.integer(limit.rule.capacity);
-  reply.bulk("remaining");
+  reply.literal("remaining");
   reply.integer(limit.verdict.remaining);
-  reply.bulk("retry_after_ms");
+  reply.literal("retry_after_ms");
   reply.integer(limit.verdict.retry_after_ms);
-  reply.bulk("reset_after_ms");
+  reply.literal("reset_after_ms");
   reply.integer(limit.verdict.reset_after_ms);
 }
 
@@ -160,21 +160,21 @@ void reply_verdict(CommandContext& ctx, std::span<const Limit> limits, const Lim
   const Limit& told = refused_by != nullptr ? *refused_by : tightest(limits);
   const int64_t retry_after_ms = refused_by != nullptr ? refused_by->verdict.retry_after_ms : 0;
   reply.map(8);
-  reply.bulk("allowed");
+  reply.literal("allowed");
   reply.boolean(refused_by == nullptr);
-  reply.bulk("limited_by");
+  reply.literal("limited_by");
   refused_by != nullptr ? reply.bulk(refused_by->key.bytes) : reply.null();
-  reply.bulk("retry_after_ms");
+  reply.literal("retry_after_ms");
   reply.integer(retry_after_ms);
-  reply.bulk("retry_after");
+  reply.literal("retry_after");
   reply.integer(seconds_up(retry_after_ms));
-  reply.bulk("limit");
+  reply.literal("limit");
   reply.integer(told.rule.capacity);
-  reply.bulk("remaining");
+  reply.literal("remaining");
   reply.integer(told.verdict.remaining);
-  reply.bulk("reset");
+  reply.literal("reset");
   reply.integer(seconds_up(told.verdict.reset_after_ms));
-  reply.bulk("limits");
+  reply.literal("limits");
   reply.array(limits.size());
   for (const Limit& limit : limits) reply_limit(reply, limit);
 }
@@ -206,8 +206,8 @@ void rl_refund(CommandContext& ctx, ArgReader& args) {
   if (!take_limits(ctx, args, limits) || !look_up(ctx, limits)) return;
   for (Limit& limit : limits.all()) {
     limit.state.give_back(limit.rule, limits.cost, ctx.now_ms());
-    if (limit.exists) store(ctx, limit);
     limit.verdict = limit.state.describe(limit.rule, ctx.now_ms());
+    if (limit.exists) store(ctx, limit);
   }
   ctx.reply().array(limits.count);
   for (const Limit& limit : limits.all()) reply_limit(ctx.reply(), limit);

@@ -15,7 +15,13 @@ constexpr char kTags[kRateAlgorithms] = {'g', 'f', 's', 'b'};
 constexpr Bytes kNames[kRateAlgorithms] = {"gcra", "fixed", "sliding", "bucket"};
 
 // Requires: b > 0.
-constexpr int64_t divide_up(int64_t a, int64_t b) { return a <= 0 ? 0 : (a - 1) / b + 1; }
+inline int64_t divide_up(int64_t a, int64_t b) { return a <= 0 ? 0 : divide_positive(a - 1, b) + 1; }
+
+// Whether the product of two positive numbers is at most `max`.
+bool fits(int64_t a, int64_t b, int64_t max) {
+  int64_t product = 0;
+  return !__builtin_mul_overflow(a, b, &product) && product <= max;
+}
 
 template <class T>
 char* put(char* out, T value) {
@@ -42,8 +48,8 @@ Bytes rate_algorithm_name(RateAlgorithm algorithm) { return kNames[static_cast<s
 bool RateRule::is_sound() const {
   if (capacity < 1 || amount < 1 || period_ms < 1) return false;
   if (capacity > kCountMax || amount > kCountMax || period_ms > kPeriodMsMax) return false;
-  if (algorithm != RateAlgorithm::kGcra) return capacity <= kProductMax / period_ms;
-  return capacity <= Gcra::kToleranceNsMax / divide_up(period_ms * kNsPerMs, amount);
+  if (algorithm != RateAlgorithm::kGcra) return fits(capacity, period_ms, kProductMax);
+  return fits(capacity, divide_up(period_ms * kNsPerMs, amount), Gcra::kToleranceNsMax);
 }
 
 Gcra RateRule::gcra() const {
@@ -111,7 +117,7 @@ bool RateState::settle(const RateRule& rule, int64_t now_ms) {
   time_ = is_unused ? now_ms : std::min(time_, now_ms);
   const int64_t passed_ms = now_ms - time_;
   if (passed_ms < rule.period_ms) return is_ahead;
-  const bool is_next = rule.algorithm == RateAlgorithm::kSlidingWindow && passed_ms / rule.period_ms == 1;
+  const bool is_next = rule.algorithm == RateAlgorithm::kSlidingWindow && passed_ms - rule.period_ms < rule.period_ms;
   before_ = is_next ? used_ : 0;
   time_ = is_next && before_ > 0 ? time_ + rule.period_ms : now_ms;
   used_ = 0;
@@ -167,7 +173,7 @@ int64_t RateState::sliding_wait_ms(const RateRule& rule, int64_t now_ms, int64_t
   const int64_t left_ms = time_ + rule.period_ms - now_ms;
   // `count` of a window that has `left` milliseconds to cover counts as count * left / period: when is that at most `room`?
   const auto covered_ms = [&](int64_t count, int64_t room) {
-    return count <= room ? rule.period_ms : room * rule.period_ms / count;
+    return count <= room ? rule.period_ms : divide_positive(room * rule.period_ms, count);
   };
   const int64_t room = rule.capacity - cost - used_;
   if (room >= 0) return std::max<int64_t>(left_ms - covered_ms(before_, room), 0);

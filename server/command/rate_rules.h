@@ -20,6 +20,7 @@
 #include <optional>
 
 #include "base/bytes.h"
+#include "base/division.h"
 
 namespace larder {
 
@@ -34,8 +35,9 @@ struct Gcra {
   int64_t settled(int64_t arrival_ns, int64_t now_ns) const;
   // How long the request that would move the arrival time to `next_ns` must wait: at most 0 when it may go.
   int64_t wait_ns(int64_t next_ns, int64_t now_ns) const { return next_ns - now_ns - tolerance_ns; }
+  // Requires: the arrival time is settled.
   int64_t remaining(int64_t arrival_ns, int64_t now_ns) const {
-    return (tolerance_ns - (arrival_ns - now_ns)) / emission_ns;
+    return divide_positive(tolerance_ns - (arrival_ns - now_ns), emission_ns);
   }
 };
 

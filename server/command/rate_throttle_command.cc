@@ -25,7 +25,7 @@ constexpr ErrorText kBadThrottle{"ERR the limit is out of range: less than a nan
 std::optional<Gcra> make_gcra(int64_t max_burst, int64_t count, int64_t period_s) {
   if (max_burst >= Gcra::kToleranceNsMax || period_s > Gcra::kToleranceNsMax / kNsPerSecond) return {};
   Gcra gcra;
-  gcra.emission_ns = period_s * kNsPerSecond / count;
+  gcra.emission_ns = divide_positive(period_s * kNsPerSecond, count);
   if (gcra.emission_ns == 0) return {};
   if (__builtin_mul_overflow(gcra.emission_ns, max_burst + 1, &gcra.tolerance_ns)) return {};
   if (gcra.tolerance_ns > Gcra::kToleranceNsMax) return {};

@@ -58,6 +58,10 @@ struct IntegerCounter {
   static constexpr Event kEvent = Event::kIncrBy;
 
   static std::optional<Number> parse(Bytes text) { return parse_int64(text); }
+  static std::optional<Number> stored(const StringValue& value) {
+    Number number = 0;
+    return value.to_integer(&number) ? std::optional(number) : std::nullopt;
+  }
   __extension__ using Sum = __int128;
   static Sum sum(Number a, Number b) { return Sum{a} + b; }
   static std::optional<Number> difference(Number a, Number b) {
@@ -84,6 +88,7 @@ struct FloatCounter {
   static constexpr Event kEvent = Event::kIncrByFloat;
 
   static std::optional<Number> parse(Bytes text) { return parse_long_double(text); }
+  static std::optional<Number> stored(const StringValue& value) { return parse(value.text()); }
   static Number sum(Number a, Number b) { return a + b; }
   static std::optional<Number> difference(Number a, Number b) {
     return std::isfinite(a - b) ? std::optional(a - b) : std::nullopt;
@@ -222,7 +227,7 @@ void increment(CommandContext& ctx, ArgReader& args, Key key, const IncrExOption
   if (value.wrong_type()) return ctx.reply().error(kWrongType);
   typename Counter::Number now = 0;
   if (value->exists()) {
-    const auto stored = Counter::parse(value->text());
+    const auto stored = Counter::stored(*value);
     if (!stored) return ctx.reply().error(Counter::kBadValue);
     now = *stored;
   }
