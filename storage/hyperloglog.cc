@@ -104,6 +104,30 @@ char* write_run(char* out, uint32_t length, uint8_t value) {
   return out;
 }
 
+// The run that holds a register.
+struct Found {
+  const char* at = nullptr;      // null: the runs are corrupt
+  const char* before = nullptr;  // the run in front of it
+  uint32_t first = 0;            // its first register
+  Run run;
+};
+
+Found find_run(Bytes bytes, uint32_t index) {
+  const char* const end = bytes.data() + bytes.size();
+  Found found;
+  for (const char* at = bytes.data() + kHllHeaderBytes; at < end; at += found.run.bytes) {
+    found.run = read_run(at, end);
+    if (found.run.length == 0) return {};
+    if (index < found.first + found.run.length) {
+      found.at = at;
+      return found;
+    }
+    found.first += found.run.length;
+    found.before = at;
+  }
+  return {};
+}
+
 // Calls visit(first index, run) for all runs. False: they do not add up to the number of registers.
 template <class Visit>
 bool for_each_run(Bytes bytes, Visit visit) {
@@ -181,6 +205,13 @@ bool HyperLogLog::is_valid(Bytes bytes) {
 
 bool HyperLogLog::has_cached_count() const { return !(bytes_[15] & 0x80); }
 
+bool HyperLogLog::has(Bytes bytes, Bytes element) {
+  const Placed placed = place(element);
+  if (bytes[4] == kDense) return dense_get(bytes.data() + kHllHeaderBytes, placed.index) >= placed.rank;
+  const Found found = find_run(bytes, placed.index);
+  return found.at != nullptr && found.run.value >= placed.rank;
+}
+
 HyperLogLog::Result HyperLogLog::add(Bytes element, size_t sparse_bytes_max) {
   const Placed placed = place(element);
   return raise(placed.index, placed.rank, sparse_bytes_max);
@@ -205,17 +236,8 @@ HyperLogLog::Result HyperLogLog::promote_and_raise(uint32_t index, uint8_t value
 HyperLogLog::Result HyperLogLog::raise_sparse(uint32_t index, uint8_t value, size_t sparse_bytes_max) {
   if (value > kSparseValueMax) return promote_and_raise(index, value);
   const char* const begin = bytes_.data();
-  const char* const end = begin + bytes_.size();
-  const char* at = begin + kHllHeaderBytes;
-  const char* before = nullptr;  // the run in front of the one that holds the register
-  uint32_t first = 0;
-  Run run;
-  for (;; first += run.length, before = at, at += run.bytes) {
-    if (at >= end) return Result::kCorrupt;
-    run = read_run(at, end);
-    if (run.length == 0) return Result::kCorrupt;
-    if (index < first + run.length) break;
-  }
+  const auto [at, before, first, run] = find_run(bytes_, index);
+  if (at == nullptr) return Result::kCorrupt;
   if (run.value >= value) return Result::kUnchanged;
 
   char runs[5];

@@ -44,6 +44,10 @@ class HyperLogLog {
   // results of the functions below.
   static bool is_valid(Bytes bytes);
 
+  // Whether add() would find all of the element there, asked of the string itself: most elements are, and the copy of a dense
+  // sketch takes ten times as long. False for a corrupt sketch, too. Requires: is_valid(bytes).
+  static bool has(Bytes bytes, Bytes element);
+
   enum class Result : uint8_t { kUnchanged, kChanged, kCorrupt };
   // `sparse_bytes_max`: where a sparse sketch becomes dense.
   Result add(Bytes element, size_t sparse_bytes_max);

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "server/command/families.h"
@@ -41,8 +42,14 @@ void pfadd(CommandContext& ctx, ArgReader& args) {
   auto value = ctx.keys().edit_or_create<StringValue>(key);
   if (!is_sketch(ctx, value)) return;
   bool changed = !value->exists();
+  std::span<const Bytes> elements = args.rest();
+  if (value->exists()) {
+    const StringText bytes = value->text();
+    while (!elements.empty() && HyperLogLog::has(bytes, elements.front())) elements = elements.subspan(1);
+    if (elements.empty()) return ctx.reply().integer(0);
+  }
   HyperLogLog sketch = value->exists() ? HyperLogLog(value->text().bytes()) : HyperLogLog();
-  for (const Bytes element : args.rest()) {
+  for (const Bytes element : elements) {
     const auto result = sketch.add(element, sparse_bytes_max(ctx));
     if (result == HyperLogLog::Result::kCorrupt) return ctx.reply().error(kCorrupt);
     changed |= result == HyperLogLog::Result::kChanged;

@@ -5,7 +5,8 @@
 // its key, so that a destination may be one of the sources and the rules of SADD hold for it too.
 //
 // Intersection walks the smallest set and asks the others, smallest first. Where they are tables the questions are
-// staged: 16 members are hashed (all tables share one hash), their buckets fetched, then the members, then compared.
+// staged: 16 members are hashed (all tables share one hash), their buckets fetched, then the members (of large tables), then
+// compared.
 
 #include <algorithm>
 #include <vector>
@@ -20,6 +21,9 @@ namespace {
 using Sets = std::vector<SetValue>;
 
 constexpr size_t kStagedMax = 16;
+// Tables up to here lie in the caches: nothing of them is fetched ahead, and walking one to its end, whether the rest is needed
+// or not, takes less than the steps of a walk that can be ended.
+constexpr size_t kCachedMembersMax = 4096;
 
 // The sets of the keys; a missing one is an empty handle. False when a key holds another type; the error is written.
 // All keys are looked up before any handle is taken: a look-up that removes an expired key would end the others.
@@ -70,7 +74,7 @@ struct Stage {
 // Keeps those that `set` has.
 void keep_common(const SetValue& set, Stage& stage) {
   const SetStructure* table = set.table();
-  if (table != nullptr) {
+  if (table != nullptr && table->size() > kCachedMembersMax) {
     for (size_t i = 0; i < stage.count; i++) table->prefetch_bucket(stage.hashes[i]);
     for (size_t i = 0; i < stage.count; i++) table->prefetch_member(stage.hashes[i]);
   }
@@ -98,10 +102,16 @@ void intersect_table(const SetStructure& table, const Sets& sets, Visit visit) {
     stage.count = 0;
     return true;
   };
-  const bool whole = table.for_each_until([&](Bytes member) {
+  const auto take = [&](Bytes member) {
     stage.members[stage.count++] = member;
     return stage.count < kStagedMax || flush();
-  });
+  };
+  bool whole = true;
+  if (table.size() <= kCachedMembersMax) {
+    table.for_each([&](Bytes member) { whole = whole && take(member); });
+  } else {
+    whole = table.for_each_until(take);
+  }
   if (whole) flush();
 }
 

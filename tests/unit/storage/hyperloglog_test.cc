@@ -35,6 +35,22 @@ TEST(HyperLogLog, EstimatesWithinTheStandardError) {
   EXPECT_EQ(sketch.bytes().size(), kHllDenseBytes);
 }
 
+TEST(HyperLogLog, HasWhatAnAddWouldNotChange) {
+  HyperLogLog sketch;
+  size_t had = 0;
+  for (int i = 0; i < 20'000; i++) {
+    const std::string element = std::to_string(i % 17'000);
+    const std::string before(sketch.bytes());
+    const bool has = HyperLogLog::has(before, element);
+    had += has;
+    ASSERT_EQ(sketch.add(element, kSparseMax), has ? HyperLogLog::Result::kUnchanged : HyperLogLog::Result::kChanged);
+    ASSERT_TRUE(HyperLogLog::has(sketch.bytes(), element));
+  }
+  EXPECT_FALSE(sketch.is_sparse());
+  EXPECT_GT(had, 3000u);
+  EXPECT_LT(had, 12'000u);
+}
+
 // The same registers raised in a sparse sketch, a dense one and a plain array.
 TEST(HyperLogLog, SparseAndDenseAgree) {
   Random random(3);
@@ -73,6 +89,7 @@ TEST(HyperLogLog, HostileBytesAreCorruptAndNothingWorse) {
     HllRegisters maxima{};
     uint64_t count = 0;
     std::string text;
+    (void)HyperLogLog::has(bytes, "element");
     (void)sketch.describe_runs(&text);
     (void)sketch.merge_into(&maxima);
     (void)sketch.count(&count);
