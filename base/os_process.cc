@@ -3,6 +3,9 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 
 #include <cerrno>
 #include <cstdint>
@@ -90,6 +93,12 @@ void os_free_without_purging() {
   // For arena 0, which exists before malloc_conf is looked at; the others take it from there. An older jemalloc knows neither.
   size_t never = SIZE_MAX / 4;
   (void)mallctl("arena.0.oversize_threshold", nullptr, nullptr, &never, sizeof(never));
+}
+
+void os_refuse_huge_pages() {
+#ifdef PR_SET_THP_DISABLE
+  (void)prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+#endif
 }
 
 Result<std::string> os_read_standard_input(uint64_t bytes_max) {

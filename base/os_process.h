@@ -31,6 +31,10 @@ std::string os_allocator_name();
 // effect on another malloc.
 void os_free_without_purging();
 
+// The kernel makes no huge pages of this process's memory from now on: while it gathers one (3 ms), whoever touches the
+// memory waits. Without effect where the system cannot do it.
+void os_refuse_huge_pages();
+
 // Everything up to the end of standard input. kResourceLimit when it is more than `bytes_max`.
 Result<std::string> os_read_standard_input(uint64_t bytes_max);
 

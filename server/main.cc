@@ -144,6 +144,7 @@ int serve(const CommandLine& command_line, FileSystem& files, Clock& clock) {
     settings.maxclients = fits;
   }
   ignore_broken_pipes();
+  if (settings.disable_thp) os_refuse_huge_pages();
 
   Process process;
   DisposalThread disposal;

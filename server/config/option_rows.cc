@@ -251,7 +251,7 @@ constexpr OptionRow kRows[] = {
     not_yet(flag("dynamic-hz", &Settings::dynamic_hz)),
     kept_number("watchdog-period", "0", 0, INT_MAX, kHidden),
     kept_text("ignore-warnings"),
-    kept_flag("disable-thp", "yes", kImmutable),
+    flag("disable-thp", &Settings::disable_thp, kImmutable),
     kept_word("oom-score-adj", "no", kOomScoreWords),
     special("oom-score-adj-values", kOomScoreValuesOption, kMultiArgument | kAcceptedOnly),
     kept_number("io-threads", "1", 1, 128, kImmutable),

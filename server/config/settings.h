@@ -60,6 +60,7 @@ struct Settings {
 
   // General
   bool daemonize = false;
+  bool disable_thp = true;
   std::string pidfile;
   std::string log_level = "notice";
   std::string logfile;

@@ -132,6 +132,18 @@ def test_pidfile_and_logfile(binary):
         equal(os.path.exists(pid_path), False)
 
 
+def test_huge_pages_are_refused_unless_wanted(binary):
+    for arguments, expected in (([], "0"), (["--disable-thp", "no"], "1")):
+        with Server(binary, ready=False) as server:
+            server.args = arguments
+            server.spawn(server.command())
+            server.wait_ready()
+            with open(f"/proc/{server.process.pid}/status") as status:
+                lines = dict(line.split(":", 1) for line in status)
+            if "THP_enabled" in lines:  # kernels since 5.0
+                equal(lines["THP_enabled"].strip(), expected)
+
+
 def test_daemonize(binary):
     with Server(binary, ready=False) as server:
         pid_path = os.path.join(server.folder, "server.pid")
