@@ -20,6 +20,7 @@ enum class OpenMode : uint8_t {
   kAppend,     // write at the end; created if it does not exist
   kReadWrite,  // must exist; append() writes at the end
   kCreateNew,  // write; must not exist
+  kOverwrite,  // write_at(); created if it does not exist
 };
 
 // An open file. Closed by the destructor; call close() to learn of errors that only closing reports.
@@ -33,7 +34,11 @@ class File {
   virtual Result<size_t> read_at(uint64_t offset, char* out, size_t n) = 0;
   // Writes all of `bytes` at the end. After an error an unknown part may have been written: truncate or give up.
   virtual Status append(Bytes bytes) = 0;
-  // Returns when everything appended is on stable storage. After an error nothing may be assumed about un-synced bytes.
+  // Writes all of `bytes` over what is there from `offset` on, and beyond the end. After an error as append(). Bytes that
+  // are overwritten and not synced may be the old or the new ones after a crash, each sector by itself.
+  // Requires: kOverwrite; offset <= size.
+  virtual Status write_at(uint64_t offset, Bytes bytes) = 0;
+  // Returns when everything written is on stable storage. After an error nothing may be assumed about un-synced bytes.
   virtual Status sync() = 0;
   virtual Status truncate(uint64_t size_bytes) = 0;
   virtual Result<uint64_t> size() const = 0;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/assert.h"
+#include "base/random.h"
 
 namespace larder {
 
@@ -95,6 +96,23 @@ class MemoryFile final : public File {
     return {};
   }
 
+  Status write_at(uint64_t offset, Bytes bytes) override {
+    LARDER_TRY(alive("write"));
+    if (!writable_) return Error{ErrorCode::kPermission, "write " + path_};
+    LARDER_ASSERT(offset <= node_->seen.size());
+    const Status injected = state_->enter("write " + path_);
+    if (!injected.ok()) {
+      overwrite(offset, bytes.substr(0, state_->torn_bytes));
+      return injected;
+    }
+    const uint64_t used = state_->used_bytes();
+    const uint64_t room = state_->capacity_bytes > used ? state_->capacity_bytes - used : 0;
+    const uint64_t fits = node_->seen.size() - offset + room;
+    overwrite(offset, bytes.substr(0, static_cast<size_t>(std::min<uint64_t>(fits, bytes.size()))));
+    if (bytes.size() > fits) return Error{ErrorCode::kNoSpace, "write " + path_ + ": no space left"};
+    return {};
+  }
+
   Status sync() override {
     LARDER_TRY(alive("sync"));
     LARDER_TRY(state_->enter("sync " + path_));
@@ -120,6 +138,11 @@ class MemoryFile final : public File {
   }
 
  private:
+  void overwrite(uint64_t offset, Bytes bytes) {
+    std::string& content = node_->seen;
+    content.resize(std::max(content.size(), static_cast<size_t>(offset) + bytes.size()));
+    if (!bytes.empty()) std::memcpy(content.data() + offset, bytes.data(), bytes.size());
+  }
   Status alive(const char* operation) const {
     if (!closed_ && boot_ == state_->boots) return {};
     return Error{ErrorCode::kIo, std::string(operation) + " " + path_ + ": the handle is closed"};
@@ -243,11 +266,29 @@ void MemoryFileSystem::fail_call(uint64_t n, ErrorCode code, bool and_after) {
 void MemoryFileSystem::set_torn_bytes(size_t bytes) { state_->torn_bytes = bytes; }
 void MemoryFileSystem::set_capacity(uint64_t bytes) { state_->capacity_bytes = bytes; }
 
-void MemoryFileSystem::power_cut(size_t kept_unsynced_bytes) {
+namespace {
+
+// What reached the disk of bytes that were written over synced ones.
+void tear_sectors(Node& node, Random& random) {
+  constexpr size_t kBytes = MemoryFileSystem::kSectorBytes;
+  if (node.seen.size() < node.synced.size()) return;
+  for (size_t at = 0; at < node.synced.size(); at += kBytes) {
+    if (random.one_in(2)) continue;
+    const size_t count = std::min(kBytes, node.synced.size() - at);
+    node.synced.replace(at, count, node.seen, at, count);
+  }
+  node.seen.replace(0, node.synced.size(), node.synced);
+}
+
+}  // namespace
+
+void MemoryFileSystem::power_cut(size_t kept_unsynced_bytes, uint64_t sector_seed) {
+  Random random(sector_seed);
   state_->boots++;
   state_->locks.clear();
   state_->seen = state_->synced;
   for (auto& [path, node] : state_->seen) {
+    if (sector_seed != 0) tear_sectors(*node, random);
     // Bytes behind the synced ones may have reached the disk; what the sync covered certainly did.
     const bool extends =
         node->seen.size() > node->synced.size() && node->seen.compare(0, node->synced.size(), node->synced) == 0;

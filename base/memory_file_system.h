@@ -42,8 +42,10 @@ class MemoryFileSystem final : public FileSystem {
   void set_capacity(uint64_t bytes);
 
   // Drops every byte and every name that was not synced and breaks the open handles. `kept_unsynced_bytes` may let the
-  // first few un-synced bytes of each file survive, as a real disk does.
-  void power_cut(size_t kept_unsynced_bytes = 0);
+  // first few un-synced bytes behind the end of each file survive, as a real disk does, and with a `sector_seed` half of
+  // the sectors that were overwritten and not synced.
+  static constexpr size_t kSectorBytes = 64;  // small, so that small files are torn
+  void power_cut(size_t kept_unsynced_bytes = 0, uint64_t sector_seed = 0);
 
   // Shortcuts for tests. set_content also syncs. content asserts that the file exists.
   void set_content(const std::string& path, Bytes content);

@@ -29,6 +29,8 @@ int open_flags(OpenMode mode) {
       return O_RDWR | O_APPEND;
     case OpenMode::kCreateNew:
       return O_WRONLY | O_CREAT | O_EXCL | O_APPEND;
+    case OpenMode::kOverwrite:
+      return O_RDWR | O_CREAT;
   }
   LARDER_UNREACHABLE();
 }
@@ -67,6 +69,17 @@ class OsFile final : public File {
     while (!bytes.empty()) {
       const ssize_t wrote = retried([&] { return ::write(fd_, bytes.data(), bytes.size()); });
       if (wrote < 0) return failed("write");
+      bytes.remove_prefix(static_cast<size_t>(wrote));
+    }
+    return {};
+  }
+
+  Status write_at(uint64_t offset, Bytes bytes) override {
+    while (!bytes.empty()) {
+      const ssize_t wrote =
+          retried([&] { return ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset)); });
+      if (wrote < 0) return failed("write");
+      offset += static_cast<uint64_t>(wrote);
       bytes.remove_prefix(static_cast<size_t>(wrote));
     }
     return {};

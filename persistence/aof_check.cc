@@ -57,6 +57,8 @@ class Check {
     if (reader.salt()) report_ += ", " + std::to_string(reader.last_sequence()) + " groups with checksums";
     report_ += "\n";
     if (end.ending == AofReader::Ending::kComplete) {
+      const uint64_t padding_bytes = reader.file_bytes() - end.offset;
+      if (padding_bytes > 0) report_ += "  " + bytes_text(padding_bytes) + " of padding behind them\n";
       report_ += "  complete\n";
       return {};
     }

@@ -13,6 +13,7 @@ constexpr Bytes kFilePrefix = "#LF:";
 constexpr Bytes kBasePrefix = "#LB:";
 constexpr Bytes kGroupPrefix = "#LG:";
 constexpr Bytes kDurablePrefix = "#LD:";
+constexpr Bytes kPaddingEndPrefix = "\n#LE:";
 constexpr Bytes kTimestampPrefix = "#TS:";
 constexpr Bytes kLineEnd = "\r\n";
 constexpr size_t kChecksumDigits = 16;
@@ -126,6 +127,29 @@ std::optional<uint64_t> parse_aof_durable_line(Bytes bytes, uint64_t salt) {
   const bool read = read_hex(rest, 16, ':', durable) && read_hex(rest, kChecksumDigits, '\r', checksum);
   if (!read || rest != "\n" || checksum != checksum_of(line_head(line), salt, {})) return {};
   return durable;
+}
+
+void write_aof_padding(char* out, size_t bytes, uint64_t salt, uint64_t offset) {
+  LARDER_ASSERT(bytes >= kAofPaddingBytesMin);
+  const size_t run = bytes - kAofPaddingEndBytes;
+  std::memset(out, '#', run);
+  char* const line = out + run;
+  char* at = line;
+  write_text(at, kPaddingEndPrefix);
+  write_hex(at, offset + run, 16);
+  *at++ = ':';
+  write_checksum_and_end(line, at, salt, {});
+  LARDER_ASSERT(static_cast<size_t>(at - out) == bytes);
+}
+
+bool is_aof_padding_end(Bytes bytes, uint64_t salt, uint64_t offset) {
+  if (bytes.size() < kAofPaddingEndBytes || !bytes.starts_with(kPaddingEndPrefix)) return false;
+  const Bytes line = bytes.substr(0, kAofPaddingEndBytes);
+  Bytes rest = line.substr(kPaddingEndPrefix.size());
+  uint64_t stated = 0;
+  uint64_t checksum = 0;
+  const bool read = read_hex(rest, 16, ':', stated) && read_hex(rest, kChecksumDigits, '\r', checksum);
+  return read && rest == "\n" && stated == offset && checksum == checksum_of(line_head(line), salt, {});
 }
 
 void append_aof_timestamp(Buffer& out, int64_t unix_seconds) {

@@ -6,9 +6,10 @@
 //     #LB:<version>:<salt>:<checksum>\r\n                 in its place in a base: its last #LD names its last group
 //     #LG:<sequence>:<durable>:<bytes>:<checksum>\r\n     a group: so many bytes of commands follow
 //     #LD:<durable>:<checksum>\r\n                        the groups up to this one have been synced
+//     ####...####\n#LE:<offset>:<checksum>\r\n           room: what comes next is written over it
 //     #TS:<unix seconds>\r\n                              when what follows was written; Redis writes it too
 //
-// Redis 7 and later skip every line that starts with '#'. Numbers of the first three are hexadecimal and of fixed width, so
+// Redis 7 and later skip every line that starts with '#'. Numbers of the others are hexadecimal and of fixed width, so
 // that the room of a header is known before its group is. docs/design/append_log.md says what they are for. Checksums of
 // groups and claims are seeded with the file's salt, so that a value that a client stores cannot pass for one.
 
@@ -25,6 +26,8 @@ inline constexpr uint64_t kAofFormatVersion = 1;
 inline constexpr size_t kAofFileLineBytes = 4 + 2 + 1 + 16 + 1 + 16 + 2;
 inline constexpr size_t kAofGroupLineBytes = 4 + 16 + 1 + 16 + 1 + 12 + 1 + 16 + 2;
 inline constexpr size_t kAofDurableLineBytes = 4 + 16 + 1 + 16 + 2;
+inline constexpr size_t kAofPaddingEndBytes = 1 + 4 + 16 + 1 + 16 + 2;  // from the line feed on
+inline constexpr size_t kAofPaddingBytesMin = 1 + kAofPaddingEndBytes;
 // Redis reads annotation lines of up to so many bytes.
 inline constexpr size_t kAofAnnotationBytesMax = 1024;
 // What the 12 digits of a group's length can say.
@@ -60,6 +63,13 @@ bool aof_group_is_intact(Bytes line, uint64_t salt, Bytes commands);
 void write_aof_durable_line(char* out, uint64_t salt, uint64_t durable);
 // The sequence that the line claims to be durable.
 std::optional<uint64_t> parse_aof_durable_line(Bytes bytes, uint64_t salt);
+
+// Fills `bytes` that begin at `offset` of the file. Whatever end of it is left by what is written over it is padding too,
+// down to kAofPaddingBytesMin. Requires: bytes >= kAofPaddingBytesMin.
+void write_aof_padding(char* out, size_t bytes, uint64_t salt, uint64_t offset);
+// Whether the line feed at `offset` and the line behind it end a padding: other bytes in a padding are those of a group
+// that did not reach the disk as a whole.
+bool is_aof_padding_end(Bytes bytes, uint64_t salt, uint64_t offset);
 
 // Appends "#TS:<unix_seconds>\r\n".
 void append_aof_timestamp(Buffer& out, int64_t unix_seconds);

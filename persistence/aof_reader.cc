@@ -78,6 +78,10 @@ Result<AofReader::Step> AofReader::read_annotation() {
   if (!commands_.empty()) return Step::kNeedsMore;
   LARDER_TRY(fill(kAofAnnotationBytesMax).status());
   const Bytes rest = available();
+  const bool is_run =
+      rest.size() == 1 || rest[1] == '#' || is_aof_padding_end(rest.substr(1), salt_.value_or(0), position_ + 1);
+  if (salt_ && is_run) return skip_padding();
+  padding_.reset();
   if (rest.starts_with("#LG:")) return read_group();
   if (rest.starts_with("#LF:") || rest.starts_with("#LB:")) {
     const std::optional<AofFileLine> line = parse_aof_file_line(rest);
@@ -108,8 +112,26 @@ Result<AofReader::Step> AofReader::read_annotation() {
   return Step::kSkipped;
 }
 
+Result<AofReader::Step> AofReader::skip_padding() {
+  const uint64_t begin = position_;
+  outside_group_ = false;  // only our groups are written over padding
+  while (true) {
+    advance(std::min(available().find_first_not_of('#'), available().size()));
+    LARDER_TRY(fill(kAofPaddingEndBytes).status());
+    if (!available().starts_with('#')) break;
+  }
+  // It may not have reached the disk to its end.
+  if (available().empty() || is_aof_padding_end(available(), *salt_, position_)) {
+    advance(std::min(available().size(), kAofPaddingEndBytes));
+    if (!padding_) padding_ = begin;
+    return Step::kSkipped;
+  }
+  return finish_broken(padding_.value_or(begin), "an unfinished group", false);
+}
+
 Result<AofReader::Step> AofReader::read_group() {
   const uint64_t begin = position_;
+  outside_group_ = false;
   const std::optional<AofGroupLine> line = parse_aof_group_line(available());
   if (!line) return finish_broken(begin, "a bad line", available().size() < kAofGroupLineBytes);
   const size_t whole_bytes = kAofGroupLineBytes + static_cast<size_t>(line->bytes);
@@ -137,6 +159,7 @@ Result<AofReader::Step> AofReader::read_command() {
     ParseProgress progress;
     const ParseResult parsed = parse_request(rest, limits, progress, arguments_);
     if (parsed.outcome == ParseOutcome::kRequest) {
+      padding_.reset();
       commands_.push_back({parsed.first_arg, parsed.arg_count, begin});
       outside_group_ = group_end_ == 0;
       ++command_count_;
@@ -185,11 +208,12 @@ AofReader::Step AofReader::finish(Ending ending, uint64_t offset, std::string re
 }
 
 AofReader::Step AofReader::finish_at_end() {
+  const uint64_t end = padding_.value_or(position_);
   if (open_multi_) return finish(Ending::kTorn, *open_multi_, at_offset("MULTI without EXEC", *open_multi_));
   if (is_base_ && claimed_sequence_ != last_sequence_) {
-    return finish(Ending::kCutShort, position_, at_offset("the end of the base is missing", position_));
+    return finish(Ending::kCutShort, end, at_offset("the end of the base is missing", end));
   }
-  return finish(Ending::kComplete, position_, {});
+  return finish(Ending::kComplete, end, {});
 }
 
 Result<AofReader::Step> AofReader::finish_broken(uint64_t offset, std::string reason, bool ends_early) {

@@ -22,7 +22,7 @@
 // A base of ours was complete when the manifest named it, so it is never torn.
 //
 // offset in end() is where the first command that is lost begins (for a MULTI without its EXEC: the MULTI), so that the file
-// cut there is complete. Memory: the largest group or command, plus kReadBytes. Hostile files cost no more than their size.
+// cut there is complete. Padding at the end is in front of nothing: the offset is where it begins. Memory: the largest group or command, plus kReadBytes. Hostile files cost no more than their size.
 
 #include <cstdint>
 #include <optional>
@@ -83,6 +83,8 @@ class AofReader {
 
   Result<Step> step();
   Result<Step> read_annotation();
+  // A run of '#' in a file of ours: what a group that did not reach the disk as a whole leaves of it is its end.
+  Result<Step> skip_padding();
   Result<Step> read_group();
   Result<Step> read_command();
   void skip_group_annotation();
@@ -113,6 +115,7 @@ class AofReader {
   uint64_t last_sequence_ = 0;
   std::optional<uint64_t> claimed_sequence_;  // by the last #LD
   uint64_t command_count_ = 0;
+  std::optional<uint64_t> padding_;     // offset of what was skipped last, if it was padding
   std::optional<uint64_t> open_multi_;  // offset of a MULTI without an EXEC so far
   bool ended_ = false;
   End end_;

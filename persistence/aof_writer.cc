@@ -6,6 +6,15 @@
 #include "base/assert.h"
 
 namespace larder {
+namespace {
+
+// The part of the file that is added as padding, within bounds: making it costs a commit of the file system's journal and
+// writing its bytes twice, so it is to be long, but small in a small log.
+constexpr uint64_t kPaddingPart = 4;
+constexpr uint64_t kPaddingBytesMin = 4096;
+constexpr uint64_t kPaddingBytesMax = 1024 * 1024;
+
+}  // namespace
 
 AofWriter::AofWriter(FileSystem& files, Options options)
     : files_(files), options_(std::move(options)), random_(options_.random_seed) {}
@@ -46,15 +55,17 @@ Status AofWriter::open_without_base(AofManifest manifest) {
 
 Status AofWriter::resume_file(const Resume& resume) {
   file_entry_ = manifest_.incremental.back();
-  LARDER_TRY_ASSIGN(file_, files_.open(path_of(file_entry_.name), OpenMode::kAppend));
-  LARDER_TRY_ASSIGN(file_bytes_, file_->size());
+  LARDER_TRY_ASSIGN(file_, files_.open(path_of(file_entry_.name), OpenMode::kOverwrite));
+  LARDER_TRY_ASSIGN(padded_bytes_, file_->size());
+  file_bytes_ = std::min(resume.end.value_or(padded_bytes_), padded_bytes_);
+  pads_ = true;
+  LARDER_TRY(cut_padding());
   salt_ = resume.salt.value_or(random_.next());
   sequence_ = resume.last_sequence;
   if (!resume.salt) {
     char line[kAofFileLineBytes];
     write_aof_file_line(line, AofFileKind::kIncremental, salt_);
-    LARDER_TRY(file_->append({line, sizeof line}));
-    file_bytes_ += sizeof line;
+    LARDER_TRY(put({line, sizeof line}));
   }
   LARDER_TRY(file_->sync());
   safe_bytes_ = file_bytes_;
@@ -67,17 +78,21 @@ Status AofWriter::resume_file(const Resume& resume) {
 Status AofWriter::begin_file() {
   const uint64_t number = ++last_incremental_sequence_;
   AofManifest::File entry{aof_incr_name(options_.file_name, number), number};
-  LARDER_TRY_ASSIGN(std::unique_ptr<File> file, files_.open(path_of(entry.name), OpenMode::kTruncate));
+  LARDER_TRY_ASSIGN(std::unique_ptr<File> file, files_.open(path_of(entry.name), OpenMode::kOverwrite));
+  // One that an earlier failure has left.
+  LARDER_TRY_ASSIGN(const uint64_t left_bytes, file->size());
+  if (left_bytes > 0) LARDER_TRY(file->truncate(0));
   const uint64_t salt = random_.next();
   char line[kAofFileLineBytes];
   write_aof_file_line(line, AofFileKind::kIncremental, salt);
-  LARDER_TRY(file->append({line, sizeof line}));
+  LARDER_TRY(file->write_at(0, {line, sizeof line}));
   LARDER_TRY(file->sync());
   file_ = std::move(file);
   file_entry_ = std::move(entry);
   salt_ = salt;
   sequence_ = durable_sequence_ = claimed_sequence_ = 0;
-  file_bytes_ = safe_bytes_ = sizeof line;
+  file_bytes_ = safe_bytes_ = padded_bytes_ = sizeof line;
+  pads_ = true;
   return {};
 }
 
@@ -124,10 +139,36 @@ Status AofWriter::append(AofGroup group) {
 Status AofWriter::write_group(AofGroup& group) {
   const Bytes commands = group.bytes.bytes().substr(kAofGroupLineBytes);
   write_aof_group_line(group.bytes.mutable_data(), salt_, sequence_ + 1, durable_sequence_, commands);
-  LARDER_TRY(file_->append(group.bytes.bytes()));
+  LARDER_TRY(put(group.bytes.bytes()));
   ++sequence_;
   claimed_sequence_ = durable_sequence_;
-  file_bytes_ += group.bytes.size();
+  return {};
+}
+
+Status AofWriter::put(Bytes bytes) {
+  LARDER_TRY(file_->write_at(file_bytes_, bytes));
+  file_bytes_ += bytes.size();
+  padded_bytes_ = std::max(padded_bytes_, file_bytes_);
+  return settle_padding();
+}
+
+Status AofWriter::settle_padding() {
+  if (padded_bytes_ >= file_bytes_ + kAofPaddingBytesMin) return {};
+  if (sync_rule_ == AofSyncRule::kAlways && pads_) {
+    const uint64_t count = std::clamp(file_bytes_ / kPaddingPart, kPaddingBytesMin, kPaddingBytesMax);
+    std::string padding(count, '\0');
+    write_aof_padding(padding.data(), padding.size(), salt_, file_bytes_);
+    padded_bytes_ = file_bytes_ + count;
+    if (file_->write_at(file_bytes_, padding).ok()) return {};
+    pads_ = false;  // it goes without
+  }
+  return cut_padding();
+}
+
+Status AofWriter::cut_padding() {
+  if (padded_bytes_ == file_bytes_) return {};
+  LARDER_TRY(file_->truncate(file_bytes_));
+  padded_bytes_ = file_bytes_;
   return {};
 }
 
@@ -152,9 +193,8 @@ Status AofWriter::claim() {
   if (claimed_sequence_ == durable_sequence_) return {};
   char line[kAofDurableLineBytes];
   write_aof_durable_line(line, salt_, durable_sequence_);
-  if (Status written = file_->append({line, sizeof line}); !written.ok()) return fail(std::move(written));
+  if (Status written = put({line, sizeof line}); !written.ok()) return fail(std::move(written));
   claimed_sequence_ = durable_sequence_;
-  file_bytes_ += sizeof line;
   // A claim that is lost costs nothing: it needs no sync.
   if (safe_bytes_ + sizeof line == file_bytes_) safe_bytes_ = file_bytes_;
   return {};
@@ -163,6 +203,7 @@ Status AofWriter::claim() {
 Status AofWriter::finish_file() {
   LARDER_TRY(sync());
   LARDER_TRY(claim());
+  if (Status cut = cut_padding(); !cut.ok()) return fail(std::move(cut));
   // The claim too: only the last file of a log may end in the middle of something.
   if (Status synced = file_->sync(); !synced.ok()) return fail_sync(std::move(synced));
   return {};
@@ -247,7 +288,7 @@ Status AofWriter::cut_current_file() {
   if (!file_) return {};
   LARDER_TRY(file_->truncate(safe_bytes_));
   LARDER_TRY(file_->sync());
-  file_bytes_ = safe_bytes_;
+  file_bytes_ = padded_bytes_ = safe_bytes_;
   return {};
 }
 
@@ -284,7 +325,7 @@ Status AofWriter::heal() {
   if (!healed.ok()) {
     file_ = std::move(old_file);
     file_entry_ = old_entry;
-    file_bytes_ = safe_bytes_ = old_bytes;
+    file_bytes_ = safe_bytes_ = padded_bytes_ = old_bytes;
     return healed;
   }
   if (!kept_.empty()) written_number_ = kept_.back().number;

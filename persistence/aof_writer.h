@@ -9,6 +9,10 @@
 //
 //     cut the file at its last safe byte, sync it;  kept groups -> a new incremental file, sync it;  name it in the manifest
 //
+// With SyncRule::kAlways the file is longer than what is in it: padding lies behind the last group, and the next one is
+// written over it, because a sync that changes neither the file's length nor its place on the disk costs the file system
+// no commit of its journal. The padding is cut off when the file is finished; a start finds it behind the last group.
+//
 // Invariant: at every call of the file system the manifest on the disk names files that together hold a complete history, up
 // to a group that is at least durable_number(). Numbers of files are never used twice, so that a manifest whose
 // replacement may or may not have reached the disk cannot name a file with other contents.
@@ -61,6 +65,8 @@ class AofWriter {
   struct Resume {
     std::optional<uint64_t> salt;
     uint64_t last_sequence = 0;
+    // Where it ends, if padding is behind.
+    std::optional<uint64_t> end = {};
   };
 
   AofWriter(FileSystem& files, Options options);
@@ -114,6 +120,12 @@ class AofWriter {
   // Creates and syncs an incremental file with its first line; it becomes the current one.
   Status begin_file();
   Status write_group(AofGroup& group);
+  // At the end of what is in the file.
+  Status put(Bytes bytes);
+  // Sees to it that padding or nothing is behind the end.
+  Status settle_padding();
+  // Nothing is behind the end.
+  Status cut_padding();
   Status write_manifest();
   void note_synced();
   // Everything is synced, and the file says so.
@@ -142,6 +154,8 @@ class AofWriter {
   uint64_t durable_sequence_ = 0;  // of the last synced one
   uint64_t claimed_sequence_ = 0;  // up to which the file itself says so
   uint64_t file_bytes_ = 0;        // complete groups
+  uint64_t padded_bytes_ = 0;      // the file's length: padding is behind file_bytes_
+  bool pads_ = true;               // there was room on the disk
   uint64_t safe_bytes_ = 0;        // synced; with kNever written
   uint64_t other_files_bytes_ = 0;
 

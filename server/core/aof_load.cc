@@ -129,7 +129,7 @@ Status AofLoad::finish_part() {
   const Part& part = parts_[part_];
   const AofReader::End end = reader_->end();
   if (end.ending != AofReader::Ending::kComplete) LARDER_TRY(cut(part, end));
-  if (part.is_last && !part.is_base) place_->resume = {reader_->salt(), reader_->last_sequence()};
+  if (part.is_last && !part.is_base) place_->resume = {reader_->salt(), reader_->last_sequence(), end.offset};
   command_count_ += reader_->command_count();
   bytes_before_ += part.bytes;
   reader_.reset();

@@ -302,7 +302,7 @@ void cut_power(uint64_t seed, const std::string& rule, uint64_t cuts, uint64_t* 
     MemoryFileSystem files;
     const PowerCut result = run_until(files, conditions, course, cut);
     files.fail_call(0);
-    files.power_cut(random.uniform(300));
+    files.power_cut(random.uniform(300), random.next());
     SCOPED_TRACE("seed " + std::to_string(seed) + ", " + rule + ", call " + std::to_string(cut));
     check_start(files, conditions, states, result);
     if (::testing::Test::HasFailure()) return;

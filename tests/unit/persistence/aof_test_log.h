@@ -49,7 +49,7 @@ inline void read_aof_file(MemoryFileSystem& files, const std::string& path, Read
     if (!*more) break;
   }
   log.end = reader.end();
-  log.resume = {reader.salt(), reader.last_sequence()};
+  log.resume = {reader.salt(), reader.last_sequence(), log.end.offset};
 }
 
 // All that the manifest names, in order, as a server that starts would read it.

@@ -138,7 +138,7 @@ void cut_power_everywhere(uint64_t seed, AofSyncRule rule) {
     const uint64_t durable = opened ? course.durable() : 0;
     const uint64_t written = opened ? course.written() : 0;
     course.files().fail_call(0);
-    course.files().power_cut((seed * 31 + cut * 7) % 200);
+    course.files().power_cut((seed * 31 + cut * 7) % 200, seed * 1000 + cut);
     const ReadLog log = read_aof_folder(course.files());
     expect_history(log, durable, written, where);
     if (::testing::Test::HasFailure()) return;
@@ -177,7 +177,7 @@ TEST(AofWriter, HealsFromAFailureOfEachCall) {
       const bool is_past_the_end = course.files().call_count() - calls_before < failing;
       expect_history(read_aof_folder(course.files()), course.written(), course.written(), where + ", still running");
       EXPECT_FALSE(course.writer().failed()) << where;
-      course.files().power_cut(failing % 100);
+      course.files().power_cut(failing % 100, failing);
       expect_history(read_aof_folder(course.files()), course.durable(), course.written(), where + ", power cut");
       if (HasFailure()) return;
       if (is_past_the_end) break;
