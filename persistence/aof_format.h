@@ -65,8 +65,14 @@ void write_aof_durable_line(char* out, uint64_t salt, uint64_t durable);
 std::optional<uint64_t> parse_aof_durable_line(Bytes bytes, uint64_t salt);
 
 // Fills `bytes` that begin at `offset` of the file. Whatever end of it is left by what is written over it is padding too,
-// down to kAofPaddingBytesMin. Requires: bytes >= kAofPaddingBytesMin.
+// down to kAofPaddingBytesMin, but see aof_padding_is_misread(). Requires: bytes >= kAofPaddingBytesMin.
 void write_aof_padding(char* out, size_t bytes, uint64_t salt, uint64_t offset);
+// Redis reads a line in pieces of 1023 bytes and takes each for a line: the last one must not be the line feed alone. Where so
+// many bytes would be misread, kAofShortLine goes in front of them.
+constexpr bool aof_padding_is_misread(uint64_t bytes) {
+  return bytes >= kAofPaddingBytesMin && (bytes - kAofPaddingEndBytes) % (kAofAnnotationBytesMax - 1) == 0;
+}
+inline constexpr Bytes kAofShortLine = "#.\n";
 // Whether the line feed at `offset` and the line behind it end a padding: other bytes in a padding are those of a group
 // that did not reach the disk as a whole.
 bool is_aof_padding_end(Bytes bytes, uint64_t salt, uint64_t offset);

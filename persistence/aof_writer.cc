@@ -146,10 +146,15 @@ Status AofWriter::write_group(AofGroup& group) {
 }
 
 Status AofWriter::put(Bytes bytes) {
-  LARDER_TRY(file_->write_at(file_bytes_, bytes));
-  file_bytes_ += bytes.size();
-  padded_bytes_ = std::max(padded_bytes_, file_bytes_);
-  return settle_padding();
+  const auto write = [this](Bytes piece) -> Status {
+    LARDER_TRY(file_->write_at(file_bytes_, piece));
+    file_bytes_ += piece.size();
+    padded_bytes_ = std::max(padded_bytes_, file_bytes_);
+    return {};
+  };
+  LARDER_TRY(write(bytes));
+  LARDER_TRY(settle_padding());
+  return aof_padding_is_misread(padded_bytes_ - file_bytes_) ? write(kAofShortLine) : Status();
 }
 
 Status AofWriter::settle_padding() {

@@ -56,6 +56,11 @@ TEST_P(AnyFileSystem, ModesDoWhatTheySay) {
   EXPECT_EQ(read("a"), "onetwothree");
   write("a", OpenMode::kTruncate, "x");
   EXPECT_EQ(read("a"), "x");
+  const auto file = files_->open(path("a"), OpenMode::kOverwrite);
+  ASSERT_TRUE(file && (*file)->write_at(1, "0123").ok() && (*file)->write_at(2, "ab").ok() && (*file)->sync().ok());
+  EXPECT_EQ(read("a"), "x0ab3");
+  ASSERT_TRUE((*file)->write_at(5, "4").ok() && (*file)->truncate(3).ok() && (*file)->write_at(3, "z").ok());
+  EXPECT_EQ(read("a"), "x0az");
 }
 
 TEST_P(AnyFileSystem, ReadsInOrderAndAtOffsets) {
@@ -146,6 +151,29 @@ TEST(MemoryFileSystem, PowerCutDropsWhatWasNotSynced) {
   EXPECT_EQ(files.content("/d/a"), "old-synced-l");
   EXPECT_FALSE(*files.exists("/d/b"));
   EXPECT_EQ(file->append("y").code(), ErrorCode::kIo);
+}
+
+TEST(MemoryFileSystem, OverwrittenSectorsReachTheDiskEachByItself) {
+  constexpr size_t kBytes = MemoryFileSystem::kSectorBytes;
+  size_t kept = 0;
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    MemoryFileSystem files;
+    files.set_content("/f", std::string(10 * kBytes, 'o'));
+    const auto file = files.open("/f", OpenMode::kOverwrite);
+    ASSERT_TRUE((*file)->write_at(0, std::string(kBytes, 's')).ok() && (*file)->sync().ok());
+    ASSERT_TRUE((*file)->write_at(kBytes, std::string(8 * kBytes, 'n')).ok());
+    files.power_cut(0, seed);
+    const std::string text = files.content("/f");
+    ASSERT_EQ(text.size(), 10 * kBytes);
+    for (size_t sector = 0; sector < 10; ++sector) {
+      const char now = text[sector * kBytes];
+      ASSERT_EQ(text.compare(sector * kBytes, kBytes, std::string(kBytes, now)), 0);
+      ASSERT_TRUE(sector == 0 ? now == 's' : sector == 9 ? now == 'o' : now == 'o' || now == 'n');
+      kept += now == 'n' ? 1 : 0;
+    }
+  }
+  EXPECT_GT(kept, 40u);
+  EXPECT_LT(kept, 120u);
 }
 
 TEST(MemoryFileSystem, RenameIsDurableAfterTheDirectorySync) {

@@ -151,6 +151,51 @@ TEST(AofReader, WhatIsBehindABaseIsAsItIs) {
   EXPECT_EQ(read(Bytes(file.text()).substr(0, file.text().size() - 1)).end.ending, Ending::kTorn);
 }
 
+std::string padding(size_t bytes, uint64_t offset, uint64_t salt = kSalt) {
+  std::string text(bytes, '\0');
+  write_aof_padding(text.data(), bytes, salt, offset);
+  return text;
+}
+
+// Room at the end of a file, written over in part: it ends where the room begins, and others may have gone on behind it.
+TEST(AofReader, PaddingIsTheEnd) {
+  FileText groups;
+  groups.file_line().group({1, 2}, 0).group({3}, 1);
+  const std::string& text = groups.text();
+  for (const size_t bytes : {size_t{4096}, kAofPaddingBytesMin, 2 * AofReader::kReadBytes}) {
+    const std::string room = padding(bytes, text.size());
+    const ReadLog log = read(text + room);
+    EXPECT_EQ(log.end.ending, Ending::kComplete) << log.end.reason;
+    EXPECT_EQ(log.end.offset, text.size());
+    const ReadLog gone_on_with = read(text + room + command_text(4));
+    EXPECT_EQ(gone_on_with.numbers, (std::vector<uint64_t>{1, 2, 3, 4})) << gone_on_with.end.reason;
+    EXPECT_EQ(gone_on_with.end.ending, Ending::kComplete);
+    EXPECT_EQ(gone_on_with.end.offset, text.size() + bytes + command_text(4).size());
+    // It may have reached the disk in part.
+    for (size_t cut = 1; cut < std::min<size_t>(bytes, 100); ++cut) {
+      const ReadLog part = read(text + room.substr(0, bytes - cut));
+      EXPECT_EQ(part.end.offset, text.size()) << cut << part.end.reason;
+      EXPECT_NE(part.end.ending, Ending::kDamaged) << cut;
+    }
+  }
+}
+
+// Sectors of a group that reached the disk without its beginning are no commands of another server, whatever clients store.
+TEST(AofReader, WhatIsLeftInPaddingIsNotExecuted) {
+  FileText groups;
+  groups.file_line().group({1}, 0);
+  const std::string& text = groups.text();
+  const std::string stored = "\n" + command_text(2);
+  const std::string forged = padding(kAofPaddingBytesMin, text.size() + 1000, kSalt + 1).substr(1) + command_text(2);
+  const std::string moved = padding(kAofPaddingBytesMin, 0).substr(1) + command_text(2);
+  for (const std::string& left : {stored, forged, moved, command_text(2), std::string(1, '\0')}) {
+    const ReadLog log = read(text + std::string(1000, '#') + left);
+    EXPECT_EQ(log.numbers, (std::vector<uint64_t>{1}));
+    EXPECT_EQ(log.end.ending, Ending::kTorn) << left;
+    EXPECT_EQ(log.end.offset, text.size()) << left;
+  }
+}
+
 TEST(AofReader, EveryCutOfAPlainFileIsTorn) {
   const std::string text = command_text(1) + command_text(2) + command_text(3);
   for (size_t size = 0; size <= text.size(); ++size) {

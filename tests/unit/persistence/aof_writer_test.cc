@@ -221,6 +221,65 @@ TEST(AofWriter, AFailureWhileHealingIsHealedLater) {
   }
 }
 
+constexpr const char* kFirst = "/log/a.1.incr.aof";
+
+void append_one(AofWriter& writer, uint64_t number, size_t filler_bytes = 10) {
+  AofGroup group{AofGroup::with_room()};
+  append_numbered(group.bytes, number, filler_bytes);
+  group.number = number;
+  EXPECT_TRUE(writer.append(std::move(group)).ok() && writer.sync().ok());
+}
+
+// With `always` the file is written over padding, whose last line another server can go on behind; it is cut off in the end.
+TEST(AofWriter, PaddingIsAheadOfTheGroups) {
+  MemoryFileSystem files;
+  files.set_content("/other", "");
+  AofWriter writer(files, {kTestDirectory, kTestName, 1});
+  writer.set_sync_rule(AofSyncRule::kAlways);
+  ASSERT_TRUE(writer.open({}, {}).ok());
+  size_t lengths = 0;
+  size_t length_before = 0;
+  size_t short_lines = 0;
+  uint64_t number = 0;
+  while (number < 3000) {
+    append_one(writer, ++number, number % 37);
+    const std::string text = files.content(kFirst);
+    lengths += text.size() != length_before ? 1 : 0;
+    length_before = text.size();
+    const size_t end = writer.log_bytes();
+    const size_t run = text.find('\n', end) - end;
+    ASSERT_NE(run % 1023, 0u) << number;
+    ASSERT_EQ(text.find_first_not_of('#', end), end + run) << number;
+    ASSERT_EQ(text.size(), end + run + kAofPaddingEndBytes) << number;
+    short_lines += text.compare(end - 3, 3, "#.\n") == 0 ? 1 : 0;
+  }
+  EXPECT_LT(lengths, 60u);
+  EXPECT_GT(short_lines, 0u);
+  EXPECT_EQ(read_aof_folder(files).numbers.size(), number);
+  // Groups that nobody waits for use up what is there.
+  writer.set_sync_rule(AofSyncRule::kEverySecond);
+  while (files.content(kFirst).size() != writer.log_bytes()) append_one(writer, ++number, 300);
+  writer.set_sync_rule(AofSyncRule::kAlways);
+  append_one(writer, ++number);
+  EXPECT_GT(files.content(kFirst).size(), writer.log_bytes());
+  ASSERT_TRUE(writer.close().ok());
+  EXPECT_EQ(files.content(kFirst).size(), writer.log_bytes());
+  EXPECT_EQ(read_aof_folder(files).numbers.size(), number);
+}
+
+TEST(AofWriter, WithoutRoomForPaddingItAppends) {
+  MemoryFileSystem files;
+  files.set_content("/other", "");
+  AofWriter writer(files, {kTestDirectory, kTestName, 1});
+  writer.set_sync_rule(AofSyncRule::kAlways);
+  ASSERT_TRUE(writer.open({}, {}).ok());
+  files.set_capacity(3000);
+  for (uint64_t number = 1; number <= 10; ++number) append_one(writer, number);
+  EXPECT_FALSE(writer.failed());
+  EXPECT_EQ(files.content(kFirst).size(), writer.log_bytes());
+  EXPECT_EQ(read_aof_folder(files).numbers.size(), 10u);
+}
+
 TEST(AofWriter, AFullDiskHealsWhenThereIsRoomAgain) {
   MemoryFileSystem files;
   files.set_content("/other", "");
