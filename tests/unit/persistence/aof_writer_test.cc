@@ -242,7 +242,8 @@ TEST(AofWriter, PaddingIsAheadOfTheGroups) {
   size_t short_lines = 0;
   uint64_t number = 0;
   while (number < 3000) {
-    append_one(writer, ++number, number % 37);
+    ++number;
+    append_one(writer, number, number % 37);
     const std::string text = files.content(kFirst);
     lengths += text.size() != length_before ? 1 : 0;
     length_before = text.size();
