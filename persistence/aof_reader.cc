@@ -78,8 +78,7 @@ Result<AofReader::Step> AofReader::read_annotation() {
   if (!commands_.empty()) return Step::kNeedsMore;
   LARDER_TRY(fill(kAofAnnotationBytesMax).status());
   const Bytes rest = available();
-  const bool is_run =
-      rest.size() == 1 || rest[1] == '#' || is_aof_padding_end(rest.substr(1), salt_.value_or(0), position_ + 1);
+  const bool is_run = rest.size() == 1 || rest[1] == '#' || rest[1] == '\n';
   if (salt_ && !is_base_ && is_run) return skip_padding();
   padding_.reset();
   if (rest.starts_with("#LG:")) return read_group();
