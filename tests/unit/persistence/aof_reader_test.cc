@@ -193,7 +193,9 @@ TEST(AofReader, WhatIsLeftInPaddingIsNotExecuted) {
     EXPECT_EQ(log.numbers, (std::vector<uint64_t>{1}));
     EXPECT_EQ(log.end.ending, Ending::kTorn) << left;
     EXPECT_EQ(log.end.offset, text.size()) << left;
-    if (left.starts_with('\n')) EXPECT_EQ(read(text + "#" + left).numbers, (std::vector<uint64_t>{1})) << left;
+    if (left.starts_with('\n')) {
+      EXPECT_EQ(read(text + "#" + left).numbers, (std::vector<uint64_t>{1})) << left;
+    }
   }
 }
 
