@@ -268,16 +268,22 @@ void MemoryFileSystem::set_capacity(uint64_t bytes) { state_->capacity_bytes = b
 
 namespace {
 
-// What reached the disk of bytes that were written over synced ones.
-void tear_sectors(Node& node, Random& random) {
+// What reached the disk of bytes that were written over synced ones. Returns how many bytes behind the synced ones are in a
+// sector that did not: they read as zero.
+size_t tear_sectors(Node& node, Random& random) {
   constexpr size_t kBytes = MemoryFileSystem::kSectorBytes;
-  if (node.seen.size() < node.synced.size()) return;
+  if (node.seen.size() < node.synced.size()) return 0;
+  size_t lost_behind = 0;
   for (size_t at = 0; at < node.synced.size(); at += kBytes) {
-    if (random.one_in(2)) continue;
     const size_t count = std::min(kBytes, node.synced.size() - at);
-    node.synced.replace(at, count, node.seen, at, count);
+    if (random.one_in(2)) {
+      node.synced.replace(at, count, node.seen, at, count);
+    } else if (node.seen.compare(at, count, node.synced, at, count) != 0) {
+      lost_behind = kBytes - count;
+    }
   }
   node.seen.replace(0, node.synced.size(), node.synced);
+  return lost_behind;
 }
 
 }  // namespace
@@ -288,12 +294,14 @@ void MemoryFileSystem::power_cut(size_t kept_unsynced_bytes, uint64_t sector_see
   state_->locks.clear();
   state_->seen = state_->synced;
   for (auto& [path, node] : state_->seen) {
-    if (sector_seed != 0) tear_sectors(*node, random);
+    const size_t lost_behind = sector_seed != 0 ? tear_sectors(*node, random) : 0;
     // Bytes behind the synced ones may have reached the disk; what the sync covered certainly did.
     const bool extends =
         node->seen.size() > node->synced.size() && node->seen.compare(0, node->synced.size(), node->synced) == 0;
     const size_t extra = extends ? std::min(kept_unsynced_bytes, node->seen.size() - node->synced.size()) : 0;
-    node->synced += node->seen.substr(extends ? node->synced.size() : 0, extra);
+    std::string kept = node->seen.substr(extends ? node->synced.size() : 0, extra);
+    std::fill_n(kept.begin(), std::min(kept.size(), lost_behind), '\0');
+    node->synced += kept;
     node->seen = node->synced;
   }
 }

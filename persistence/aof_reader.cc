@@ -209,7 +209,7 @@ AofReader::Step AofReader::finish(Ending ending, uint64_t offset, std::string re
 AofReader::Step AofReader::finish_at_end() {
   const uint64_t end = padding_.value_or(position_);
   if (open_multi_) return finish(Ending::kTorn, *open_multi_, at_offset("MULTI without EXEC", *open_multi_));
-  if (is_base_ && claimed_sequence_ != last_sequence_) {
+  if (base_end_is_missing()) {
     return finish(Ending::kCutShort, end, at_offset("the end of the base is missing", end));
   }
   return finish(Ending::kComplete, end, {});
@@ -218,7 +218,7 @@ AofReader::Step AofReader::finish_at_end() {
 Result<AofReader::Step> AofReader::finish_broken(uint64_t offset, std::string reason, bool ends_early) {
   reason = at_offset(reason, offset);
   bool torn = ends_early;
-  if (is_base_ && claimed_sequence_ != last_sequence_) {
+  if (base_end_is_missing()) {
     torn = false;
   } else if (salt_ && !outside_group_) {
     // What is broken is the group after the last good one.

@@ -77,6 +77,8 @@ class AofReader {
   uint64_t last_sequence() const { return last_sequence_; }
   // The file says that it is a base of ours: what is cut off it must be followed by a new end.
   bool is_base() const { return is_base_; }
+  // It is one, and nothing so far said that it ends with the last group.
+  bool base_end_is_missing() const { return is_base_ && claimed_sequence_ != last_sequence_; }
 
  private:
   enum class Step : uint8_t { kCommand, kSkipped, kNeedsMore, kEnd };

@@ -13,6 +13,10 @@ namespace {
 constexpr uint64_t kPaddingPart = 4;
 constexpr uint64_t kPaddingBytesMin = 4096;
 constexpr uint64_t kPaddingBytesMax = 1024 * 1024;
+// Where in a sector of the disk (or of any multiple of this size) padding ends. Never between two: a sector with an end line that
+// should have been overwritten and was not then has zeros behind it, and not the rest of a group that was written over it.
+constexpr uint64_t kSectorBytes = 512;
+constexpr uint64_t kPaddingEndInSector = 504;
 
 }  // namespace
 
@@ -92,6 +96,7 @@ Status AofWriter::begin_file() {
   salt_ = salt;
   sequence_ = durable_sequence_ = claimed_sequence_ = 0;
   file_bytes_ = safe_bytes_ = padded_bytes_ = sizeof line;
+  claim_bytes_ = 0;
   pads_ = true;
   return {};
 }
@@ -129,6 +134,7 @@ Status AofWriter::append(AofGroup group) {
   written_number_ = kept_.back().number;
   if (sync_rule_ == AofSyncRule::kNever) {
     safe_bytes_ = file_bytes_;
+    claim_bytes_ = 0;
     dropped_number_ = written_number_;
     kept_.clear();
     kept_bytes_ = 0;
@@ -146,6 +152,7 @@ Status AofWriter::write_group(AofGroup& group) {
 }
 
 Status AofWriter::put(Bytes bytes) {
+  LARDER_TRY(make_room(bytes.size()));
   const auto write = [this](Bytes piece) -> Status {
     LARDER_TRY(file_->write_at(file_bytes_, piece));
     file_bytes_ += piece.size();
@@ -153,20 +160,21 @@ Status AofWriter::put(Bytes bytes) {
     return {};
   };
   LARDER_TRY(write(bytes));
-  LARDER_TRY(settle_padding());
   return aof_padding_is_misread(padded_bytes_ - file_bytes_) ? write(kAofShortLine) : Status();
 }
 
-Status AofWriter::settle_padding() {
-  if (padded_bytes_ >= file_bytes_ + kAofPaddingBytesMin) return {};
-  if (sync_rule_ == AofSyncRule::kAlways && pads_) {
-    const uint64_t count = std::clamp(file_bytes_ / kPaddingPart, kPaddingBytesMin, kPaddingBytesMax);
-    std::string padding(count, '\0');
-    write_aof_padding(padding.data(), padding.size(), salt_, file_bytes_);
-    padded_bytes_ = file_bytes_ + count;
-    if (file_->write_at(file_bytes_, padding).ok()) return {};
-    pads_ = false;  // it goes without
-  }
+Status AofWriter::make_room(uint64_t bytes) {
+  const uint64_t end = file_bytes_ + bytes + kAofShortLine.size();
+  if (padded_bytes_ >= end + kAofPaddingBytesMin) return {};
+  if (sync_rule_ != AofSyncRule::kAlways || !pads_ || bytes > kPaddingBytesMax) return cut_padding();
+  // The old end line becomes padding too, so that a process which is killed between two calls leaves nothing else.
+  const uint64_t begin = padded_bytes_ == file_bytes_ ? file_bytes_ : padded_bytes_ - kAofPaddingEndBytes;
+  const uint64_t wanted = end + std::clamp(end / kPaddingPart, kPaddingBytesMin, kPaddingBytesMax);
+  padded_bytes_ = wanted + (kPaddingEndInSector - wanted) % kSectorBytes;
+  std::string padding(padded_bytes_ - begin, '\0');
+  write_aof_padding(padding.data(), padding.size(), salt_, begin);
+  if (file_->write_at(begin, padding).ok()) return {};
+  pads_ = false;  // it goes without
   return cut_padding();
 }
 
@@ -187,6 +195,7 @@ Status AofWriter::sync() {
 
 void AofWriter::note_synced() {
   safe_bytes_ = file_bytes_;
+  claim_bytes_ = 0;
   durable_sequence_ = sequence_;
   if (!needs_base_) durable_number_ = written_number_;
   kept_.clear();
@@ -201,7 +210,10 @@ Status AofWriter::claim() {
   if (Status written = put({line, sizeof line}); !written.ok()) return fail(std::move(written));
   claimed_sequence_ = durable_sequence_;
   // A claim that is lost costs nothing: it needs no sync.
-  if (safe_bytes_ + sizeof line == file_bytes_) safe_bytes_ = file_bytes_;
+  if (safe_bytes_ + sizeof line == file_bytes_) {
+    safe_bytes_ = file_bytes_;
+    claim_bytes_ = sizeof line;
+  }
   return {};
 }
 
@@ -291,9 +303,12 @@ void AofWriter::count_other_files() {
 // Nothing of the kept groups may stay in the old file, or they would be executed twice.
 Status AofWriter::cut_current_file() {
   if (!file_) return {};
-  LARDER_TRY(file_->truncate(safe_bytes_));
+  // Nor a claim that was to be synced with what could not be.
+  const uint64_t bytes = safe_bytes_ - claim_bytes_;
+  LARDER_TRY(file_->truncate(bytes));
   LARDER_TRY(file_->sync());
-  file_bytes_ = padded_bytes_ = safe_bytes_;
+  file_bytes_ = padded_bytes_ = safe_bytes_ = bytes;
+  claim_bytes_ = 0;
   return {};
 }
 

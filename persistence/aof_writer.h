@@ -122,8 +122,8 @@ class AofWriter {
   Status write_group(AofGroup& group);
   // At the end of what is in the file.
   Status put(Bytes bytes);
-  // Sees to it that padding or nothing is behind the end.
-  Status settle_padding();
+  // Sees to it that padding or nothing is behind the end when `bytes` have been written there.
+  Status make_room(uint64_t bytes);
   // Nothing is behind the end.
   Status cut_padding();
   Status write_manifest();
@@ -157,6 +157,7 @@ class AofWriter {
   uint64_t padded_bytes_ = 0;      // the file's length: padding is behind file_bytes_
   bool pads_ = true;               // there was room on the disk
   uint64_t safe_bytes_ = 0;        // synced; with kNever written
+  uint64_t claim_bytes_ = 0;       // the end of them, when it is a claim that is not synced
   uint64_t other_files_bytes_ = 0;
 
   std::deque<AofGroup> kept_;  // not safe yet, oldest first

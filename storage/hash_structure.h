@@ -95,10 +95,10 @@ class HashStructure final : public Structure {
   bool shown_as_table() const { return shown_as_table_; }
   void show_as_table() { shown_as_table_ = true; }
 
-  // Null if there is no such field; one past its deadline is there until remove_due() takes it out.
   // Around many additions to an empty one: see HashTableCore.
   void expect(uint64_t count) { table_.expect(count); }
   void settle() { table_.settle(); }
+  // Null if there is no such field; one past its deadline is there until remove_due() takes it out.
   Table::Slot* find(Bytes name) const { return table_.find(hash(name), name); }
   // Adds the field or replaces it, deadline included. Returns whether it is new. `now_ms` is for the index.
   bool set(const HashFieldView& field, int64_t now_ms);

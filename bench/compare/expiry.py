@@ -48,6 +48,8 @@ def subscriber(port: int, options, first_deadline_ms: int, ready, results) -> No
             received = client.socket.recv(1 << 20)
         except TimeoutError:
             break
+        if not received:
+            raise ConnectionError("the server closed the connection")
         now_ms = time.time() * 1000
         data = rest + received
         whole, rest = data[: data.rfind(b"\n") + 1], data[data.rfind(b"\n") + 1 :]

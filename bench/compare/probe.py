@@ -7,7 +7,7 @@ wait of 20 ms in which the server did not run was the machine's, or the server w
 
     with Probe(server) as probe:
         ...
-    print(probe.text())
+    print(probe.figures())
 """
 
 import array
@@ -67,19 +67,21 @@ def cpu_clock(pid: int) -> int:
 def ask(port: int, pid: int, core: int, interval_s: float, ready, stop, results) -> None:
     take_core(core, 20)
     gc.disable()  # it would walk all that the parent holds: a wait of 100 ms and more that is not the server's
-    clock = cpu_clock(pid)
-    client = RespClient(port)
-    client.call("PING")
-    ready.set()
     samples = array.array("d")
-    while not stop.is_set():
-        cpu = time.clock_gettime(clock)
-        begin = time.perf_counter()
+    try:
+        clock = cpu_clock(pid)
+        client = RespClient(port)
         client.call("PING")
-        wait = time.perf_counter() - begin
-        samples.extend((time.time() * 1000, wait * 1000, (time.clock_gettime(clock) - cpu) * 1000))
-        time.sleep(interval_s)
-    results.put(samples.tobytes())
+        ready.set()
+        while not stop.is_set():
+            cpu = time.clock_gettime(clock)
+            begin = time.perf_counter()
+            client.call("PING")
+            wait = time.perf_counter() - begin
+            samples.extend((time.time() * 1000, wait * 1000, (time.clock_gettime(clock) - cpu) * 1000))
+            time.sleep(interval_s)
+    finally:
+        results.put(samples.tobytes())
 
 
 class Probe:
@@ -98,6 +100,8 @@ class Probe:
         self._stop.set()
         self._samples = array.array("d", self._results.get())
         self._process.join()
+        if self._process.exitcode != 0:
+            raise RuntimeError("the probe ended with an error")
 
     def __enter__(self):
         self.start()

@@ -33,6 +33,8 @@ class RespClient:
 
     def read(self):
         line = self.file.readline()
+        if not line:
+            raise ConnectionError("the server closed the connection")
         kind, rest = line[:1], line[1:-2]
         if kind == b"$":
             size = int(rest)
@@ -62,7 +64,11 @@ class Server:
         command = [*([] if core is None else ["taskset", "-c", str(core)]), path, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
                    "--appendonly", "no", "--dir", self.directory.name, "--maxclients", "20000", *(args or [])]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
-        self._wait_until_ready(ready_s)
+        try:
+            self._wait_until_ready(ready_s)
+        except BaseException:
+            self.stop()
+            raise
 
     def _wait_until_ready(self, ready_s: float) -> None:
         deadline = time.monotonic() + ready_s

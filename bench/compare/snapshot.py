@@ -3,8 +3,8 @@
 
 Fills a server with strings and one large hash, set, sorted set and list, overwrites random strings at a fixed rate from
 the load generator; the probe (probe.py) sends a PING every 0.3 ms. The same load runs once without a snapshot ("idle"), once with
-BGSAVE and, with the log switched on, once with BGREWRITEAOF. Memory is the resident set or, when the server forked, what it and its
-child have for themselves (Private_* of smaps_rollup, which the kernel collects while the server waits), against the moment before.
+BGSAVE and once with the rewrite that switching the log on begins. Memory is the resident set and what a forked child has for itself
+(Private_* of its smaps_rollup), against the moment before.
 
     bench/compare/snapshot.py --keys 5000000 --elements 1000000 --rate 40000
 """
@@ -50,17 +50,16 @@ def fill(server: Server, keys: int, elements: int) -> None:
 
 
 def taken_bytes(server: Server) -> int:
-    """Of the server and of the child that it may have forked."""
+    """The resident set, and what a child that the server has forked has for itself."""
     with open(f"/proc/{server.process.pid}/task/{server.process.pid}/children", encoding="ascii") as children:
-        child = children.read().split()
-    return sum(private_bytes(pid) for pid in [server.process.pid, *child]) if child else server.resident_bytes()
+        return server.resident_bytes() + sum(private_bytes(child) for child in children.read().split())
 
 
-def private_bytes(pid: str | int) -> int:
+def private_bytes(pid: str) -> int:
     try:
         with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as lines:
             return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Private"))
-    except OSError:  # the child is gone
+    except OSError:  # it is gone
         return 0
 
 
@@ -89,23 +88,25 @@ def measure_idle(server: Server, options) -> dict:
 
 def measure_phase(server: Server, options, phase: str) -> dict:
     command, going_on, well = PHASES[phase]
-    load = overwrite(server, options, options.seconds * 6)
-    client = server.client()
-    time.sleep(1)
-    before = most = taken_bytes(server)
-    with Probe(server) as probe:
-        start = time.monotonic()
-        client.call(*command)
-        while going_on in client.call("INFO", "persistence"):
-            let_helpers_run(server)
-            most = max(most, taken_bytes(server))
-            time.sleep(0.1)
-        took = time.monotonic() - start
-    if well not in client.call("INFO", "persistence"):
-        raise RuntimeError(f"{server.name}: {phase} failed")
-    client.close()
-    load.terminate()
-    load.wait()
+    load = overwrite(server, options, options.seconds * 12)
+    try:
+        client = server.client()
+        time.sleep(1)
+        before = most = taken_bytes(server)
+        with Probe(server) as probe:
+            start = time.monotonic()
+            client.call(*command)
+            while going_on in client.call("INFO", "persistence"):
+                let_helpers_run(server)
+                most = max(most, taken_bytes(server))
+                time.sleep(0.1)
+            took = time.monotonic() - start
+        if well not in client.call("INFO", "persistence") or load.poll() is not None:
+            raise RuntimeError(f"{server.name}: {phase} failed or took longer than the load")
+        client.close()
+    finally:
+        load.terminate()
+        load.wait()
     return {**probe.figures(), "seconds": round(took, 1), "memory_before_mb": before >> 20, "memory_more_mb": (most - before) >> 20}
 
 

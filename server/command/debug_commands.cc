@@ -148,6 +148,7 @@ void debug_reload(CommandContext& ctx, ArgReader& args) {
     }
   }
   Services& services = ctx.services();
+  if (services.loading.active()) return ctx.reply().error(kLoading);
   if (services.saves.cancel()) services.snapshots.finish();
   if (saves && (services.snapshots.active() || !services.saves.save_now().ok())) return ctx.reply().error(Bytes("ERR"));
   RdbLoadOptions load;
@@ -197,6 +198,7 @@ Status load_log_again(CommandContext& ctx) {
 
 void debug_load_log(CommandContext& ctx, ArgReader&) {
   Services& services = ctx.services();
+  if (services.loading.active()) return ctx.reply().error(kLoading);
   const bool was_on = services.append_log.keeps_log();
   const Status loaded = load_log_again(ctx);
   if (loaded.ok()) return ctx.reply().ok();

@@ -144,7 +144,7 @@ Status AofLoad::finish_part() {
 // Whether the file may be cut where its end says, and if so the cutting.
 Status AofLoad::cut(const Part& part, const AofReader::End& end) {
   const Settings& settings = services_.settings;
-  if (end.ending == AofReader::Ending::kCutShort) {
+  if (reader_->base_end_is_missing()) {
     return refused(end.reason +
                    "; how much is lost cannot be said. Restore the file, or let larder-check-aof --fix make "
                    "what is left of it the whole base");

@@ -292,11 +292,14 @@ void Dispatcher::call(Client& client, const Command& command, std::span<const By
 }
 
 void Dispatcher::replay(Client& client, const Command& command, std::span<const Bytes> argv, ReplyWriter& reply) {
+  const Running outer = running();
   last_ns_ = 0;
   CommandContext ctx(*this, services_, client, reply, now_ms_);
   ctx.begin(command, argv, 0);
   ArgReader args(argv.subspan(command.parent != nullptr ? 2 : 1));
   command.spec->run(ctx, args);
+  errors_counted_ = false;
+  resume(outer);
 }
 
 // Whether the request is to be shown when it has run: only then is it known what of it is secret. A script is shown before

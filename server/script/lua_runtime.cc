@@ -39,6 +39,16 @@ void LuaRuntime::collect_seldom() {
   heap_.watch_growth(small_bytes_max);
 }
 
+void LuaRuntime::set_bytes_max(size_t bytes_max) {
+  const bool is_less = bytes_max < heap_.bytes_max();
+  heap_.set_bytes_max(bytes_max);
+  if (!is_less) return;
+  // The next collection was planned with the former limit: it begins now.
+  heap_.watch_growth(SIZE_MAX);
+  lua_gc(state_, LUA_GCSETPAUSE, kPausePercent);
+  lua_gc(state_, LUA_GCRESTART, 0);
+}
+
 // Inside of an allocation: it only sets a number.
 void LuaRuntime::on_growth(void* runtime) {
   lua_gc(static_cast<LuaRuntime*>(runtime)->state_, LUA_GCSETPAUSE, kPausePercent);

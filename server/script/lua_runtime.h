@@ -63,7 +63,7 @@ class LuaRuntime {
 
   lua_State* state() { return state_; }
   const LuaHeap& heap() const { return heap_; }
-  void set_bytes_max(size_t bytes_max) { heap_.set_bytes_max(bytes_max); }
+  void set_bytes_max(size_t bytes_max);
   // A runtime that refused memory to a script, or grew large, is replaced by a new one: cleaning it would take long.
   bool is_spent() const { return heap_.exhausted() || heap_.used_bytes() > kKeptBytesMax; }
 

@@ -270,6 +270,13 @@ TEST(AppendLog, ABaseOfCommandsThatIsCutIsRefused) {
               std::string::npos)
         << server.log_text();
   }
+  // Alone, and in the middle of a group.
+  MemoryFileSystem other;
+  other.set_content("/appendonly.aof", Bytes(whole).substr(0, cuts[1] + 1000));
+  InProcessServer server(log_options(other, "always", {"--aof-load-corrupt-tail-max-size", "1000000"}));
+  server.run();
+  EXPECT_TRUE(server.server().load_failed());
+  EXPECT_NE(server.log_text().find("how much is lost cannot be said"), std::string::npos) << server.log_text();
 }
 
 TEST(AppendLog, WhatAnUnfinishedRewriteLeftIsRemoved) {

@@ -180,6 +180,16 @@ TEST(AofReader, PaddingIsTheEnd) {
   }
 }
 
+// An end line that was written over, and beyond, is there again after a power cut: with zeros behind it, not with commands.
+TEST(AofReader, ZerosBehindPaddingAreAnUnfinishedGroup) {
+  FileText groups;
+  groups.file_line().group({1}, 0);
+  const std::string& text = groups.text();
+  const ReadLog log = read(text + padding(4096, text.size()) + std::string(8, '\0') + command_text(2));
+  EXPECT_EQ(log.numbers, (std::vector<uint64_t>{1}));
+  EXPECT_EQ(log.end.ending, Ending::kTorn) << log.end.reason;
+}
+
 // Sectors of a group that reached the disk without its beginning are no commands of another server, whatever clients store.
 TEST(AofReader, WhatIsLeftInPaddingIsNotExecuted) {
   FileText groups;

@@ -252,6 +252,7 @@ TEST(AofWriter, PaddingIsAheadOfTheGroups) {
     ASSERT_NE(run % 1023, 0u) << number;
     ASSERT_EQ(text.find_first_not_of('#', end), end + run) << number;
     ASSERT_EQ(text.size(), end + run + kAofPaddingEndBytes) << number;
+    ASSERT_EQ(text.size() % 512, 504u) << number;
     short_lines += text.compare(end - 3, 3, "#.\n") == 0 ? 1 : 0;
   }
   EXPECT_LT(lengths, 60u);
