@@ -269,6 +269,8 @@ def explained(command, ours, theirs):
         return "7.2 makes a consumer of whoever asks, also if it gets nothing"
     if name in ("XREAD", "XREADGROUP") and all("Unbalanced" in str(reply) for reply in (ours, theirs)):
         return "7.2 names the command in this text"
+    if refuses_deleted_id(command, ours, theirs):
+        return "7.2 refuses an id below what was deleted"
     if name == "XADD" and isinstance(ours, ErrorReply) and theirs == "ERR Elements are too large to be stored":
         return "7.0 answers with another error than the one that happened"
     return None
@@ -287,11 +289,17 @@ def finds_more(command, ours, theirs):
     return len(ours) > len(theirs) if isinstance(ours, list) else isinstance(ours, int) and ours > theirs
 
 
+def refuses_deleted_id(command, ours, theirs):
+    return str(command[0]).upper() == "XSETID" and "current max_deleted_entry_id" in repr(ours) and theirs in (b"OK", "OK")
+
+
 def leaves_different_data(command, ours, theirs):
     """Whether other data, which is meant to be other, is left behind: the round ends there.
 
     PFADD to a damaged sketch: the reference keeps the elements before the one at which it saw the damage, we keep none.
-    What a search found more was stored."""
+    What a search found more was stored. An XSETID that was refused changed nothing."""
+    if refuses_deleted_id(command, ours, theirs):
+        return True
     if isinstance(ours, int) and finds_more(command, ours, theirs):
         return True
     return str(command[0]).upper() in ("PFADD", "EXEC") and "INVALIDOBJ" in repr(ours)
