@@ -2,8 +2,7 @@
 """The longest wait of another client while a large collection goes, in every way it can; and what reading one whole costs.
 
 For each type a collection of N elements is made and copied, and a copy is removed by DEL, UNLINK, SET, expiry or FLUSHALL while
-the probe (probe.py) sends a PING every 0.3 ms. The server's loop and the probe have real-time priority, each on a core of its own, so
-that they wait for nothing but each other. "idle" is the same probe without anything to do, and "nothing" is it after the collection and its
+the probe (probe.py) sends a PING every 0.3 ms, with real-time priority on a core that is not the loop's. "idle" is the same probe without anything to do, and "nothing" is it after the collection and its
 copy were made, when nothing is removed. Each figure is the longest wait in milliseconds. Then SMEMBERS of the set: how much
 resident memory grows at most while a client reads the reply.
 

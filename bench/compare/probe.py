@@ -21,21 +21,19 @@ import time
 from servers import RespClient, Server
 
 
-def take_core(core: int, priority: int, pid: int = 0) -> None:
-    """Pins a thread (0: this one; a process: its first) to a core, with real-time priority there. What it forks has none."""
-    os.sched_setaffinity(pid, {core})
+def take_core(core: int, priority: int) -> None:
+    """Pins this thread to a core, with real-time priority there. What it forks has none."""
+    os.sched_setaffinity(0, {core})
     try:
-        os.sched_setscheduler(pid, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(priority))
+        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(priority))
     except PermissionError:
         print("note: no right to real-time priority, so waits for a core count too", file=sys.stderr)
 
 
 def loop_alone_on(core: int, server: Server) -> None:
-    """The server's first thread on a core of its own, with real-time priority; its helpers (threads, forked processes) where the
-    system puts them. They must not share the core: the kernel gives what real-time threads starve a twentieth of each second,
-    50 ms at a time, and that would count as a wait for the server."""
-    pid = server.process.pid
-    take_core(core, 10, pid)
+    """The server's first thread on a core of its own; its helpers (threads, forked processes) where the system puts them. It has no
+    real-time priority: the kernel stops real-time threads that are busy for a whole second, 50 ms at a time."""
+    os.sched_setaffinity(server.process.pid, {core})
     let_helpers_run(server)
 
 
