@@ -78,23 +78,7 @@ class MemoryFile final : public File {
     return got;
   }
 
-  Status append(Bytes bytes) override {
-    LARDER_TRY(alive("write"));
-    if (!writable_) return Error{ErrorCode::kPermission, "write " + path_};
-    const Status injected = state_->enter("write " + path_);
-    if (!injected.ok()) {
-      node_->seen.append(bytes.substr(0, state_->torn_bytes));
-      return injected;
-    }
-    const uint64_t used = state_->used_bytes();
-    const uint64_t room = state_->capacity_bytes > used ? state_->capacity_bytes - used : 0;
-    if (bytes.size() > room) {
-      node_->seen.append(bytes.substr(0, static_cast<size_t>(room)));
-      return Error{ErrorCode::kNoSpace, "write " + path_ + ": no space left"};
-    }
-    node_->seen.append(bytes);
-    return {};
-  }
+  Status append(Bytes bytes) override { return write_at(node_->seen.size(), bytes); }
 
   Status write_at(uint64_t offset, Bytes bytes) override {
     LARDER_TRY(alive("write"));

@@ -66,23 +66,13 @@ class OsFile final : public File {
   }
 
   Status append(Bytes bytes) override {
-    while (!bytes.empty()) {
-      const ssize_t wrote = retried([&] { return ::write(fd_, bytes.data(), bytes.size()); });
-      if (wrote < 0) return failed("write");
-      bytes.remove_prefix(static_cast<size_t>(wrote));
-    }
-    return {};
+    return write_all(bytes, [&](Bytes rest) { return ::write(fd_, rest.data(), rest.size()); });
   }
 
   Status write_at(uint64_t offset, Bytes bytes) override {
-    while (!bytes.empty()) {
-      const ssize_t wrote =
-          retried([&] { return ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset)); });
-      if (wrote < 0) return failed("write");
-      offset += static_cast<uint64_t>(wrote);
-      bytes.remove_prefix(static_cast<size_t>(wrote));
-    }
-    return {};
+    return write_all(bytes, [&](Bytes rest) {
+      return ::pwrite(fd_, rest.data(), rest.size(), static_cast<off_t>(offset + bytes.size() - rest.size()));
+    });
   }
 
   Status sync() override {
@@ -110,6 +100,16 @@ class OsFile final : public File {
   }
 
  private:
+  // write(rest) writes a part of what is left of `bytes`, as ::write() does.
+  template <class Write>
+  Status write_all(Bytes bytes, Write write) {
+    while (!bytes.empty()) {
+      const ssize_t wrote = retried([&] { return write(bytes); });
+      if (wrote < 0) return failed("write");
+      bytes.remove_prefix(static_cast<size_t>(wrote));
+    }
+    return {};
+  }
   Error failed(const char* operation) const { return os_error(errno, std::string(operation) + " " + path_); }
 
   const std::string path_;

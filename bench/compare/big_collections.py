@@ -2,9 +2,9 @@
 """The longest wait of another client while a large collection goes, in every way it can; and what reading one whole costs.
 
 For each type a collection of N elements is made and copied, and a copy is removed by DEL, UNLINK, SET, expiry or FLUSHALL while
-the probe (probe.py) sends a PING every 0.3 ms, with real-time priority on a core that is not the loop's. "idle" is the same probe without anything to do, and "nothing" is it after the collection and its
-copy were made, when nothing is removed. Each figure is the longest wait in milliseconds. Then SMEMBERS of the set: how much
-resident memory grows at most while a client reads the reply.
+the probe (probe.py) sends a PING every 0.3 ms, with real-time priority on a core that is not the loop's. "idle" is the same probe
+without anything to do, and "nothing" is it after the collection and its copy were made, when nothing is removed. Each figure is the
+longest wait in milliseconds. Then SMEMBERS of the set: how much resident memory grows at most while a client reads the reply.
 
     bench/compare/big_collections.py --elements 3000000
     bench/compare/big_collections.py --types set --reference redis-server     both servers

@@ -28,8 +28,10 @@ bool is_temporary_base(Bytes name, Bytes prefix) {
   if (!name.starts_with(prefix)) return false;
   name.remove_prefix(prefix.size());
   const size_t digits = std::min(name.find_first_not_of("0123456789"), name.size());
-  const Bytes suffix = name.substr(digits);
-  return digits > 0 && (suffix == kTemporarySuffix || suffix == ".aof.rdb");
+  name.remove_prefix(digits);
+  if (digits == 0 || !name.starts_with(kTemporarySuffix)) return false;
+  name.remove_prefix(kTemporarySuffix.size());
+  return name.empty() || name == LogBaseProducer::kRdbSuffix;
 }
 
 // After a rewrite that failed by itself: 5 s, 10 s, ... until an hour.

@@ -26,6 +26,9 @@ namespace larder {
 // Makes the base of a rewritten log: the data as they are when start() is called, written to a file and synced.
 class LogBaseProducer {
  public:
+  // Behind the path of a base of commands: the snapshot that it is made from, until it is complete.
+  static constexpr Bytes kRdbSuffix = ".rdb";
+
   virtual ~LogBaseProducer() = default;
   // Begins to write `path`, as RDB or as commands. `done` is called on the loop, later, once. Not ok: it cannot begin now
   // (another save runs).

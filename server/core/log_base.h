@@ -21,7 +21,10 @@ class CommandsOutput final : public SnapshotOutput {
  public:
   // `files` outlives the output.
   CommandsOutput(FileSystem& files, const std::string& path)
-      : files_(files), rdb_path_(path + ".rdb"), rdb_(files, rdb_path_, {}), commands_(files, path, {}) {}
+      : files_(files),
+        rdb_path_(path + std::string(LogBaseProducer::kRdbSuffix)),
+        rdb_(files, rdb_path_, {}),
+        commands_(files, path, {}) {}
   Status open() override { return rdb_.open(); }
   Status write(Bytes bytes) override { return rdb_.write(bytes); }
   Status finish() override {
