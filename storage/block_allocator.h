@@ -1,7 +1,9 @@
 // Memory for small blocks of many sizes, packed tight.
 //
 // General allocators have size classes 16 bytes apart (and further beyond 128), which costs an entry of 57 bytes 7 of
-// 64. Here they are 4 bytes apart up to 136 and 8 up to 512; larger blocks come from malloc, in its own classes.
+// 64. Here they are 4 bytes apart up to 136 and 8 up to 512. Up to 5,120, which is more than a node of a stream has, there are
+// four to a doubling, as malloc has them; these are not tighter, but freed in bounded time (docs/design/entry.md). Larger blocks
+// come from malloc.
 //
 //   chunk: 2 MB, aligned, from the operating system
 //   ┌─────────────────────────────┬─────────────────┬─────────────────┬─────────────────┐
@@ -37,14 +39,15 @@
 
 namespace larder {
 
-inline constexpr size_t kFineClassBytesMax = 136;  // up to here classes are 4 bytes apart
-inline constexpr size_t kBlockBytesMax = 512;      // up to here 8; beyond it malloc serves
+inline constexpr size_t kFineClassBytesMax = 136;   // up to here classes are 4 bytes apart
+inline constexpr size_t kEvenClassBytesMax = 512;   // up to here 8, and further on four to a doubling
+inline constexpr size_t kBlockBytesMax = 5 * 1024;  // beyond it malloc serves
 
 // The size of the block that a request for `bytes` gets. Blocks of equal size are interchangeable.
 constexpr size_t block_bytes(size_t bytes) {
   if (bytes <= kFineClassBytesMax) return (bytes + 3) & ~size_t{3};
-  if (bytes <= kBlockBytesMax) return (bytes + 7) & ~size_t{7};
-  const size_t step = std::bit_ceil(bytes) / 8;  // four steps to a doubling
+  if (bytes <= kEvenClassBytesMax) return (bytes + 7) & ~size_t{7};
+  const size_t step = std::bit_ceil(bytes) / 8;
   return (bytes + step - 1) & ~(step - 1);
 }
 
@@ -98,7 +101,8 @@ class BlockAllocator {
 
  private:
   static constexpr uint32_t kPagesPerChunk = kChunkBytes / kPageBytes;
-  static constexpr uint32_t kClassCount = 17 + kBlockBytesMax / 8 + 1;
+  static constexpr uint32_t kFirstCoarseClass = 17 + kEvenClassBytesMax / 8 + 1;
+  static constexpr uint32_t kClassCount = kFirstCoarseClass + 13;
   static constexpr uint16_t kNoOffset = UINT16_MAX;
   static constexpr uint32_t kPlannedPagesMax = 2048;
   // Empty pages that keep their memory: these, and a sixteenth of the pages in use.
@@ -152,7 +156,10 @@ class BlockAllocator {
   static_assert(kChunkHeaderBytes < kPageBytes);
 
   static constexpr uint32_t class_of(size_t bytes) {
-    return static_cast<uint32_t>(bytes <= kFineClassBytesMax ? (bytes + 3) / 4 : 17 + (bytes + 7) / 8);
+    if (bytes <= kFineClassBytesMax) return static_cast<uint32_t>((bytes + 3) / 4);
+    if (bytes <= kEvenClassBytesMax) return static_cast<uint32_t>(17 + (bytes + 7) / 8);
+    const auto doubling = static_cast<uint32_t>(std::bit_width(bytes - 1));  // 10: up to 1,024
+    return kFirstCoarseClass + (doubling - 10) * 4 + static_cast<uint32_t>((bytes - 1) >> (doubling - 3)) - 4;
   }
   static Chunk* chunk_of(const void* block) {
     return reinterpret_cast<Chunk*>(reinterpret_cast<uintptr_t>(block) & ~(kChunkBytes - 1));

@@ -6,7 +6,7 @@
 // the slot of the table learns the new address. Nothing else knows an address, but for the tree of a sorted set, which is
 // told too.
 //
-// Not moved: values and nodes beyond 512 bytes, which are malloc's, and the nodes of sorted sets and streams. While a
+// Not moved: values and nodes beyond kBlockBytesMax, which are malloc's, and the nodes of sorted sets and streams. While a
 // snapshot walks the store (it remembers entries) no step is made.
 #pragma once
 

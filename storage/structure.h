@@ -4,7 +4,7 @@
 // them: how large, how to copy, how to free without ever stopping the loop for long.
 //
 // All memory of a structure comes from the store's allocators, so that it is accounted: nodes from StructureResources::blocks
-// (any size; beyond 512 bytes it is malloc behind the same counters), hash tables with StructureResources::tables.
+// (any size; beyond kBlockBytesMax it is malloc behind the same counters), hash tables with StructureResources::tables.
 #pragma once
 
 #include <cstddef>

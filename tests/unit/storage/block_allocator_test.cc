@@ -10,7 +10,7 @@
 namespace larder {
 namespace {
 
-TEST(BlockBytes, ClassesAreFourThenEightApart) {
+TEST(BlockBytes, ClassesAreFourApartThenEightThenFourToADoubling) {
   EXPECT_EQ(block_bytes(1), 4u);
   EXPECT_EQ(block_bytes(32), 32u);
   EXPECT_EQ(block_bytes(33), 36u);
@@ -43,7 +43,7 @@ TEST(BlockAllocator, RandomUseAgainstModel) {
   for (int step = 0; step < 80000; step++) {
     const bool grow = (step / 10000) % 2 == 0;
     if (held.empty() || random.uniform(100) < (grow ? 70u : 30u)) {
-      const size_t bytes = random.one_in(20) ? 1 + random.uniform(3000) : 1 + random.uniform(200);
+      const size_t bytes = random.one_in(20) ? 1 + random.uniform(6000) : 1 + random.uniform(200);
       auto* block = static_cast<unsigned char*>(blocks.allocate(bytes));
       ASSERT_EQ(reinterpret_cast<uintptr_t>(block) % (block_bytes(bytes) % 8 == 0 ? 8 : 4), 0u);
       const auto fill = static_cast<unsigned char>(random.next());
@@ -63,6 +63,25 @@ TEST(BlockAllocator, RandomUseAgainstModel) {
     if (step % 5000 == 0) blocks.check_integrity();
   }
   for (const Held& each : held) blocks.free(each.block, each.bytes);
+  blocks.check_integrity();
+  EXPECT_EQ(blocks.used_bytes(), 0u);
+}
+
+// Every class has pages of its own: blocks of neighbouring classes never share one.
+TEST(BlockAllocator, EveryClassAgainstItsNeighbours) {
+  BlockAllocator blocks;
+  std::vector<std::pair<char*, size_t>> held;
+  for (size_t bytes = 1; bytes <= kBlockBytesMax + 1; bytes++) {
+    for (int i = 0; i < 3; i++) {
+      held.emplace_back(static_cast<char*>(blocks.allocate(bytes)), bytes);
+      std::memset(held.back().first, static_cast<int>(bytes % 251), bytes);
+    }
+  }
+  blocks.check_integrity();
+  for (const auto& [block, bytes] : held) {
+    for (size_t i = 0; i < bytes; i++) ASSERT_EQ(block[i], static_cast<char>(bytes % 251));
+    blocks.free(block, bytes);
+  }
   blocks.check_integrity();
   EXPECT_EQ(blocks.used_bytes(), 0u);
 }
