@@ -23,6 +23,9 @@ enum class OpenMode : uint8_t {
   kOverwrite,  // write_at(); created if it does not exist
 };
 
+// What disks and memory pages are multiples of, nearly everywhere.
+inline constexpr size_t kBlockBytes = 4096;
+
 // An open file. Closed by the destructor; call close() to learn of errors that only closing reports.
 class File {
  public:
@@ -38,6 +41,10 @@ class File {
   // are overwritten and not synced may be the old or the new ones after a crash, each sector by itself.
   // Requires: kOverwrite; offset <= size.
   virtual Status write_at(uint64_t offset, Bytes bytes) = 0;
+  // The same, for much that is not going to be read soon. What is aligned (offset, address and length, each to kBlockBytes)
+  // may go to the disk around the system's cache, where that is possible, which takes less of the processor and waits for
+  // the disk. Not durable before sync() either.
+  virtual Status write_uncached_at(uint64_t offset, Bytes bytes) { return write_at(offset, bytes); }
   // Returns when everything written is on stable storage. After an error nothing may be assumed about un-synced bytes.
   virtual Status sync() = 0;
   virtual Status truncate(uint64_t size_bytes) = 0;

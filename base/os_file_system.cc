@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <utility>
@@ -54,25 +55,44 @@ class OsFile final : public File {
   OsFile& operator=(const OsFile&) = delete;
 
   Result<size_t> read(char* out, size_t n) override {
+    LARDER_TRY(use_cache());
     const ssize_t got = retried([&] { return ::read(fd_, out, n); });
     if (got < 0) return failed("read");
     return static_cast<size_t>(got);
   }
 
   Result<size_t> read_at(uint64_t offset, char* out, size_t n) override {
+    LARDER_TRY(use_cache());
     const ssize_t got = retried([&] { return ::pread(fd_, out, n, static_cast<off_t>(offset)); });
     if (got < 0) return failed("read");
     return static_cast<size_t>(got);
   }
 
   Status append(Bytes bytes) override {
+    LARDER_TRY(use_cache());
     return write_all(bytes, [&](Bytes rest) { return ::write(fd_, rest.data(), rest.size()); });
   }
 
   Status write_at(uint64_t offset, Bytes bytes) override {
+    LARDER_TRY(use_cache());
     return write_all(bytes, [&](Bytes rest) {
       return ::pwrite(fd_, rest.data(), rest.size(), static_cast<off_t>(offset + bytes.size() - rest.size()));
     });
+  }
+
+  Status write_uncached_at(uint64_t offset, Bytes bytes) override {
+    const auto address = reinterpret_cast<uintptr_t>(bytes.data());
+    if ((offset | address | bytes.size()) % kBlockBytes == 0 && avoid_cache()) {
+      const ssize_t wrote =
+          retried([&] { return ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset)); });
+      // Of this file, or of this alignment, the system cannot do it.
+      if (wrote < 0 && errno != EINVAL) return failed("write");
+      refuses_direct_ = wrote < 0;
+      const auto done = static_cast<size_t>(std::max<ssize_t>(wrote, 0));
+      bytes.remove_prefix(done);
+      offset += done;
+    }
+    return bytes.empty() ? Status() : write_at(offset, bytes);
   }
 
   Status sync() override {
@@ -110,10 +130,27 @@ class OsFile final : public File {
     }
     return {};
   }
+  // Switches between writing through the system's cache and around it.
+  bool avoid_cache() {
+    if (!is_direct_ && !refuses_direct_) refuses_direct_ = !set_direct(true);
+    return is_direct_ && !refuses_direct_;
+  }
+  Status use_cache() {
+    if (is_direct_ && !set_direct(false)) return failed("fcntl");
+    return {};
+  }
+  bool set_direct(bool wanted) {
+    const int flags = ::fcntl(fd_, F_GETFL);
+    if (flags < 0 || ::fcntl(fd_, F_SETFL, wanted ? flags | O_DIRECT : flags & ~O_DIRECT) != 0) return false;
+    is_direct_ = wanted;
+    return true;
+  }
   Error failed(const char* operation) const { return os_error(errno, std::string(operation) + " " + path_); }
 
   const std::string path_;
   int fd_;
+  bool is_direct_ = false;
+  bool refuses_direct_ = false;
 };
 
 class OsFileLock final : public FileLock {

@@ -1,5 +1,6 @@
 #include "persistence/aof_format.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/assert.h"
@@ -17,6 +18,7 @@ constexpr Bytes kPaddingEndPrefix = "\n#LE:";
 constexpr Bytes kTimestampPrefix = "#TS:";
 constexpr Bytes kLineEnd = "\r\n";
 constexpr size_t kChecksumDigits = 16;
+constexpr size_t kFillerLineBytes = 1000;           // below kAofAnnotationBytesMax
 constexpr uint64_t kLineSeed = 0x4c41524445524c47;  // "LARDERLG"
 
 void write_hex(char*& at, uint64_t value, size_t digits) {
@@ -150,6 +152,20 @@ bool is_aof_padding_end(Bytes bytes, uint64_t salt, uint64_t offset) {
   uint64_t checksum = 0;
   const bool read = read_hex(rest, 16, ':', stated) && read_hex(rest, kChecksumDigits, '\r', checksum);
   return read && rest == "\n" && stated == offset && checksum == checksum_of(line_head(line), salt, {});
+}
+
+void append_aof_filler(Buffer& out, size_t bytes) {
+  LARDER_ASSERT(bytes != 1);
+  while (bytes > 0) {
+    // No line is left that would be a line feed alone, or longer than others read.
+    const size_t left = bytes - std::min(bytes, kFillerLineBytes);
+    const size_t line = left == 1 ? bytes - 2 : bytes - left;
+    char* const at = out.reserve(line);
+    std::memset(at, '#', line - 1);
+    at[line - 1] = '\n';
+    out.commit(line);
+    bytes -= line;
+  }
 }
 
 void append_aof_timestamp(Buffer& out, int64_t unix_seconds) {

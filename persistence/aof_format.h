@@ -8,6 +8,7 @@
 //     #LD:<durable>:<checksum>\r\n                        the groups up to this one have been synced
 //     ####...####\n#LE:<offset>:<checksum>\r\n           room: what comes next is written over it
 //     #TS:<unix seconds>\r\n                              when what follows was written; Redis writes it too
+//     ###...#\n                                           at the end of a group: it ends at the end of a block of the disk
 //
 // Redis 7 and later skip every line that starts with '#'. Numbers of the others are hexadecimal and of fixed width, so
 // that the room of a header is known before its group is. docs/design/append_log.md says what they are for. Checksums of
@@ -79,6 +80,8 @@ bool is_aof_padding_end(Bytes bytes, uint64_t salt, uint64_t offset);
 
 // Appends "#TS:<unix_seconds>\r\n".
 void append_aof_timestamp(Buffer& out, int64_t unix_seconds);
+// Appends so many bytes of lines that everybody skips. Requires: bytes is not 1.
+void append_aof_filler(Buffer& out, size_t bytes);
 // Appends a command as an array of bulk strings.
 void append_aof_command(Buffer& out, std::span<const Bytes> argv);
 

@@ -18,6 +18,15 @@ constexpr uint64_t kPaddingBytesMax = 1024 * 1024;
 constexpr uint64_t kSectorBytes = 512;
 constexpr uint64_t kPaddingEndInSector = 504;
 
+// A group that fills less than this part of its memory is kept in memory of its own size.
+constexpr size_t kFullPart = 4;
+
+// What is missing from `end` to the end of a block, in lines: there is none of one byte.
+size_t filler_bytes(uint64_t end) {
+  const size_t missing = (kBlockBytes - end % kBlockBytes) % kBlockBytes;
+  return missing == 1 ? missing + kBlockBytes : missing;
+}
+
 }  // namespace
 
 AofWriter::AofWriter(FileSystem& files, Options options)
@@ -127,34 +136,55 @@ Status AofWriter::append(AofGroup group) {
     return {};
   }
   selected_db_ = group.db_after;
-  kept_bytes_ += group.bytes.size();
-  kept_.push_back(std::move(group));
-  if (failed()) return failure_;
-  if (Status written = write_group(kept_.back()); !written.ok()) return fail(std::move(written));
-  written_number_ = kept_.back().number;
+  Status written = failed() ? failure_ : Status();
+  if (written.ok()) {
+    const bool is_large = group.bytes.size() >= options_.uncached_bytes_min;
+    written = write_group(group, is_large && avoids_cache_ && sync_rule_ != AofSyncRule::kAlways);
+    if (written.ok()) written_number_ = group.number;
+  }
+  keep(std::move(group));
+  if (!written.ok()) return fail(std::move(written));
   if (sync_rule_ == AofSyncRule::kNever) {
     safe_bytes_ = file_bytes_;
     claim_bytes_ = 0;
     dropped_number_ = written_number_;
-    kept_.clear();
-    kept_bytes_ = 0;
+    drop_kept();
   }
   return {};
 }
 
-Status AofWriter::write_group(AofGroup& group) {
+// A small group does not keep the memory of a large one.
+void AofWriter::keep(AofGroup group) {
+  if (AofBuffers::is_one(group.bytes) && group.bytes.size() < group.bytes.capacity() / kFullPart) {
+    Buffer small(group.bytes.size());
+    small.append(group.bytes.bytes());
+    small.swap(group.bytes);
+    buffers_.give_back(std::move(small));
+  }
+  kept_bytes_ += group.bytes.size();
+  kept_.push_back(std::move(group));
+}
+
+void AofWriter::drop_kept() {
+  for (AofGroup& group : kept_) buffers_.give_back(std::move(group.bytes));
+  kept_.clear();
+  kept_bytes_ = 0;
+}
+
+Status AofWriter::write_group(AofGroup& group, bool around_cache) {
+  if (around_cache) append_aof_filler(group.bytes, filler_bytes(file_bytes_ + group.bytes.size()));
   const Bytes commands = group.bytes.bytes().substr(kAofGroupLineBytes);
   write_aof_group_line(group.bytes.mutable_data(), salt_, sequence_ + 1, durable_sequence_, commands);
-  LARDER_TRY(put(group.bytes.bytes()));
+  LARDER_TRY(put(group.bytes.bytes(), around_cache));
   ++sequence_;
   claimed_sequence_ = durable_sequence_;
   return {};
 }
 
-Status AofWriter::put(Bytes bytes) {
+Status AofWriter::put(Bytes bytes, bool around_cache) {
   LARDER_TRY(make_room(bytes.size()));
-  const auto write = [this](Bytes piece) -> Status {
-    LARDER_TRY(file_->write_at(file_bytes_, piece));
+  const auto write = [this, around_cache](Bytes piece) -> Status {
+    LARDER_TRY(around_cache ? file_->write_uncached_at(file_bytes_, piece) : file_->write_at(file_bytes_, piece));
     file_bytes_ += piece.size();
     padded_bytes_ = std::max(padded_bytes_, file_bytes_);
     return {};
@@ -198,8 +228,7 @@ void AofWriter::note_synced() {
   claim_bytes_ = 0;
   durable_sequence_ = sequence_;
   if (!needs_base_) durable_number_ = written_number_;
-  kept_.clear();
-  kept_bytes_ = 0;
+  drop_kept();
 }
 
 Status AofWriter::claim() {

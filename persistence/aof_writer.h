@@ -13,6 +13,9 @@
 // written over it, because a sync that changes neither the file's length nor its place on the disk costs the file system
 // no commit of its journal. The padding is cut off when the file is finished; a start finds it behind the last group.
 //
+// Else large groups are filled up to the end of a block with lines that everybody skips, so that they can be written
+// around the system's cache: copying to it, and what it does with its pages, is half of what a log costs.
+//
 // Invariant: at every call of the file system the manifest on the disk names files that together hold a complete history, up
 // to a group that is at least durable_number(). Numbers of files are never used twice, so that a manifest whose
 // replacement may or may not have reached the disk cannot name a file with other contents.
@@ -28,6 +31,7 @@
 #include "base/file_system.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "persistence/aof_buffers.h"
 #include "persistence/aof_format.h"
 #include "persistence/aof_manifest.h"
 
@@ -60,6 +64,8 @@ class AofWriter {
     std::string directory;  // appenddirname, below the server's folder
     std::string file_name;  // appendfilename
     uint64_t random_seed = 0;
+    // Groups from this size on end at the end of a block, and are written around the system's cache.
+    size_t uncached_bytes_min = 64 * 1024;
   };
   // Where a file that was loaded ends, so that it can be gone on with.
   struct Resume {
@@ -82,6 +88,10 @@ class AofWriter {
 
   // Takes the group over, in any state. The group is kept when the writer has failed or fails now.
   Status append(AofGroup group);
+  // The memory for groups under the rules that let them gather. Of any thread.
+  AofBuffers& buffers() { return buffers_; }
+  // Whether large groups may go around the system's cache, which takes less of the processor, but waits for the disk.
+  void set_avoids_cache(bool avoids) { avoids_cache_ = avoids; }
   // Everything appended is durable when this returns well.
   Status sync();
   // Says in the file what is durable, if it does not say so yet.
@@ -119,9 +129,11 @@ class AofWriter {
   Status resume_file(const Resume& resume);
   // Creates and syncs an incremental file with its first line; it becomes the current one.
   Status begin_file();
-  Status write_group(AofGroup& group);
+  Status write_group(AofGroup& group, bool around_cache = false);
+  void keep(AofGroup group);
+  void drop_kept();
   // At the end of what is in the file.
-  Status put(Bytes bytes);
+  Status put(Bytes bytes, bool around_cache = false);
   // Sees to it that padding or nothing is behind the end when `bytes` have been written there.
   Status make_room(uint64_t bytes);
   // Nothing is behind the end.
@@ -142,6 +154,7 @@ class AofWriter {
   const Options options_;
   Random random_;
   AofSyncRule sync_rule_ = AofSyncRule::kEverySecond;
+  bool avoids_cache_ = true;
   AofManifest manifest_;
   bool names_files_ = true;  // false: the base is not complete, so the manifest is left alone
   uint64_t last_base_sequence_ = 0;
@@ -160,6 +173,7 @@ class AofWriter {
   uint64_t claim_bytes_ = 0;       // the end of them, when it is a claim that is not synced
   uint64_t other_files_bytes_ = 0;
 
+  AofBuffers buffers_;
   std::deque<AofGroup> kept_;  // not safe yet, oldest first
   uint64_t kept_bytes_ = 0;
   int32_t selected_db_ = -1;  // where the commands of the last group end

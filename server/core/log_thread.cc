@@ -32,34 +32,47 @@ void LogThread::set_sync_rule(AofSyncRule rule) { sync_rule_ = rule; }
 
 void LogThread::submit(AofGroup& group) {
   LARDER_ASSERT(!group.empty());
-  const uint64_t bytes = group.bytes.size();
   bool wakes = false;
   {
     const std::lock_guard lock(mutex_);
     const bool had_enough = has_enough();
-    if (!queue_.empty() && queue_.back().order == Order::kAppend) {
-      queue_.back().group.bytes.append(group.bytes.bytes().substr(kAofGroupLineBytes));
-      queue_.back().group.number = group.number;
-      queue_.back().group.db_after = group.db_after;
-      queue_.back().group.commands += group.commands;
-      group.bytes.truncate(kAofGroupLineBytes);
-    } else {
-      Job job;
-      job.group.bytes.swap(group.bytes);
-      job.group.number = group.number;
-      job.group.db_before = group.db_before;
-      job.group.db_after = group.db_after;
-      job.group.commands = group.commands;
-      queue_.push_back(std::move(job));
-      // Others will be gathered behind it: likely as many bytes as the last time.
-      group.bytes = AofGroup::with_room(std::min(gathered_bytes_, kGatherBytes));
-    }
+    const uint64_t bytes = put_in_queue(group);
     queued_bytes_ += bytes;
     queued_commands_ += std::exchange(group.commands, 0);
     wakes = thread_waits_ && !had_enough && has_enough();
     outstanding_bytes_.fetch_add(bytes, std::memory_order_relaxed);
   }
   if (wakes) work_.notify_one();
+}
+
+// Moves the commands to the end of the queue; returns by how many bytes it has grown.
+uint64_t LogThread::put_in_queue(AofGroup& group) {
+  const bool gathers = sync_rule_ != AofSyncRule::kAlways;
+  const Bytes commands = group.bytes.bytes().substr(kAofGroupLineBytes);
+  uint64_t bytes = commands.size();
+  // Under kAlways all that waits is one group, whatever its memory: it shares a sync.
+  const bool has_room = !queue_.empty() && queue_.back().order == Order::kAppend &&
+                        (!gathers || queue_.back().group.bytes.free_bytes() >= commands.size());
+  if (!has_room) {
+    Job job;
+    job.group.db_before = group.db_before;
+    bytes += kAofGroupLineBytes;
+    if (gathers && commands.size() <= kGatherBytes) {
+      job.group.bytes = writer_.buffers().take(kAofGroupLineBytes);
+    } else {
+      job.group.bytes.swap(group.bytes);
+      // Others will be gathered behind it: likely as many bytes as the last time.
+      group.bytes = AofGroup::with_room(std::min(gathered_bytes_, kGatherBytes));
+    }
+    queue_.push_back(std::move(job));
+  }
+  AofGroup& last = queue_.back().group;
+  if (group.bytes.size() > kAofGroupLineBytes) last.bytes.append(group.bytes.bytes().substr(kAofGroupLineBytes));
+  group.bytes.truncate(kAofGroupLineBytes);
+  last.number = group.number;
+  last.db_after = group.db_after;
+  last.commands += group.commands;
+  return bytes;
 }
 
 void LogThread::push(Job job) {
@@ -128,6 +141,7 @@ bool LogThread::take_job(Job& job) {
     queued_bytes_ -= std::min(queued_bytes_, gathered_bytes_);
     gathered_commands_ = job.group.commands;
     queued_commands_ -= gathered_commands_;
+    job.is_behind = queued_bytes_ > kBehindBytes;
   }
   if (queue_.empty()) queued_bytes_ = 0;
   return true;
@@ -187,6 +201,7 @@ void LogThread::do_job(Job& job) {
   writer_.set_sync_rule(sync_rule_);
   switch (job.order) {
     case Order::kAppend: {
+      writer_.set_avoids_cache(!job.is_behind);
       const Status appended = writer_.append(std::move(job.group));
       if (appended.ok() && sync_rule_ == AofSyncRule::kAlways) sync_and_time();
       break;
@@ -252,6 +267,7 @@ int64_t LogThread::do_what_is_due() {
   const int64_t rest_us = kSyncIntervalUs - (now_us - std::max(last_sync_us_, last_claim_us_));
   if (rest_us > 0) return rest_us;
   (void)writer_.claim();
+  writer_.buffers().release();
   last_claim_us_ = now_us;
   publish();
   return -1;

@@ -43,7 +43,9 @@ class LogThread {
   static constexpr int64_t kPatienceUsMin = 50;
   // With kEverySecond: how long, or how many bytes, a group may go without a sync.
   static constexpr int64_t kSyncIntervalUs = 1'000'000;
-  static constexpr uint64_t kUnsyncedBytesMax = 16 * 1024 * 1024;
+  static constexpr uint64_t kUnsyncedBytesMax = 4 * 1024 * 1024;
+  // When so much waits behind what is being written, the disk is slow: what comes goes through the system's cache.
+  static constexpr uint64_t kBehindBytes = 2 * 1024 * 1024;
   static constexpr int64_t kHealIntervalUs = 1'000'000;
 
   struct Report {
@@ -102,11 +104,13 @@ class LogThread {
   struct Job {
     Order order = Order::kAppend;
     AofGroup group;
+    bool is_behind = false;
     std::string temporary_name;
     bool is_rdb = true;
     uint64_t first_sequence = 0;
   };
 
+  uint64_t put_in_queue(AofGroup& group);
   void push(Job job);
   void run();
   // Waits for a job; at most `due_us`, if not negative.

@@ -83,6 +83,36 @@ TEST_P(AnyFileSystem, ReadsInOrderAndAtOffsets) {
   EXPECT_EQ(read("a"), "012x");
 }
 
+// Aligned and other pieces, in any order, and what was written before read in between.
+TEST_P(AnyFileSystem, WritesAroundTheCacheAndThroughIt) {
+  const auto opened = files_->open(path("a"), OpenMode::kOverwrite);
+  ASSERT_TRUE(opened);
+  File& file = **opened;
+  std::string expected;
+  const std::string storage(8 * kBlockBytes, 'b');
+  const size_t in_front = (kBlockBytes - reinterpret_cast<uintptr_t>(storage.data()) % kBlockBytes) % kBlockBytes;
+  const Bytes aligned = Bytes(storage).substr(in_front, 6 * kBlockBytes);
+  const auto put = [&](uint64_t offset, Bytes bytes, bool around) {
+    ASSERT_TRUE((around ? file.write_uncached_at(offset, bytes) : file.write_at(offset, bytes)).ok());
+    expected.resize(std::max(expected.size(), offset + bytes.size()));
+    expected.replace(offset, bytes.size(), bytes);
+  };
+  put(0, aligned, true);
+  put(expected.size(), aligned.substr(0, kBlockBytes), true);
+  put(expected.size(), "unaligned", true);
+  put(expected.size(), "small", false);
+  put(2 * kBlockBytes, std::string(kBlockBytes, 'c'), true);
+  char byte = 0;
+  ASSERT_EQ(file.read_at(2 * kBlockBytes + 1, &byte, 1).value_or(0), 1u);
+  EXPECT_EQ(byte, 'c');
+  put(kBlockBytes, aligned.substr(0, 2 * kBlockBytes), true);
+  put(expected.size(), "", true);
+  ASSERT_TRUE(file.sync().ok() && file.truncate(8 * kBlockBytes).ok());
+  expected.resize(8 * kBlockBytes);
+  EXPECT_EQ(file.size().value_or(0), expected.size());
+  EXPECT_EQ(read("a"), expected);
+}
+
 TEST_P(AnyFileSystem, NamesMoveAndGo) {
   write("a", OpenMode::kTruncate, "A");
   write("b", OpenMode::kTruncate, "B");

@@ -18,7 +18,8 @@ using Ending = AofReader::Ending;
 // A writer that gets a random but repeatable course of work, and what is known of its log: commands 1, 2, 3, ... in their order.
 class Course {
  public:
-  Course(uint64_t seed, AofSyncRule rule, bool heals) : random_(seed), rule_(rule), heals_(heals) {}
+  Course(uint64_t seed, AofSyncRule rule, bool heals)
+      : random_(seed), rule_(rule), heals_(heals), fills_blocks_(seed % 4 == 0) {}
 
   MemoryFileSystem& files() { return files_; }
   uint64_t written() const { return next_ - 1; }
@@ -32,6 +33,7 @@ class Course {
     LARDER_TRY_ASSIGN(AofManifest manifest, read_aof_manifest(files_, kTestDirectory, kTestName));
     const ReadLog found = read_aof_folder(files_);
     AofWriter::Options options{kTestDirectory, kTestName, random_.next()};
+    if (fills_blocks_) options.uncached_bytes_min = kAofGroupLineBytes + 100;
     writer_ = std::make_unique<AofWriter>(files_, options);
     writer_->set_sync_rule(rule_);
     next_ = found.numbers.empty() ? 1 : found.numbers.back() + 1;
@@ -102,6 +104,7 @@ class Course {
   Random random_;
   const AofSyncRule rule_;
   const bool heals_;
+  const bool fills_blocks_;  // some of the groups
   std::unique_ptr<AofWriter> writer_;
   uint64_t next_ = 1;
   uint64_t durable_ = 0;
@@ -266,6 +269,54 @@ TEST(AofWriter, PaddingIsAheadOfTheGroups) {
   EXPECT_GT(files.content(kFirst).size(), writer.log_bytes());
   ASSERT_TRUE(writer.close().ok());
   EXPECT_EQ(files.content(kFirst).size(), writer.log_bytes());
+  EXPECT_EQ(read_aof_folder(files).numbers.size(), number);
+}
+
+TEST(AofWriter, FillerIsLinesOfALengthThatAllCanRead) {
+  for (size_t bytes = 0; bytes < 5000; bytes = bytes == 0 ? 2 : bytes + 1) {
+    Buffer filler;
+    append_aof_filler(filler, bytes);
+    ASSERT_EQ(filler.size(), bytes);
+    for (Bytes rest = filler.bytes(); !rest.empty();) {
+      const size_t line = rest.find('\n');
+      ASSERT_TRUE(line != Bytes::npos && line > 0 && line < kAofAnnotationBytesMax - 1) << bytes;
+      ASSERT_EQ(rest.find_first_not_of('#'), line) << bytes;
+      rest.remove_prefix(line + 1);
+    }
+  }
+}
+
+// Lines that everybody skips, inside of the group and its checksum. A file that is written anew has none.
+TEST(AofWriter, AGroupIsFilledUpToTheEndOfABlock) {
+  MemoryFileSystem files;
+  files.set_content("/other", "");
+  AofWriter writer(files,
+                   {.directory = kTestDirectory, .file_name = kTestName, .random_seed = 1, .uncached_bytes_min = 200});
+  ASSERT_TRUE(writer.open({}, {}).ok());
+  uint64_t number = 0;
+  while (number < 500) {
+    ++number;
+    append_one(writer, number, 150 + number * 13 % 5000);
+    ASSERT_EQ(files.content(kFirst).size() % kBlockBytes, 0u) << number;
+    append_one(writer, ++number, 10);
+    const std::string text = files.content(kFirst);
+    ASSERT_EQ(text.size(), writer.log_bytes());
+    ASSERT_NE(text.size() % kBlockBytes, 0u);
+  }
+  writer.set_avoids_cache(false);
+  append_one(writer, ++number, 1000);
+  ASSERT_NE(writer.log_bytes() % kBlockBytes, 0u);
+  writer.set_avoids_cache(true);
+  const uint64_t bytes_before = writer.log_bytes();
+  files.fail_call(1);
+  AofGroup group{AofGroup::with_room()};
+  append_numbered(group.bytes, ++number, 1000);
+  group.number = number;
+  ASSERT_FALSE(writer.append(std::move(group)).ok());
+  ASSERT_TRUE(writer.heal().ok());
+  EXPECT_GT(writer.log_bytes(), bytes_before + 1000);
+  files.power_cut();
+  expect_history(read_aof_folder(files), number, number, "after the failed write");
   EXPECT_EQ(read_aof_folder(files).numbers.size(), number);
 }
 
