@@ -55,6 +55,7 @@ template <class T>
 void StreamNameIndex<T>::set_capacity(size_t capacity) {
   T** items = nullptr;
   if (capacity > 0) items = static_cast<T**>(memory_.allocate(capacity * sizeof(T*)));
+  LARDER_ASSERT(count_ <= capacity);
   if (count_ > 0) std::memcpy(items, items_, count_ * sizeof(T*));
   if (capacity_ > 0) memory_.free(items_, capacity_ * sizeof(T*));
   items_ = items;

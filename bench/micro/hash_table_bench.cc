@@ -214,7 +214,7 @@ void bm_expire(benchmark::State& state) {
 }
 
 void sizes(benchmark::internal::Benchmark* benchmark) {
-  for (const int64_t count : {1'000, 100'000, 1'000'000, 10'000'000}) benchmark->Arg(count);
+  for (const int64_t count : {1'000, 100'000, 1'000'000, 10'000'000, 50'000'000}) benchmark->Arg(count);
 }
 
 BENCHMARK_CAPTURE(bm_find, hit, true)->Apply(sizes);
@@ -228,7 +228,7 @@ BENCHMARK(bm_fill)
     ->DenseRange(1'000'000, 2'000'000, 100'000)
     ->Arg(10'000'000)
     ->Unit(benchmark::kMillisecond);
-BENCHMARK(bm_longest_insert)->Iterations(1)->Arg(2'000'000)->Arg(10'000'000)->Unit(benchmark::kMillisecond);
+BENCHMARK(bm_longest_insert)->Iterations(1)->Arg(2'000'000)->Arg(10'000'000)->Arg(50'000'000)->Unit(benchmark::kMillisecond);
 BENCHMARK(bm_expire)->Iterations(1)->Arg(1'000'000)->Unit(benchmark::kMillisecond);
 
 }  // namespace
