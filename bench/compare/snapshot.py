@@ -3,7 +3,9 @@
 
 Fills a server with strings and one large hash, set, sorted set and list, overwrites random strings at a fixed rate from
 the load generator; the probe (probe.py) sends a PING every 0.3 ms. The same load runs once without a snapshot ("idle"), once with
-BGSAVE and once with the rewrite that switching the log on begins. Memory is the resident set and what a forked child has for itself
+BGSAVE and once with the rewrite that switching the log on begins. On a machine of two cores the server's helpers, the load and the
+probe share one, where the kernel looks after turns once a tick (1 to 4 ms): "beside" is the load without a snapshot, with a
+program on that core that only computes, and tells what of a wait is that. Memory is the resident set and what a forked child has for itself
 (Private_* of its smaps_rollup), against the moment before.
 
     bench/compare/snapshot.py --keys 5000000 --elements 1000000 --rate 40000
@@ -86,6 +88,15 @@ def measure_idle(server: Server, options) -> dict:
     return probe.figures()
 
 
+def measure_beside(server: Server, options) -> dict:
+    busy = subprocess.Popen(["taskset", "-c", "1", sys.executable, "-c", "while True: pass"])
+    try:
+        return measure_idle(server, options)
+    finally:
+        busy.kill()
+        busy.wait()
+
+
 def measure_phase(server: Server, options, phase: str) -> dict:
     command, going_on, well = PHASES[phase]
     load = overwrite(server, options, options.seconds * 12)
@@ -130,7 +141,7 @@ def main() -> int:
         try:
             loop_alone_on(0, server)
             fill(server, options.keys, options.elements)
-            figures[name] = {"idle": measure_idle(server, options)}
+            figures[name] = {"idle": measure_idle(server, options), "beside": measure_beside(server, options)}
             figures[name] |= {phase: measure_phase(server, options, phase) for phase in PHASES}
         finally:
             server.stop()
