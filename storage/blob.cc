@@ -40,15 +40,28 @@ Blob* BlobHeap::create_from(Bytes bytes) {
   return blob;
 }
 
-void BlobHeap::release(Blob* blob) {
+bool BlobHeap::drop_reference(Blob* blob) {
   LARDER_ASSERT(blob->references_ > 0);
-  if (--blob->references_ > 0) return;
+  if (--blob->references_ > 0) return false;
   used_bytes_ -= blob->memory_bytes();
+  return true;
+}
+
+void BlobHeap::dispose(Blob* blob) {
+  disposal_->dispose(blob, blob->memory_bytes(), [](void* memory) { std::free(memory); });
+}
+
+void BlobHeap::release(Blob* blob) {
+  if (!drop_reference(blob)) return;
   if (blob->memory_bytes() >= kDisposeBytesMin) {
-    disposal_->dispose(blob, blob->memory_bytes(), [](void* memory) { std::free(memory); });
+    dispose(blob);
   } else {
     std::free(blob);
   }
+}
+
+void BlobHeap::release_of_many(Blob* blob) {
+  if (drop_reference(blob)) dispose(blob);
 }
 
 }  // namespace larder

@@ -54,10 +54,17 @@ class BlobHeap {
   Blob* create_from(Bytes bytes);
   // Gives one reference back; the last one frees the blob.
   void release(Blob* blob);
+  // The same for one of very many that go together. They are freed by the Disposal whatever their size: malloc merges the
+  // neighbours of freed blocks under a lock that the next free() waits for, milliseconds at a time.
+  void release_of_many(Blob* blob);
   // Of the blobs with references.
   uint64_t used_bytes() const { return used_bytes_; }
 
  private:
+  // Returns whether it was the last reference.
+  bool drop_reference(Blob* blob);
+  void dispose(Blob* blob);
+
   Disposal* disposal_;
   uint64_t used_bytes_ = 0;
 };

@@ -83,7 +83,11 @@ bool FlushedKeyspace::free_some(size_t entries_max) {
   size_t freed = 0;
   while (freed < entries_max && !table_.empty()) {
     position_ = table_.drain(position_, [&](Entry* entry) {
-      store_->release_value(*entry);
+      if (entry->encoding() == Encoding::kBlob) {
+        store_->blobs_.release_of_many(entry->blob());
+      } else {
+        store_->release_value(*entry);
+      }
       store_->free_block(entry);
       freed++;
     });

@@ -14,18 +14,17 @@ DisposalThread::~DisposalThread() {
 }
 
 void DisposalThread::dispose(void* memory, size_t, void (*release)(void*)) {
+  bool wake;  // else it is awake, or about to be
   {
     const std::lock_guard lock(mutex_);
+    wake = queue_.empty();
     if (queue_.size() < kQueuedMax) {
       queue_.push_back({memory, release});
       memory = nullptr;
     }
   }
-  if (memory != nullptr) {
-    release(memory);
-    return;
-  }
-  work_.notify_one();
+  if (memory != nullptr) return release(memory);
+  if (wake) work_.notify_one();
 }
 
 void DisposalThread::run() {

@@ -212,6 +212,25 @@ TEST(Keyspace, LargeValuesGoThroughTheDisposal) {
   EXPECT_EQ(world.store->memory_bytes(), 0u);
 }
 
+// One blob of two kilobytes is freed where it goes, thousands of them elsewhere; one that is still read stays.
+TEST(Keyspace, BlobsOfAFlushGoThroughTheDisposal) {
+  World world;
+  const std::string text(2000, 'x');
+  world.set("k", text);
+  world.db().erase(world.key("k"), kNowMs);
+  EXPECT_EQ(world.disposal.disposed, 0);
+  for (int i = 0; i < 1000; i++) world.set(std::to_string(i), text);
+  BlobPin pin = world.db().read<StringValue>(world.key("7"), kNowMs)->pin();
+  FlushedKeyspace flushed = world.db().flush();
+  while (flushed.free_some(100)) {
+  }
+  EXPECT_EQ(world.disposal.disposed, 999);
+  EXPECT_EQ(pin.bytes(), text);
+  pin = BlobPin();
+  EXPECT_EQ(world.disposal.disposed, 999);
+  EXPECT_EQ(world.store->memory_bytes(), 0u);
+}
+
 TEST(Keyspace, Evict) {
   World world;
   world.set("k", "v", DeadlineRule::at(kNowMs + 5));
