@@ -187,7 +187,11 @@ void AppendLog::command(uint16_t db, std::span<const Bytes> argv) {
 }
 
 void AppendLog::encoded(uint16_t db, Bytes encoding, std::span<const Bytes>) {
-  begin_command(db);
+  if (building_.empty() || selected_db_ != db || in_unit_) {
+    begin_command(db);
+  } else {
+    ++building_.commands;  // nothing goes in front of one that follows in a tick
+  }
   building_.bytes.append(encoding);
   end_command();
 }
