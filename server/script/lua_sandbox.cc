@@ -6,6 +6,7 @@
 
 #include "server/script/lua_libraries.h"
 #include "server/script/lua_runtime.h"
+#include "server/script/lua_source.h"
 
 namespace larder {
 namespace {
@@ -152,16 +153,10 @@ int base_xpcall(lua_State* state) {
 }
 
 // A source in pieces, so that its compilation can be interrupted between them.
-struct Source {
-  Bytes left;
-};
-
-const char* read_piece(lua_State* state, void* from, size_t* size) {
+const char* read_piece(lua_State* state, void* source, size_t* size) {
   constexpr size_t kPieceBytes = 64 * 1024;
-  auto& source = *static_cast<Source*>(from);
   LuaRuntime::of(state).count_step(state);
-  const Bytes piece = source.left.substr(0, kPieceBytes);
-  source.left.remove_prefix(piece.size());
+  const Bytes piece = static_cast<LuaSource*>(source)->next_piece(kPieceBytes);
   *size = piece.size();
   return piece.data();
 }
@@ -293,8 +288,16 @@ void add_libraries(lua_State* state, int standard, int globals) {
 }  // namespace
 
 int load_text(lua_State* state, Bytes text, const char* name) {
-  Source source{text};
-  return lua_loadx(state, read_piece, &source, name, "t");
+  LuaSource source(text);
+  const int status = lua_loadx(state, read_piece, &source, name, "t");
+  if (status != LUA_ERRSYNTAX) return status;
+  size_t size = 0;
+  const char* message = lua_tolstring(state, -1, &size);
+  const LuaSource::Message mended = source.mended_error({message, size});
+  for (const Bytes part : {mended.place, mended.middle, mended.rest}) lua_pushlstring(state, part.data(), part.size());
+  lua_concat(state, 3);
+  lua_replace(state, -2);
+  return status;
 }
 
 int raise_readonly(lua_State* state) {
