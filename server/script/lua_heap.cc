@@ -26,20 +26,22 @@ void* LuaHeap::allocate(void* heap, void* block, size_t old_bytes, size_t new_by
     return nullptr;
   }
   if (new_bytes > old_bytes && new_bytes - old_bytes > self.bytes_max_ - std::min(self.bytes_max_, self.used_bytes_)) {
-    self.exhausted_ = true;
-    return nullptr;
+    return self.refuse();
   }
   void* result = block == nullptr ? self.take(new_bytes) : self.resize(block, old_bytes, new_bytes);
-  if (result == nullptr) {
-    self.exhausted_ = true;
-    return nullptr;
-  }
+  if (result == nullptr) return self.refuse();
   self.used_bytes_ += new_bytes - old_bytes;
   if (self.used_bytes_ > self.watched_bytes_) [[unlikely]] {
     self.watched_bytes_ = SIZE_MAX;
     self.on_growth(self.owner);
   }
   return result;
+}
+
+void* LuaHeap::refuse() {
+  if (bytes_max_ == 0) bytes_max_ = refused_bytes_max_;
+  exhausted_ = true;
+  return nullptr;
 }
 
 void* LuaHeap::take(size_t bytes) {

@@ -28,6 +28,11 @@ class LuaHeap {
   size_t used_bytes() const { return used_bytes_; }
   size_t bytes_max() const { return bytes_max_; }
   void set_bytes_max(size_t bytes_max) { bytes_max_ = bytes_max; }
+  // The next allocation is refused: for memory that a script takes elsewhere.
+  void refuse_next() {
+    refused_bytes_max_ = bytes_max_;
+    bytes_max_ = 0;
+  }
   // Whether an allocation was refused since the heap was made.
   bool exhausted() const { return exhausted_; }
 
@@ -61,7 +66,10 @@ class LuaHeap {
   void link(Large* large);
   static void unlink(Large* large);
 
+  void* refuse();
+
   size_t bytes_max_;
+  size_t refused_bytes_max_ = 0;  // the limit behind refuse_next()
   size_t used_bytes_ = 0;
   size_t watched_bytes_ = SIZE_MAX;
   bool exhausted_ = false;

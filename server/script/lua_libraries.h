@@ -6,9 +6,10 @@
 
 namespace larder {
 
-void add_table_functions(lua_State* state);   // insert, remove, sort, setn: they respect protected tables
-void add_math_functions(lua_State* state);    // random, randomseed, mod
-void add_string_functions(lua_State* state);  // those that take long: they can be interrupted
+void add_table_functions(lua_State* state);      // insert, remove, sort, setn: they respect protected tables
+void add_math_functions(lua_State* state);       // random, randomseed, mod
+void add_string_functions(lua_State* state);     // those that take long: they can be interrupted
+void add_coroutine_functions(lua_State* state);  // resume, wrap: they nest on the C stack
 
 void push_cjson(lua_State* state);
 // Pushes the configuration of that library, a userdata; reset_cjson() sets it back to what a script expects at its beginning.

@@ -130,6 +130,7 @@ void LuaRuntime::begin() {
   has_error_ = false;
   running_ = true;
   seen_running_ = false;
+  stack_base_ = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
   ++depth_;
 }
 
@@ -174,6 +175,12 @@ bool LuaRuntime::finish(int status) {
   }
   lua_pop(state_, 1);
   return false;
+}
+
+void LuaRuntime::run_out_of_memory(lua_State* state) {
+  heap_.refuse_next();
+  lua_newuserdata(state, 1);
+  LARDER_UNREACHABLE();
 }
 
 // In a signal handler, on the thread that runs the script. lua_sethook() may be called there.

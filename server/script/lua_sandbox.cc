@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "server/script/lua_libraries.h"
+#include "server/script/lua_output.h"
 #include "server/script/lua_runtime.h"
 #include "server/script/lua_source.h"
 
@@ -115,6 +116,7 @@ int base_setmetatable(lua_State* state) {
 // An error that is a table with a text comes back as the text: what scripts written for older servers compare with.
 int base_pcall(lua_State* state) {
   luaL_checkany(state, 1);
+  LuaRuntime::of(state).check_stack(state);
   const int failed = lua_pcall(state, lua_gettop(state) - 1, LUA_MULTRET, 0);
   if (failed && lua_istable(state, -1)) {
     lua_pushliteral(state, "err");
@@ -130,6 +132,26 @@ int base_pcall(lua_State* state) {
   return lua_gettop(state);
 }
 
+// LuaJIT's own calls __tostring without an instruction of Lua between: with tostring itself there, for ever and unasked.
+int base_tostring(lua_State* state) {
+  luaL_checkany(state, 1);
+  const int type = lua_type(state, 1);
+  if (type == LUA_TSTRING || type == LUA_TNUMBER) {
+    lua_settop(state, 1);
+    lua_tolstring(state, 1, nullptr);
+    return 1;
+  }
+  LuaRuntime& runtime = LuaRuntime::of(state);
+  runtime.count_step(state);
+  runtime.check_stack(state);
+  if (luaL_callmeta(state, 1, "__tostring")) return 1;
+  lua_settop(state, 1);
+  lua_pushvalue(state, lua_upvalueindex(1));
+  lua_insert(state, 1);
+  lua_call(state, 1, 1);
+  return 1;
+}
+
 // The handler of a script, which is its upvalue. One that never returned could not be interrupted: hooks are off while an
 // error that one of them raised is handled.
 int guarded_handler(lua_State* state) {
@@ -143,6 +165,7 @@ int guarded_handler(lua_State* state) {
 
 int base_xpcall(lua_State* state) {
   luaL_checkany(state, 2);
+  LuaRuntime::of(state).check_stack(state);
   lua_settop(state, 2);
   lua_pushcclosure(state, guarded_handler, 1);
   lua_insert(state, 1);
@@ -179,26 +202,24 @@ int base_load(lua_State* state) {
   if (lua_type(state, 1) == LUA_TSTRING) return base_loadstring(state);
   luaL_checktype(state, 1, LUA_TFUNCTION);
   const char* name = luaL_optstring(state, 2, "=(load)");
+  LuaRuntime& runtime = LuaRuntime::of(state);
+  runtime.check_stack(state);
   lua_settop(state, 2);
-  lua_newtable(state);
-  for (int piece = 1;; ++piece) {
+  lua_pushnil(state);
+  LuaOutput all(state, 3);
+  size_t size = 0;
+  while (true) {
+    runtime.count_step(state);
     lua_pushvalue(state, 1);
     lua_call(state, 0, 1);
-    if (lua_isnil(state, -1) || (lua_type(state, -1) == LUA_TSTRING && lua_objlen(state, -1) == 0)) break;
+    if (lua_isnil(state, -1)) break;
     if (!lua_isstring(state, -1)) return luaL_error(state, "reader function must return a string");
-    lua_rawseti(state, 3, piece);
+    const char* piece = lua_tolstring(state, -1, &size);
+    if (size == 0) break;
+    all.add({piece, size});
+    lua_pop(state, 1);
   }
-  lua_pop(state, 1);
-  luaL_Buffer all;
-  luaL_buffinit(state, &all);
-  for (int piece = 1, count = static_cast<int>(lua_objlen(state, 3)); piece <= count; ++piece) {
-    lua_rawgeti(state, 3, piece);
-    luaL_addvalue(&all);
-  }
-  luaL_pushresult(&all);
-  size_t size = 0;
-  const char* text = lua_tolstring(state, -1, &size);
-  return load_or_nil(state, {text, size}, name);
+  return load_or_nil(state, {all.data, all.size}, name);
 }
 
 // A whole collection, step by step: of what was alive when the present cycle began, and of what died since.
@@ -277,6 +298,7 @@ void add_libraries(lua_State* state, int standard, int globals) {
     if (std::strcmp(list.library, "table") == 0) add_table_functions(state);
     if (std::strcmp(list.library, "math") == 0) add_math_functions(state);
     if (is_string) add_string_functions(state);
+    if (std::strcmp(list.library, "coroutine") == 0) add_coroutine_functions(state);
     lua_pushvalue(state, -1);
     protect_table(state);
     if (is_string) set_string_metatable(state, lua_gettop(state) - 1, lua_gettop(state));
@@ -351,6 +373,9 @@ void open_sandbox(lua_State* state) {
   lua_getfield(state, standard, "next");
   lua_pushcclosure(state, base_pairs, 1);
   lua_setfield(state, globals, "pairs");
+  lua_getfield(state, standard, "tostring");
+  lua_pushcclosure(state, base_tostring, 1);
+  lua_setfield(state, globals, "tostring");
   add_libraries(state, standard, globals);
 
   lua_newtable(state);

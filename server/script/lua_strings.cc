@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "server/script/lua_libraries.h"
+#include "server/script/lua_output.h"
 #include "server/script/lua_pattern.h"
 
 namespace larder {
@@ -90,78 +91,103 @@ int string_gmatch(lua_State* state) {
   return 1;
 }
 
+struct Substitution {
+  lua_State* state;
+  LuaRuntime& runtime;
+  LuaPattern& matcher;
+  LuaOutput& out;
+  Bytes text;
+};
+
+// The value at the top, a string or a number.
+void add_value(const Substitution& gsub) {
+  size_t size = 0;
+  const char* value = lua_tolstring(gsub.state, -1, &size);
+  gsub.out.add({value, size});
+  lua_pop(gsub.state, 1);
+}
+
 // The replacement text with its %0 to %9.
-void add_template(lua_State* state, luaL_Buffer* out, LuaPattern& matcher, size_t begin, size_t end) {
-  const Bytes text = string_argument(state, 3);
+void add_template(const Substitution& gsub, size_t begin, size_t end) {
+  const Bytes text = string_argument(gsub.state, 3);
   for (size_t i = 0; i < text.size(); ++i) {
     if (text[i] != '%') {
-      luaL_addchar(out, text[i]);
+      gsub.out.add(text[i]);
       continue;
     }
     const char next = ++i < text.size() ? text[i] : '\0';
     if (!is_digit(next)) {
-      luaL_addchar(out, next);
+      gsub.out.add(next);
       continue;
     }
+    gsub.runtime.count_step(gsub.state);
     if (next == '0') {
-      lua_pushlstring(state, string_argument(state, 1).data() + begin, end - begin);
+      gsub.out.add(gsub.text.substr(begin, end - begin));
     } else {
-      matcher.push_capture(next - '1', begin, end);
+      gsub.matcher.push_capture(next - '1', begin, end);
+      add_value(gsub);
     }
-    luaL_addvalue(out);
   }
 }
 
-void add_replacement(lua_State* state, luaL_Buffer* out, LuaPattern& matcher, size_t begin, size_t end) {
+void add_replacement(const Substitution& gsub, size_t begin, size_t end) {
+  lua_State* state = gsub.state;
   const int type = lua_type(state, 3);
   if (type == LUA_TFUNCTION) {
     lua_pushvalue(state, 3);
-    lua_call(state, matcher.push_captures(begin, end), 1);
+    lua_call(state, gsub.matcher.push_captures(begin, end), 1);
   } else if (type == LUA_TTABLE) {
-    matcher.push_capture(0, begin, end);
+    gsub.matcher.push_capture(0, begin, end);
     lua_gettable(state, 3);
   } else {
-    return add_template(state, out, matcher, begin, end);
+    return add_template(gsub, begin, end);
   }
-  if (!lua_toboolean(state, -1)) {
-    lua_pop(state, 1);
-    lua_pushlstring(state, string_argument(state, 1).data() + begin, end - begin);  // stays as it is
-  } else if (!lua_isstring(state, -1)) {
-    luaL_error(state, "invalid replacement value (a %s)", luaL_typename(state, -1));
-  }
-  luaL_addvalue(out);
+  if (lua_isstring(state, -1)) return add_value(gsub);
+  if (lua_toboolean(state, -1)) luaL_error(state, "invalid replacement value (a %s)", luaL_typename(state, -1));
+  lua_pop(state, 1);
+  gsub.out.add(gsub.text.substr(begin, end - begin));  // stays as it is
 }
 
 int string_gsub(lua_State* state) {
+  constexpr int kOutputSlot = 5;
   const Bytes text = string_argument(state, 1);
   const Bytes pattern = string_argument(state, 2);
   const int type = lua_type(state, 3);
   luaL_argcheck(state, type == LUA_TNUMBER || type == LUA_TSTRING || type == LUA_TFUNCTION || type == LUA_TTABLE, 3,
                 "string/function/table expected");
   const lua_Integer count_max = luaL_optinteger(state, 4, static_cast<lua_Integer>(text.size() + 1));
+  LuaRuntime& runtime = LuaRuntime::of(state);
+  runtime.check_stack(state);
+  lua_settop(state, kOutputSlot);
+  lua_pushnil(state);
+  lua_replace(state, kOutputSlot);
   LuaPattern matcher(state, text, pattern);
-  luaL_Buffer out;
-  luaL_buffinit(state, &out);
+  LuaOutput out(state, kOutputSlot);
+  const Substitution gsub{state, runtime, matcher, out, text};
   lua_Integer count = 0;
   size_t at = 0;
   while (count < count_max) {
     const size_t end = matcher.match_at(at);
     if (end != LuaPattern::kNpos) {
       ++count;
-      add_replacement(state, &out, matcher, at, end);
+      add_replacement(gsub, at, end);
     }
     if (end != LuaPattern::kNpos && end > at) {
       at = end;
     } else if (at < text.size()) {
-      luaL_addchar(&out, text[at]);
+      out.add(text[at]);
       ++at;
     } else {
       break;
     }
     if (matcher.is_anchored()) break;
   }
-  luaL_addlstring(&out, text.data() + at, text.size() - at);
-  luaL_pushresult(&out);
+  if (count == 0) {
+    lua_pushvalue(state, 1);
+  } else {
+    out.add(text.substr(at));
+    out.push();
+  }
   lua_pushinteger(state, count);
   return 2;
 }

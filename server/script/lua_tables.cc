@@ -64,12 +64,40 @@ int less_than(lua_State* state) {
   return 1;
 }
 
-// Lua's own sort, behind the check; many values are compared by our function.
+// The upvalue is a function of C, whose calls nobody would count.
+int counted_comparison(lua_State* state) {
+  LuaRuntime::of(state).count_step(state);
+  lua_pushvalue(state, lua_upvalueindex(1));
+  lua_insert(state, 1);
+  lua_call(state, lua_gettop(state) - 1, 1);
+  return 1;
+}
+
+// Whether Lua may compare the elements by itself: few, and no long texts among them.
+bool compares_fast(lua_State* state, int length) {
+  constexpr size_t kTextBytesMax = 1024;
+  if (length > kUninterruptedMax) return false;
+  for (int i = 1; i <= length; ++i) {
+    lua_rawgeti(state, 1, i);
+    const bool is_long = lua_type(state, -1) == LUA_TSTRING && lua_objlen(state, -1) > kTextBytesMax;
+    lua_pop(state, 1);
+    if (is_long) return false;
+  }
+  return true;
+}
+
+// Lua's own sort, behind the checks; many or large values are compared by our function.
 int table_sort(lua_State* state) {
   const int length = checked_length(state);
-  if (length > kUninterruptedMax && lua_isnoneornil(state, 2)) {
-    lua_settop(state, 1);
-    lua_pushcfunction(state, less_than);
+  LuaRuntime::of(state).check_stack(state);
+  if (lua_isnoneornil(state, 2)) {
+    if (!compares_fast(state, length)) {
+      lua_settop(state, 1);
+      lua_pushcfunction(state, less_than);
+    }
+  } else if (lua_iscfunction(state, 2)) {
+    lua_settop(state, 2);
+    lua_pushcclosure(state, counted_comparison, 1);
   }
   lua_pushvalue(state, lua_upvalueindex(1));
   lua_insert(state, 1);
