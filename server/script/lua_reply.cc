@@ -17,7 +17,12 @@ constexpr char kCountedField[] = "ignore_error_stats_update";
 // Reads the reply from its front.
 class Cursor {
  public:
-  explicit Cursor(Bytes text) : at_(text.data()), end_(text.data() + text.size()) {}
+  Cursor(Bytes text, std::span<const NestedPin> pins)
+      : begin_(text.data()),
+        at_(text.data()),
+        end_(text.data() + text.size()),
+        pin_(pins.data()),
+        pins_end_(pins.data() + pins.size()) {}
 
   char type() { return *at_++; }
   Bytes line() {
@@ -36,15 +41,23 @@ class Cursor {
     return static_cast<int64_t>(negative ? 0 - value : value);
   }
   Bytes text(size_t size) {
-    const Bytes bytes(at_, size);
+    Bytes bytes(at_, size);
+    if (pin_ != pins_end_ && pin_->offset == static_cast<size_t>(at_ - begin_)) [[unlikely]] {
+      bytes = pin_++->pinned.bytes();
+      LARDER_ASSERT(bytes.size() == size);
+      size = 0;
+    }
     at_ += size + 2;
     LARDER_ASSERT(at_ <= end_);
     return bytes;
   }
 
  private:
+  const char* begin_;
   const char* at_;
   const char* end_;
+  const NestedPin* pin_;  // the next one
+  const NestedPin* pins_end_;
 };
 
 void push_bytes(lua_State* state, Bytes bytes) { lua_pushlstring(state, bytes.data(), bytes.size()); }
@@ -71,7 +84,9 @@ void push_array(lua_State* state, Cursor& cursor) {
   if (count < 0) return lua_pushboolean(state, 0);
   check_stack(state);
   lua_createtable(state, static_cast<int>(count), 0);
+  LuaRuntime& runtime = LuaRuntime::of(state);
   for (int64_t i = 1; i <= count; ++i) {
+    runtime.count_step(state);
     push_item(state, cursor);
     lua_rawseti(state, -2, static_cast<int>(i));
   }
@@ -84,7 +99,9 @@ void push_keyed(lua_State* state, Cursor& cursor, const char* name, bool has_val
   lua_createtable(state, 0, 1);
   lua_pushstring(state, name);
   lua_createtable(state, 0, static_cast<int>(count));
+  LuaRuntime& runtime = LuaRuntime::of(state);
   for (int64_t i = 0; i < count; ++i) {
+    runtime.count_step(state);
     push_item(state, cursor);
     if (has_values) {
       push_item(state, cursor);
@@ -156,14 +173,23 @@ void push_item(lua_State* state, Cursor& cursor) {
 enum FieldName : int { kErr, kOk, kDouble, kMap, kSet, kBigNumber, kVerbatim, kFieldNames };
 
 struct ReplyOutput {
+  LuaRuntime& runtime;
   lua_State* state;
   ReplyWriter& reply;
   bool resp3_booleans;
   ServerStats& stats;
-  int names;  // stack index of the first field name
+  size_t begin;   // where the reply begins in its buffer
+  int names = 0;  // stack index of the first field name
 };
 
 void write_value(const ReplyOutput& out, int depth);
+
+// Before so many bytes more.
+void admit(const ReplyOutput& out, size_t bytes) {
+  out.runtime.count_step(out.state);
+  if (out.reply.position() - out.begin + bytes > out.runtime.heap().bytes_max()) [[unlikely]]
+    out.runtime.run_out_of_memory(out.state);
+}
 
 Bytes text_at_top(lua_State* state) {
   size_t size = 0;
@@ -206,6 +232,7 @@ bool write_verbatim(const ReplyOutput& out) {
     const Bytes format = text_at_top(state).substr(0, 3);
     size_t size = 0;
     const char* text = lua_tolstring(state, -2, &size);
+    admit(out, size);
     out.reply.verbatim(format, {text, size});
   }
   lua_pop(state, 2);
@@ -228,6 +255,7 @@ bool write_special(const ReplyOutput& out, int depth) {
     if (type == LUA_TSTRING) {
       written = name == kErr || name == kOk || name == kBigNumber;
       const Bytes text = text_at_top(state);
+      if (written) admit(out, text.size());
       if (name == kErr) write_error(out, text, is_counted_error(state, -2));
       if (name == kOk) out.reply.simple_line(text);
       if (name == kBigNumber) out.reply.big_number(text);
@@ -270,10 +298,14 @@ int64_t cut_to_integer(double number) {
 // Writes and pops the value at the top.
 void write_value(const ReplyOutput& out, int depth) {
   lua_State* state = out.state;
+  admit(out, 0);
   switch (lua_type(state, -1)) {
-    case LUA_TSTRING:
-      out.reply.bulk(text_at_top(state));
+    case LUA_TSTRING: {
+      const Bytes text = text_at_top(state);
+      admit(out, text.size());
+      out.reply.bulk(text);
       break;
+    }
     case LUA_TNUMBER:
       out.reply.integer(cut_to_integer(lua_tonumber(state, -1)));
       break;
@@ -303,8 +335,8 @@ void write_value(const ReplyOutput& out, int depth) {
 
 }  // namespace
 
-void push_reply(lua_State* state, Bytes reply) {
-  Cursor cursor(reply);
+void push_reply(lua_State* state, Bytes reply, std::span<const NestedPin> pins) {
+  Cursor cursor(reply, pins);
   push_item(state, cursor);
 }
 
@@ -326,14 +358,16 @@ bool is_counted_error(lua_State* state, int index) {
   return is_counted;
 }
 
-void write_lua_value(lua_State* state, ReplyWriter& reply, bool resp3_booleans, ServerStats& stats) {
-  if (!lua_istable(state, -1)) return write_value({state, reply, resp3_booleans, stats, 0}, 0);
+void write_lua_value(LuaRuntime& runtime, lua_State* state, ReplyWriter& reply, bool resp3_booleans,
+                     ServerStats& stats) {
+  const size_t begin = reply.position();
+  if (!lua_istable(state, -1)) return write_value({runtime, state, reply, resp3_booleans, stats, begin}, 0);
   luaL_checkstack(state, kFieldNames + 8, "the script's stack is full");
   constexpr const char* kNames[kFieldNames] = {"err", "ok", "double", "map", "set", "big_number", "verbatim_string"};
   const int names = lua_gettop(state) + 1;
   for (const char* name : kNames) lua_pushstring(state, name);
   lua_pushvalue(state, names - 1);
-  write_value({state, reply, resp3_booleans, stats, names}, 0);
+  write_value({runtime, state, reply, resp3_booleans, stats, begin, names}, 0);
   lua_settop(state, names - 2);
 }
 

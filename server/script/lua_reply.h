@@ -18,18 +18,25 @@
 
 #include <lua.hpp>
 
+#include <span>
+
 #include "base/bytes.h"
 #include "protocol/reply_writer.h"
 #include "server/core/server_stats.h"
+#include "server/script/lua_runtime.h"
+#include "server/script/nested_sink.h"
 
 namespace larder {
 
-// Pushes the value of one complete reply. Requires: `reply` was written by the server itself.
-void push_reply(lua_State* state, Bytes reply);
+// Pushes the value of one complete reply, with the pieces that lie elsewhere. Can be interrupted. Requires: `reply` was
+// written by the server itself.
+void push_reply(lua_State* state, Bytes reply, std::span<const NestedPin> pins = {});
 
-// Writes the value at the top, and pops it. `resp3_booleans`: the script called setresp(3). Errors in it are counted, but for
+// Writes the value at the top, and pops it. Can be interrupted, and takes at most as many bytes as the script's memory has
+// (a table can be in a value more than once, or contain itself); what was written before an error stays. `resp3_booleans`: the script called setresp(3). Errors in it are counted, but for
 // those that were when they arose.
-void write_lua_value(lua_State* state, ReplyWriter& reply, bool resp3_booleans, ServerStats& stats);
+void write_lua_value(LuaRuntime& runtime, lua_State* state, ReplyWriter& reply, bool resp3_booleans,
+                     ServerStats& stats);
 
 // Pushes {err=text}.
 void push_error_table(lua_State* state, Bytes text);

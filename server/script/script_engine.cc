@@ -249,6 +249,7 @@ void ScriptEngine::end(Run& run) {
   client_.caller = nullptr;
   run_ = nullptr;
   if (run.is_busy) dispatcher_.set_gate(kServerBusy, false);
+  sink_.clear();
   reply_.clear();
   reply_.shrink(kKeptReplyBytes);
 }
@@ -279,7 +280,7 @@ int ScriptEngine::run_protected(lua_State* state) {
     lua_rawset(state, lua_upvalueindex(kGlobals));
     lua_call(state, 0, 1);
   }
-  write_lua_value(state, *run.reply, run.engine->client_.protocol == 3, run.engine->services_.stats);
+  write_lua_value(*run.runtime, state, *run.reply, run.engine->client_.protocol == 3, run.engine->services_.stats);
   return 0;
 }
 
@@ -417,12 +418,17 @@ int ScriptEngine::call_command(lua_State* state, bool raises) {
   if (const ErrorText refused = refusal(command)) return refuse_call(state, command, refused.text(), raises);
   if (command->spec->flags & kWrite) run_->has_written = true;
   reply_.clear();
+  sink_.clear();
+  sink_.begin(client_.protocol, run_->runtime->heap().bytes_max());
   {
-    ReplyWriter writer(reply_, client_.protocol);
+    ReplyWriter writer(reply_, client_.protocol, &sink_);
     dispatcher_.call_nested(client_, *command, arguments_, writer);
   }
+  if (sink_.exceeded()) [[unlikely]]
+    run_->runtime->run_out_of_memory(state);
   const Bytes reply = reply_.bytes();
-  push_reply(state, reply);
+  push_reply(state, reply, sink_.pins());
+  sink_.clear();
   return reply.starts_with('-') && raises ? lua_error(state) : 1;
 }
 

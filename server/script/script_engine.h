@@ -31,6 +31,7 @@
 #include "server/script/function_store.h"
 #include "server/script/library_loader.h"
 #include "server/script/lua_runtime.h"
+#include "server/script/nested_sink.h"
 #include "server/script/script_cache.h"
 #include "server/script/script_flags.h"
 
@@ -182,6 +183,7 @@ class ScriptEngine final : public Scripting, public ScriptListener {
   std::vector<Bytes> arguments_;
   std::vector<char> number_texts_;
   Buffer reply_;
+  NestedSink sink_{reply_};
 };
 
 // What main.cc and tests hand to Server::set_scripting().
