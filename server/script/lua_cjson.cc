@@ -23,6 +23,8 @@ namespace larder {
 namespace {
 
 constexpr int kDepthMax = 16 * 1024;
+// Between two looks whether the script is to end.
+constexpr ptrdiff_t kLookBytes = 64 * 1024;
 
 struct Config {
   bool sparse_converts = false;
@@ -55,12 +57,11 @@ void encode_value(Output& out, int depth);
 }
 
 void encode_string(Output& out, Bytes text) {
-  constexpr size_t kLookBytes = 64 * 1024;
   out.add('"');
   size_t plain_from = 0;
   for (size_t i = 0; i < text.size(); ++i) {
     const auto c = static_cast<unsigned char>(text[i]);
-    if (i % kLookBytes == 0) out.runtime.count_step(out.state);
+    if (i % size_t{kLookBytes} == 0) out.runtime.count_step(out.state);
     if (c >= 0x20 && c != '"' && c != '\\' && c != '/' && c != 0x7f) continue;
     out.add(text.substr(plain_from, i - plain_from));
     plain_from = i + 1;
@@ -178,6 +179,7 @@ void encode_value(Output& out, int depth) {
       if (lua_touserdata(state, -1) == nullptr) return out.add("null");
       break;
     case LUA_TTABLE: {
+      out.runtime.check_stack(state);
       if (depth + 1 > out.config.encode_depth_max || !lua_checkstack(state, 5)) {
         luaL_error(state, "Cannot serialise, excessive nesting (%d)", depth + 1);
       }
@@ -215,7 +217,10 @@ struct Input {
 void decode_value(Input& in, int depth);
 
 void skip_space(Input& in) {
-  while (in.at < in.end && (*in.at == ' ' || *in.at == '\t' || *in.at == '\n' || *in.at == '\r')) ++in.at;
+  while (in.at < in.end && (*in.at == ' ' || *in.at == '\t' || *in.at == '\n' || *in.at == '\r')) {
+    ++in.at;
+    if ((in.at - in.begin) % kLookBytes == 0) in.runtime.count_step(in.state);
+  }
 }
 
 // What stands at the current position, in the words of error messages.
@@ -318,9 +323,14 @@ void decode_string(Input& in) {
   char* out = in.scratch;
   while (true) {
     const char* plain = in.at;
-    while (in.at < in.end && *in.at != '"' && *in.at != '\\' && static_cast<unsigned char>(*in.at) >= 0x20) ++in.at;
+    const char* stop = in.end - in.at > kLookBytes ? in.at + kLookBytes : in.end;
+    while (in.at < stop && *in.at != '"' && *in.at != '\\' && static_cast<unsigned char>(*in.at) >= 0x20) ++in.at;
     std::memcpy(out, plain, static_cast<size_t>(in.at - plain));
     out += in.at - plain;
+    if (in.at == stop && stop != in.end) {
+      in.runtime.count_step(in.state);
+      continue;
+    }
     if (in.at >= in.end) fail_decode(in, "value", "unexpected end of string");
     if (*in.at == '"') break;
     if (*in.at != '\\') fail_decode(in, "value", "invalid token");
@@ -337,13 +347,15 @@ void decode_string(Input& in) {
 
 // A number as strtod reads it; false when there is none.
 bool decode_number(Input& in) {
+  constexpr ptrdiff_t kNumberBytesMax = 1024 * 1024;  // longer ones would take too long at a stretch
   const char* at = in.at;
   const auto is_part = [](char c) {
     return is_digit(c) || c == '+' || c == '-' || c == '.' || (to_lower(c) >= 'a' && to_lower(c) <= 'z');
   };
-  while (at < in.end && is_part(*at)) ++at;
+  const char* stop = in.end - in.at > kNumberBytesMax ? in.at + kNumberBytesMax : nullptr;
+  while (at < in.end && at != stop && is_part(*at)) ++at;
   const Bytes text(in.at, static_cast<size_t>(at - in.at));
-  if (text.empty() || text[0] == '+') return false;
+  if (text.empty() || text[0] == '+' || at == stop) return false;
   const bool is_plain = text.find_first_of("xXnNiI") == Bytes::npos;
   if (!is_plain && !in.config.decode_invalid_numbers) return false;
   if (const auto number = parse_double(text, NanText::kAccept)) {
@@ -368,6 +380,7 @@ bool decode_word(Input& in, Bytes word) {
 }
 
 void check_decode_depth(const Input& in, int depth) {
+  in.runtime.check_stack(in.state);
   if (depth <= in.config.decode_depth_max && lua_checkstack(in.state, 5)) return;
   luaL_error(in.state, "Found too many nested data structures (%d) at character %d", depth,
              static_cast<int>(in.at - in.begin) + 1);

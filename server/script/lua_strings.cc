@@ -110,18 +110,16 @@ void add_value(const Substitution& gsub) {
 // The replacement text with its %0 to %9.
 void add_template(const Substitution& gsub, size_t begin, size_t end) {
   const Bytes text = string_argument(gsub.state, 3);
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      gsub.out.add(text[i]);
-      continue;
-    }
-    const char next = ++i < text.size() ? text[i] : '\0';
+  for (size_t at = 0; at < text.size();) {
+    const size_t percent = std::min(text.find('%', at), text.size());
+    gsub.out.add(text.substr(at, percent - at));
+    if (percent == text.size()) return;
+    gsub.runtime.count_step(gsub.state);
+    const char next = percent + 1 < text.size() ? text[percent + 1] : '\0';
+    at = percent + 2;
     if (!is_digit(next)) {
       gsub.out.add(next);
-      continue;
-    }
-    gsub.runtime.count_step(gsub.state);
-    if (next == '0') {
+    } else if (next == '0') {
       gsub.out.add(gsub.text.substr(begin, end - begin));
     } else {
       gsub.matcher.push_capture(next - '1', begin, end);
