@@ -179,7 +179,6 @@ void encode_value(Output& out, int depth) {
       if (lua_touserdata(state, -1) == nullptr) return out.add("null");
       break;
     case LUA_TTABLE: {
-      out.runtime.check_stack(state);
       if (depth + 1 > out.config.encode_depth_max || !lua_checkstack(state, 5)) {
         luaL_error(state, "Cannot serialise, excessive nesting (%d)", depth + 1);
       }
@@ -380,7 +379,6 @@ bool decode_word(Input& in, Bytes word) {
 }
 
 void check_decode_depth(const Input& in, int depth) {
-  in.runtime.check_stack(in.state);
   if (depth <= in.config.decode_depth_max && lua_checkstack(in.state, 5)) return;
   luaL_error(in.state, "Found too many nested data structures (%d) at character %d", depth,
              static_cast<int>(in.at - in.begin) + 1);

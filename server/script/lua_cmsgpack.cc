@@ -272,7 +272,6 @@ void unpack_tagged(Unpacker& in, unsigned tag, int depth) {
 
 void unpack_value(Unpacker& in, int depth) {
   in.runtime.count_step(in.state);
-  in.runtime.check_stack(in.state);
   if (depth > kUnpackNestingMax) fail_unpack(in.state, "Bad data format in input.");
   luaL_checkstack(in.state, 4, "in function unpack");
   const auto tag = static_cast<unsigned>(take_number(in, 1));

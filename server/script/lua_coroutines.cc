@@ -21,14 +21,17 @@ const char* refusal_of(lua_State* state, lua_State* coroutine) {
 // Resumes with the `count` arguments at the top. Pushes the results and returns how many, or pushes the error and returns -1.
 int resume_coroutine(lua_State* state, lua_State* coroutine, int count) {
   const char* refusal = refusal_of(state, coroutine);
-  if (refusal == nullptr && !LuaRuntime::of(state).has_stack()) refusal = LuaRuntime::kStackText;
+  LuaRuntime& runtime = LuaRuntime::of(state);
+  if (refusal == nullptr && !runtime.may_enter()) refusal = LuaRuntime::kNestingText;
   if (refusal == nullptr && !lua_checkstack(coroutine, count)) refusal = "too many arguments to resume";
   if (refusal != nullptr) {
     lua_pushstring(state, refusal);
     return -1;
   }
   lua_xmove(state, coroutine, count);
+  const int nesting = runtime.enter(state);
   const int status = lua_resume(coroutine, count);
+  runtime.leave(nesting);
   if (status != 0 && status != LUA_YIELD) {
     lua_xmove(coroutine, state, 1);
     return -1;

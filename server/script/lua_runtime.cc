@@ -130,7 +130,7 @@ void LuaRuntime::begin() {
   has_error_ = false;
   running_ = true;
   seen_running_ = false;
-  stack_base_ = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
+  nesting_ = 0;
   ++depth_;
 }
 

@@ -15,8 +15,8 @@
 // called then. Our own long loops (patterns, table.insert) ask through count_step().
 //
 // Nothing in LuaJIT bounds the C stack: a function of C that calls Lua, and each coroutine that resumes another, nest on it.
-// All of them are ours, and ask check_stack() first: it compares the address of its frame with that of the outermost call,
-// so an error that unwinds needs no book-keeping. (Lua 5.1 counts 200 such calls; a bound in bytes takes the same scripts.)
+// All of them are ours, and count themselves with enter(), as Lua 5.1 does. An error takes away any number of them: those that
+// catch errors set the count back to what it was when they entered.
 //
 // No object with a destructor lives in a function that Lua's errors can leave: they unwind without running it.
 
@@ -94,17 +94,16 @@ class LuaRuntime {
   }
   // Ends the call as one that Lua has refused memory.
   [[noreturn]] void run_out_of_memory(lua_State* state);
-  // For functions of C that call Lua. Raises an error when they nest too deeply.
-  void check_stack(lua_State* state) {
-    if (!has_stack()) [[unlikely]]
-      luaL_error(state, "%s", kStackText);
+  // For functions of C that call Lua, around the call. enter() returns what leave() wants, or raises an error when they nest
+  // too deeply. Behind an error, a leave() further out does for all.
+  int enter(lua_State* state) {
+    if (!may_enter()) [[unlikely]]
+      luaL_error(state, "%s", kNestingText);
+    return nesting_++;
   }
-  // Whether the C stack has room for one more of them.
-  bool has_stack() const {
-    const auto here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
-    return stack_base_ - here < kStackBytesMax;
-  }
-  static constexpr char kStackText[] = "C stack overflow";
+  void leave(int nesting) { nesting_ = nesting; }
+  bool may_enter() const { return nesting_ < kNestingMax; }
+  static constexpr char kNestingText[] = "C stack overflow";
   // Whether the listener has ended the call.
   bool is_ending() const { return ending_; }
   uint64_t& random_state() { return random_state_; }
@@ -117,8 +116,8 @@ class LuaRuntime {
   static constexpr int kSmallPausePercent = 800;
   static constexpr size_t kSmallBytesMax = 2 * 1024 * 1024;
   static constexpr int64_t kTimerIntervalUs = 5000;
-  // Room for 500 calls of gsub in an unoptimized build (Lua 5.1 allows 200); a sixteenth of what a thread has.
-  static constexpr size_t kStackBytesMax = 512 * 1024;
+  // Lua 5.1's LUAI_MAXCCALLS. A gsub, the deepest, takes 1 KB.
+  static constexpr int kNestingMax = 200;
   static constexpr int kHandlerSlot = 1;  // handle_error() is at the bottom of the stack as long as the state lives
 
   struct Loading {
@@ -150,7 +149,7 @@ class LuaRuntime {
   void* argument_ = nullptr;
   uint64_t random_state_;
   int depth_ = 0;
-  uintptr_t stack_base_ = 0;  // a frame below all of the call
+  int nesting_ = 0;
   // Shared with the timer's signal handler, which runs on the same thread.
   volatile bool running_ = false;
   volatile bool seen_running_ = false;

@@ -116,8 +116,10 @@ int base_setmetatable(lua_State* state) {
 // An error that is a table with a text comes back as the text: what scripts written for older servers compare with.
 int base_pcall(lua_State* state) {
   luaL_checkany(state, 1);
-  LuaRuntime::of(state).check_stack(state);
+  LuaRuntime& runtime = LuaRuntime::of(state);
+  const int nesting = runtime.enter(state);
   const int failed = lua_pcall(state, lua_gettop(state) - 1, LUA_MULTRET, 0);
+  runtime.leave(nesting);
   if (failed && lua_istable(state, -1)) {
     lua_pushliteral(state, "err");
     lua_rawget(state, -2);
@@ -143,8 +145,10 @@ int base_tostring(lua_State* state) {
   }
   LuaRuntime& runtime = LuaRuntime::of(state);
   runtime.count_step(state);
-  runtime.check_stack(state);
-  if (luaL_callmeta(state, 1, "__tostring")) return 1;
+  const int nesting = runtime.enter(state);
+  const bool has_own = luaL_callmeta(state, 1, "__tostring") != 0;
+  runtime.leave(nesting);
+  if (has_own) return 1;
   lua_settop(state, 1);
   lua_pushvalue(state, lua_upvalueindex(1));
   lua_insert(state, 1);
@@ -165,11 +169,13 @@ int guarded_handler(lua_State* state) {
 
 int base_xpcall(lua_State* state) {
   luaL_checkany(state, 2);
-  LuaRuntime::of(state).check_stack(state);
   lua_settop(state, 2);
   lua_pushcclosure(state, guarded_handler, 1);
   lua_insert(state, 1);
+  LuaRuntime& runtime = LuaRuntime::of(state);
+  const int nesting = runtime.enter(state);
   const int failed = lua_pcall(state, 0, LUA_MULTRET, 1);
+  runtime.leave(nesting);
   lua_pushboolean(state, failed == 0);
   lua_replace(state, 1);
   return lua_gettop(state);
@@ -203,7 +209,7 @@ int base_load(lua_State* state) {
   luaL_checktype(state, 1, LUA_TFUNCTION);
   const char* name = luaL_optstring(state, 2, "=(load)");
   LuaRuntime& runtime = LuaRuntime::of(state);
-  runtime.check_stack(state);
+  const int nesting = runtime.enter(state);
   lua_settop(state, 2);
   lua_pushnil(state);
   LuaOutput all(state, 3);
@@ -219,6 +225,7 @@ int base_load(lua_State* state) {
     all.add({piece, size});
     lua_pop(state, 1);
   }
+  runtime.leave(nesting);
   return load_or_nil(state, {all.data, all.size}, name);
 }
 

@@ -155,7 +155,7 @@ int string_gsub(lua_State* state) {
                 "string/function/table expected");
   const lua_Integer count_max = luaL_optinteger(state, 4, static_cast<lua_Integer>(text.size() + 1));
   LuaRuntime& runtime = LuaRuntime::of(state);
-  runtime.check_stack(state);
+  const int nesting = runtime.enter(state);
   lua_settop(state, kOutputSlot);
   lua_pushnil(state);
   lua_replace(state, kOutputSlot);
@@ -180,6 +180,7 @@ int string_gsub(lua_State* state) {
     }
     if (matcher.is_anchored()) break;
   }
+  runtime.leave(nesting);
   if (count == 0) {
     lua_pushvalue(state, 1);
   } else {

@@ -89,7 +89,6 @@ bool compares_fast(lua_State* state, int length) {
 // Lua's own sort, behind the checks; many or large values are compared by our function.
 int table_sort(lua_State* state) {
   const int length = checked_length(state);
-  LuaRuntime::of(state).check_stack(state);
   if (lua_isnoneornil(state, 2)) {
     if (!compares_fast(state, length)) {
       lua_settop(state, 1);
@@ -101,7 +100,10 @@ int table_sort(lua_State* state) {
   }
   lua_pushvalue(state, lua_upvalueindex(1));
   lua_insert(state, 1);
+  LuaRuntime& runtime = LuaRuntime::of(state);
+  const int nesting = runtime.enter(state);
   lua_call(state, lua_gettop(state) - 1, 0);
+  runtime.leave(nesting);
   return 0;
 }
 
