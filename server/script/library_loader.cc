@@ -40,10 +40,11 @@ constexpr NamedArgument kArguments[] = {
 
 // The name and value of an argument are at the top; the value is taken.
 void take_named(lua_State* state) {
-  if (lua_type(state, -2) != LUA_TSTRING) {
+  if (!lua_isstring(state, -2)) {
     raise(state, "ERR named argument key given to redis.register_function is not a string");
   }
-  const Bytes name = text_at(state, -2);
+  // A number is a name that nobody knows; to make a text of it where it lies would confuse lua_next().
+  const Bytes name = lua_type(state, -2) == LUA_TSTRING ? text_at(state, -2) : Bytes();
   for (const NamedArgument& argument : kArguments) {
     if (!equals_ignore_case(name, argument.name)) continue;
     const bool fits = argument.type == LUA_TSTRING ? lua_isstring(state, -1) : lua_type(state, -1) == argument.type;

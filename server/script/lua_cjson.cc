@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include "base/assert.h"
@@ -222,6 +223,23 @@ void skip_space(Input& in) {
   }
 }
 
+// Numbers that JSON does not have, but strtod() does: hexadecimal, infinity, "nan", those with '+' or a 0 before digits.
+bool is_special_number(const Input& in) {
+  const char* at = in.at;  // a zero byte is behind the text
+  if (*at == '+') return true;
+  if (*at == '-') ++at;
+  if (*at == '0') return to_lower(at[1]) == 'x' || is_digit(at[1]);
+  const Bytes word = Bytes(at, static_cast<size_t>(in.end - at)).substr(0, 3);
+  return equals_ignore_case(word, "inf") || equals_ignore_case(word, "nan");
+}
+
+bool is_number_begin(char c) { return is_digit(c) || c == '-'; }
+
+bool starts_number(const Input& in) {
+  return in.config.decode_invalid_numbers ? is_number_begin(*in.at) || is_special_number(in)
+                                          : is_number_begin(*in.at) && !is_special_number(in);
+}
+
 // What stands at the current position, in the words of error messages.
 const char* token_name(const Input& in) {
   if (in.at >= in.end) return "T_END";
@@ -240,13 +258,18 @@ const char* token_name(const Input& in) {
       return "T_COMMA";
     case '"':
       return "T_STRING";
+    case '\0':
+      return "T_END";
     default:
       break;
   }
   const Bytes rest(in.at, static_cast<size_t>(in.end - in.at));
   if (rest.starts_with("true") || rest.starts_with("false")) return "T_BOOLEAN";
   if (rest.starts_with("null")) return "T_NULL";
-  return is_digit(*in.at) || *in.at == '-' ? "T_NUMBER" : "invalid token";
+  if (!starts_number(in)) return is_number_begin(*in.at) ? "invalid number" : "invalid token";
+  char* end = nullptr;
+  std::strtod(in.at, &end);
+  return end != in.at ? "T_NUMBER" : "invalid number";
 }
 
 [[noreturn]] void fail_decode(const Input& in, const char* expected, const char* found) {
@@ -323,16 +346,15 @@ void decode_string(Input& in) {
   while (true) {
     const char* plain = in.at;
     const char* stop = in.end - in.at > kLookBytes ? in.at + kLookBytes : in.end;
-    while (in.at < stop && *in.at != '"' && *in.at != '\\' && static_cast<unsigned char>(*in.at) >= 0x20) ++in.at;
+    while (in.at < stop && *in.at != '"' && *in.at != '\\' && *in.at != '\0') ++in.at;
     std::memcpy(out, plain, static_cast<size_t>(in.at - plain));
     out += in.at - plain;
     if (in.at == stop && stop != in.end) {
       in.runtime.count_step(in.state);
       continue;
     }
-    if (in.at >= in.end) fail_decode(in, "value", "unexpected end of string");
+    if (in.at >= in.end || *in.at == '\0') fail_decode(in, "value", "unexpected end of string");
     if (*in.at == '"') break;
-    if (*in.at != '\\') fail_decode(in, "value", "invalid token");
     const bool is_unicode = in.end - in.at >= 2 && in.at[1] == 'u';
     const char* escape = in.at;
     if (!decode_escape(in, out)) {
@@ -344,31 +366,19 @@ void decode_string(Input& in) {
   lua_pushlstring(in.state, in.scratch, static_cast<size_t>(out - in.scratch));
 }
 
-// A number as strtod reads it; false when there is none.
+// A number; false when there is none.
 bool decode_number(Input& in) {
   constexpr ptrdiff_t kNumberBytesMax = 1024 * 1024;  // longer ones would take too long at a stretch
-  const char* at = in.at;
+  if (in.at >= in.end || !starts_number(in)) return false;
   const auto is_part = [](char c) {
     return is_digit(c) || c == '+' || c == '-' || c == '.' || (to_lower(c) >= 'a' && to_lower(c) <= 'z');
   };
-  const char* stop = in.end - in.at > kNumberBytesMax ? in.at + kNumberBytesMax : nullptr;
-  while (at < in.end && at != stop && is_part(*at)) ++at;
-  const Bytes text(in.at, static_cast<size_t>(at - in.at));
-  if (text.empty() || text[0] == '+' || at == stop) return false;
-  const bool is_plain = text.find_first_of("xXnNiI") == Bytes::npos;
-  if (!is_plain && !in.config.decode_invalid_numbers) return false;
-  if (const auto number = parse_double(text, NanText::kAccept)) {
-    lua_pushnumber(in.state, *number);
-  } else {
-    // Lua reads what is beyond a double as infinity.
-    lua_pushlstring(in.state, text.data(), text.size());
-    const bool is_number = lua_isnumber(in.state, -1) != 0;
-    const double beyond = lua_tonumber(in.state, -1);
-    lua_pop(in.state, 1);
-    if (!is_number) return false;
-    lua_pushnumber(in.state, beyond);
-  }
-  in.at = at;
+  if (in.end - in.at > kNumberBytesMax && std::all_of(in.at, in.at + kNumberBytesMax, is_part)) return false;
+  char* end = nullptr;
+  const double number = std::strtod(in.at, &end);
+  if (end == in.at) return false;
+  lua_pushnumber(in.state, number);
+  in.at = end;
   return true;
 }
 
@@ -440,7 +450,7 @@ void decode_value(Input& in, int depth) {
   if (decode_word(in, "true")) return lua_pushboolean(in.state, 1);
   if (decode_word(in, "false")) return lua_pushboolean(in.state, 0);
   if (decode_word(in, "null")) return lua_pushlightuserdata(in.state, nullptr);
-  if (in.at < in.end && decode_number(in)) return;
+  if (decode_number(in)) return;
   fail_decode(in, "value", token_name(in));
 }
 
@@ -455,7 +465,7 @@ int cjson_decode(lua_State* state) {
   in.scratch = static_cast<char*>(lua_newuserdata(state, size + 1));
   decode_value(in, 0);
   skip_space(in);
-  if (in.at < in.end) fail_decode(in, "the end", token_name(in));
+  if (in.at < in.end && *in.at != '\0') fail_decode(in, "the end", token_name(in));
   return 1;
 }
 

@@ -244,8 +244,9 @@ void unpack_tagged(Unpacker& in, unsigned tag, int depth) {
     case 0xcc:
     case 0xcd:
     case 0xce:
-    case 0xcf:
       return lua_pushnumber(in.state, static_cast<double>(take_number(in, size_t{1} << (tag - 0xcc))));
+    case 0xcf:  // as it is there: beyond 2^63 it is negative
+      return push_signed(in, 8);
     case 0xd0:
     case 0xd1:
     case 0xd2:
@@ -328,8 +329,17 @@ void push_cmsgpack(lua_State* state) {
     lua_pushcfunction(state, function.func);
     lua_setfield(state, -2, function.name);
   }
-  lua_pushliteral(state, "cmsgpack");
-  lua_setfield(state, -2, "_NAME");
+  constexpr struct {
+    const char* name;
+    const char* text;
+  } kTexts[] = {{"_NAME", "cmsgpack"},
+                {"_VERSION", "lua-cmsgpack 0.4.0"},
+                {"_COPYRIGHT", "Copyright (C) 2012, Salvatore Sanfilippo"},
+                {"_DESCRIPTION", "MessagePack C implementation for Lua"}};
+  for (const auto& constant : kTexts) {
+    lua_pushstring(state, constant.text);
+    lua_setfield(state, -2, constant.name);
+  }
 }
 
 }  // namespace larder

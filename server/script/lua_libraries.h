@@ -11,6 +11,8 @@ void add_math_functions(lua_State* state);       // random, randomseed, mod
 void add_string_functions(lua_State* state);     // those that take long: they can be interrupted
 void add_coroutine_functions(lua_State* state);  // resume, wrap: they nest on the C stack
 
+int string_format(lua_State* state);  // add_string_functions() brings it
+
 void push_cjson(lua_State* state);
 // Pushes the configuration of that library, a userdata; reset_cjson() sets it back to what a script expects at its beginning.
 void push_cjson_settings(lua_State* state);

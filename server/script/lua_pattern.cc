@@ -5,14 +5,14 @@
 
 namespace larder {
 
-LuaPattern::LuaPattern(lua_State* state, Bytes text, Bytes pattern)
+LuaPattern::LuaPattern(lua_State* state, Bytes text, Bytes pattern, Caret caret)
     : state_(state),
       runtime_(LuaRuntime::of(state)),
       begin_(text.data()),
       end_(text.data() + text.size()),
       pattern_(pattern.data()),
       pattern_end_(pattern.data() + pattern.size()),
-      is_anchored_(pattern.starts_with('^')) {
+      is_anchored_(caret == Caret::kAnchor && pattern.starts_with('^')) {
   if (is_anchored_) ++pattern_;
 }
 

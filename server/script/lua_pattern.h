@@ -18,8 +18,10 @@ class LuaPattern {
   static constexpr int kCapturesMax = 32;
   static constexpr int kNestingMax = 200;
 
+  // What a '^' at the pattern's beginning is: for gmatch a character like others.
+  enum class Caret { kAnchor, kPlain };
   // The views outlive the object.
-  LuaPattern(lua_State* state, Bytes text, Bytes pattern);
+  LuaPattern(lua_State* state, Bytes text, Bytes pattern, Caret caret = Caret::kAnchor);
 
   bool is_anchored() const { return is_anchored_; }
   // Tries to match at this offset of the text. Returns the end of the match, or kNpos.

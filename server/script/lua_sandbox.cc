@@ -205,7 +205,6 @@ int base_loadstring(lua_State* state) {
 }
 
 int base_load(lua_State* state) {
-  if (lua_type(state, 1) == LUA_TSTRING) return base_loadstring(state);
   luaL_checktype(state, 1, LUA_TFUNCTION);
   const char* name = luaL_optstring(state, 2, "=(load)");
   LuaRuntime& runtime = LuaRuntime::of(state);

@@ -65,13 +65,13 @@ int find_or_match(lua_State* state, bool finds) {
 int string_find(lua_State* state) { return find_or_match(state, true); }
 int string_match(lua_State* state) { return find_or_match(state, false); }
 
-// Upvalues: text, pattern, offset where the next search begins. A '^' means nothing special here; it would match once.
+// Upvalues: text, pattern, offset where the next search begins.
 int next_match(lua_State* state) {
   size_t text_size = 0;
   size_t pattern_size = 0;
   const char* text = lua_tolstring(state, lua_upvalueindex(1), &text_size);
   const char* pattern = lua_tolstring(state, lua_upvalueindex(2), &pattern_size);
-  LuaPattern matcher(state, {text, text_size}, {pattern, pattern_size});
+  LuaPattern matcher(state, {text, text_size}, {pattern, pattern_size}, LuaPattern::Caret::kPlain);
   for (auto begin = static_cast<size_t>(lua_tointeger(state, lua_upvalueindex(3))); begin <= text_size; ++begin) {
     const size_t end = matcher.match_at(begin);
     if (end == LuaPattern::kNpos) continue;
@@ -259,7 +259,8 @@ int string_rep(lua_State* state) {
 void add_string_functions(lua_State* state) {
   constexpr luaL_Reg kFunctions[] = {{"find", string_find},    {"match", string_match},     {"gmatch", string_gmatch},
                                      {"gfind", string_gmatch}, {"gsub", string_gsub},       {"upper", string_upper},
-                                     {"lower", string_lower},  {"reverse", string_reverse}, {"rep", string_rep}};
+                                     {"lower", string_lower},  {"reverse", string_reverse}, {"rep", string_rep},
+                                     {"format", string_format}};
   for (const luaL_Reg& function : kFunctions) {
     lua_pushcfunction(state, function.func);
     lua_setfield(state, -2, function.name);

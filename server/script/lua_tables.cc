@@ -184,6 +184,12 @@ int math_randomseed(lua_State* state) {
   return 0;
 }
 
+// Lua 5.1 knows no other base.
+int math_log(lua_State* state) {
+  lua_pushnumber(state, std::log(luaL_checknumber(state, 1)));
+  return 1;
+}
+
 }  // namespace
 
 void add_table_functions(lua_State* state) {
@@ -203,6 +209,8 @@ void add_table_functions(lua_State* state) {
 void add_math_functions(lua_State* state) {
   lua_getfield(state, -1, "fmod");
   lua_setfield(state, -2, "mod");
+  lua_pushcfunction(state, math_log);
+  lua_setfield(state, -2, "log");
   lua_pushcfunction(state, math_random);
   lua_setfield(state, -2, "random");
   lua_pushcfunction(state, math_randomseed);

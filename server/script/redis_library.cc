@@ -110,7 +110,7 @@ int redis_log(lua_State* state) {
 
 int redis_setresp(lua_State* state) {
   if (lua_gettop(state) != 1) return raise(state, "ERR redis.setresp() requires one argument.");
-  const double version = lua_tonumber(state, 1);
+  const double version = std::trunc(lua_tonumber(state, 1));
   if (version != 2 && version != 3) return raise(state, "ERR RESP version must be 2 or 3.");
   engine_of(state).set_protocol(version == 3 ? 3 : 2);
   return 0;

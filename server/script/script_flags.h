@@ -33,8 +33,8 @@ struct ScriptHeader {
 Result<ScriptHeader> read_script_header(Bytes source);
 
 struct LibraryHeader {
-  Bytes engine;
-  Bytes name;
+  std::string engine;
+  std::string name;
   Bytes code;
 };
 
