@@ -8,7 +8,7 @@ namespace larder {
 
 LibraryFunction* FunctionLibrary::find(Bytes function_name) const {
   for (const auto& function : functions) {
-    if (function->name == function_name) return function.get();
+    if (equals_ignore_case(function->name, function_name)) return function.get();
   }
   return nullptr;
 }
@@ -44,8 +44,8 @@ void FunctionStore::add(std::unique_ptr<FunctionLibrary> library) {
   LARDER_ASSERT(find_library(library->name) == nullptr);
   for (const auto& function : library->functions) {
     function->library = library.get();
-    functions_.emplace(to_lower(function->name),
-                       function.get());  // of two names that differ in case only the first is found
+    const bool is_new = functions_.emplace(to_lower(function->name), function.get()).second;
+    LARDER_ASSERT(is_new);
   }
   source_bytes_ += library->source.size();
   std::string name = library->name;

@@ -1,5 +1,6 @@
 #include "server/script/lua_reply.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
@@ -227,13 +228,15 @@ bool write_verbatim(const ReplyOutput& out) {
   lua_State* state = out.state;
   lua_getfield(state, -1, "string");
   lua_getfield(state, -2, "format");
-  const bool is_text = lua_isstring(state, -1) && lua_isstring(state, -2) && lua_objlen(state, -1) >= 3;
+  const bool is_text = lua_type(state, -1) == LUA_TSTRING && lua_type(state, -2) == LUA_TSTRING;
   if (is_text) {
+    char padded[] = "   ";
     const Bytes format = text_at_top(state).substr(0, 3);
+    std::copy(format.begin(), format.end(), padded);
     size_t size = 0;
     const char* text = lua_tolstring(state, -2, &size);
     admit(out, size);
-    out.reply.verbatim(format, {text, size});
+    out.reply.verbatim(Bytes(padded, 3), {text, size});
   }
   lua_pop(state, 2);
   return is_text;

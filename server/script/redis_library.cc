@@ -118,8 +118,8 @@ int redis_setresp(lua_State* state) {
 
 int redis_set_repl(lua_State* state) {
   if (lua_gettop(state) != 1) return raise(state, "ERR redis.set_repl() requires two arguments.");
-  const double flags = lua_tonumber(state, 1);
-  if (flags < 0 || flags > (kReplicateAof | kReplicateReplicas) || flags != std::floor(flags)) {
+  const double flags = std::trunc(lua_tonumber(state, 1));
+  if (flags < 0 || flags > (kReplicateAof | kReplicateReplicas)) {
     return raise(state, "ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.");
   }
   engine_of(state).set_propagates(flags != 0);

@@ -17,9 +17,11 @@ Result<uint32_t> read_flags(Bytes list) {
     const Bytes word = list.substr(0, size);
     more = size < list.size();
     list.remove_prefix(size + (more ? 1 : 0));
-    const uint32_t flag = script_flag_of(word);
-    if (flag == 0) return reply_error("ERR Unexpected flag in script shebang: " + std::string(word));
-    flags |= flag;
+    const auto* const found = std::find(std::begin(kScriptFlagWords), std::end(kScriptFlagWords), word);
+    if (found == std::end(kScriptFlagWords)) {
+      return reply_error("ERR Unexpected flag in script shebang: " + std::string(word));
+    }
+    flags |= 1u << (found - std::begin(kScriptFlagWords));
   }
   return flags;
 }
@@ -30,7 +32,7 @@ bool starts_with_name(Bytes word) { return equals_ignore_case(word.substr(0, 5),
 
 uint32_t script_flag_of(Bytes word) {
   for (size_t i = 0; i < std::size(kScriptFlagWords); ++i) {
-    if (word == kScriptFlagWords[i]) return 1u << i;
+    if (equals_ignore_case(word, kScriptFlagWords[i])) return 1u << i;
   }
   return 0;
 }

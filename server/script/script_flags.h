@@ -19,7 +19,7 @@ enum ScriptFlag : uint32_t {
   kScriptCompatible = 1u << 5,  // no first line at all: the rules of servers before flags existed
 };
 
-// The flag of a word, 0 for an unknown one.
+// The flag of a word in a call of register_function, in letters of any case; 0 for an unknown one.
 uint32_t script_flag_of(Bytes word);
 inline constexpr Bytes kScriptFlagWords[] = {"no-writes", "allow-oom", "allow-stale", "no-cluster",
                                              "allow-cross-slot-keys"};
