@@ -17,7 +17,7 @@ namespace {
 
 constexpr size_t kItemBytesMax = 512;        // %99.99f of the largest number has 410
 constexpr size_t kLongStringBytesMin = 100;  // from here on %s without a precision copies the string as it is
-constexpr double kInt64End = 9223372036854775808.0;
+constexpr double kIntegerEnd = 9223372036854775808.0;
 
 // The name that the function was called by is not known when that was a tail call.
 [[noreturn]] void bad_format_argument(lua_State* state, int index, const char* message) {
@@ -43,11 +43,11 @@ double format_number(lua_State* state, int index) {
 
 // What does not fit becomes what the processor's conversion makes of it.
 int64_t to_signed(double number) {
-  return number >= -kInt64End && number < kInt64End ? static_cast<int64_t>(number) : INT64_MIN;
+  return number >= -kIntegerEnd && number < kIntegerEnd ? static_cast<int64_t>(number) : INT64_MIN;
 }
 uint64_t to_unsigned(double number) {
-  if (!(number >= kInt64End)) return static_cast<uint64_t>(to_signed(number));
-  return number < 2 * kInt64End ? static_cast<uint64_t>(number) : 0;
+  if (!(number >= kIntegerEnd)) return static_cast<uint64_t>(to_signed(number));
+  return number < 2 * kIntegerEnd ? static_cast<uint64_t>(number) : 0;
 }
 
 // One "%..." of a format, as printf() reads it.
@@ -106,12 +106,12 @@ Bytes format_string(lua_State* state, int index, char* number_text, size_t bytes
 
 // %q: a text that Lua reads as that string.
 void add_quoted_string(lua_State* state, LuaOutput& out, int index) {
-  constexpr size_t kLookBytes = 64 * 1024;
+  constexpr size_t kQuotedLookBytes = 64 * 1024;
   char number_text[64];
   const Bytes text = format_string(state, index, number_text, sizeof(number_text));
   out.add('"');
   for (size_t i = 0; i < text.size(); ++i) {
-    if (i % kLookBytes == 0) LuaRuntime::of(state).count_step(state);
+    if (i % kQuotedLookBytes == 0) LuaRuntime::of(state).count_step(state);
     const char c = text[i];
     if (c == '\r') {
       out.add("\\r");
