@@ -1,6 +1,7 @@
 #include "server/script/lua_sandbox.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <iterator>
 
@@ -140,7 +141,12 @@ int base_tostring(lua_State* state) {
   const int type = lua_type(state, 1);
   if (type == LUA_TSTRING || type == LUA_TNUMBER) {
     lua_settop(state, 1);
-    lua_tolstring(state, 1, nullptr);
+    const bool is_number = type == LUA_TNUMBER;
+    if (is_number && std::isnan(lua_tonumber(state, 1)) && std::signbit(lua_tonumber(state, 1))) {
+      lua_pushliteral(state, "-nan");  // as printf() writes it, and Lua 5.1; LuaJIT forgets the sign
+    } else {
+      lua_tolstring(state, 1, nullptr);
+    }
     return 1;
   }
   LuaRuntime& runtime = LuaRuntime::of(state);
