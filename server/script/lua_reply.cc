@@ -179,7 +179,7 @@ struct ReplyOutput {
   ReplyWriter& reply;
   bool resp3_booleans;
   ServerStats& stats;
-  size_t begin;   // where the reply begins in its buffer
+  size_t begin;   // where a table's reply begins in its buffer
   int names = 0;  // stack index of the first field name
 };
 
@@ -211,6 +211,7 @@ void write_keyed(const ReplyOutput& out, bool is_map, int depth) {
   size_t count = 0;
   lua_pushnil(state);
   while (lua_next(state, -2)) {
+    admit(out, 0);
     lua_pushvalue(state, -2);
     write_value(out, depth + 1);
     if (is_map) {
@@ -284,6 +285,7 @@ void write_array(const ReplyOutput& out, int depth) {
   for (int i = 1;; ++i) {
     lua_rawgeti(state, -1, i);
     if (lua_isnil(state, -1)) break;
+    admit(out, 0);
     write_value(out, depth + 1);
     ++count;
   }
@@ -301,11 +303,10 @@ int64_t cut_to_integer(double number) {
 // Writes and pops the value at the top.
 void write_value(const ReplyOutput& out, int depth) {
   lua_State* state = out.state;
-  admit(out, 0);
   switch (lua_type(state, -1)) {
     case LUA_TSTRING: {
       const Bytes text = text_at_top(state);
-      admit(out, text.size());
+      if (depth > 0) admit(out, text.size());  // what is returned alone is in Lua's memory as well
       out.reply.bulk(text);
       break;
     }
@@ -363,14 +364,13 @@ bool is_counted_error(lua_State* state, int index) {
 
 void write_lua_value(LuaRuntime& runtime, lua_State* state, ReplyWriter& reply, bool resp3_booleans,
                      ServerStats& stats) {
-  const size_t begin = reply.position();
-  if (!lua_istable(state, -1)) return write_value({runtime, state, reply, resp3_booleans, stats, begin}, 0);
+  if (!lua_istable(state, -1)) return write_value({runtime, state, reply, resp3_booleans, stats, 0}, 0);
   luaL_checkstack(state, kFieldNames + 8, "the script's stack is full");
   constexpr const char* kNames[kFieldNames] = {"err", "ok", "double", "map", "set", "big_number", "verbatim_string"};
   const int names = lua_gettop(state) + 1;
   for (const char* name : kNames) lua_pushstring(state, name);
   lua_pushvalue(state, names - 1);
-  write_value({runtime, state, reply, resp3_booleans, stats, begin, names}, 0);
+  write_value({runtime, state, reply, resp3_booleans, stats, reply.position(), names}, 0);
   lua_settop(state, names - 2);
 }
 

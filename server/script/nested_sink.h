@@ -26,8 +26,10 @@ class NestedSink final : public PinnedSink {
   explicit NestedSink(Buffer& buffer) : buffer_(buffer) {}
   ~NestedSink() override { clear(); }
 
-  // Before a reply in that protocol. Requires: the former reply was cleared.
+  // Before a reply in that protocol.
   void begin(uint8_t protocol, size_t bytes_max) {
+    clear();
+    is_cut_ = false;
     protocol_ = protocol;
     bytes_max_ = bytes_max;
   }
@@ -36,7 +38,6 @@ class NestedSink final : public PinnedSink {
   const std::vector<NestedPin>& pins() const { return pins_; }
   // Lets go of the values.
   void clear() {
-    is_cut_ = false;
     if (!pins_.empty()) [[unlikely]]
       release();
   }

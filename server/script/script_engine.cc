@@ -418,7 +418,6 @@ int ScriptEngine::call_command(lua_State* state, bool raises) {
   if (const ErrorText refused = refusal(command)) return refuse_call(state, command, refused.text(), raises);
   if (command->spec->flags & kWrite) run_->has_written = true;
   reply_.clear();
-  sink_.clear();
   sink_.begin(client_.protocol, run_->runtime->heap().bytes_max());
   {
     ReplyWriter writer(reply_, client_.protocol, &sink_);
