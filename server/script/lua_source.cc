@@ -85,7 +85,7 @@ Bytes LuaSource::next_span(size_t bytes_max) {
         if (at_ < end) inside_ = Inside::kCode;
         break;
       case Inside::kShortString:
-        walk_short_string();
+        walk_short_string(end);
         break;
       case Inside::kLongBracket:
         walk_long_bracket(end);
@@ -112,7 +112,9 @@ void LuaSource::stop(Bytes marker, Bytes shown) {
 void LuaSource::walk_code() {
   const char c = text_[at_];
   const char next = at_ + 1 < text_.size() ? text_[at_ + 1] : '\0';
-  if (is_letter(c) || c == '_') {
+  if (c == ' ') {
+    ++at_;
+  } else if (is_letter(c) || c == '_') {
     at_ = skip(text_, at_, is_name_part);
   } else if (is_digit(c) || (c == '.' && is_digit(next))) {
     walk_number();
@@ -140,8 +142,14 @@ void LuaSource::walk_number() {
   if (at_ < text_.size() && text_[at_] == '.') cut(" ", at_);
 }
 
-// One character or escape. A string that its line does not end is the compiler's to refuse.
-void LuaSource::walk_short_string() {
+// Up to an escape, or one escape, or the end. A string that its line does not end is the compiler's to refuse.
+void LuaSource::walk_short_string(size_t end) {
+  const size_t plain =
+      skip(text_.substr(0, end), at_, [this](char c) { return c != quote_ && c != '\\' && !is_line_end(c); });
+  if (plain > at_) {
+    at_ = plain;
+    return;
+  }
   const char c = text_[at_];
   if (c == quote_ || is_line_end(c)) inside_ = Inside::kCode;
   if (c != '\\' || at_ + 1 == text_.size()) {

@@ -45,7 +45,7 @@ class LuaSource {
   // Each moves at_ by a token or a part of one, and may cut.
   void walk_code();
   void walk_number();
-  void walk_short_string();
+  void walk_short_string(size_t end);
   bool opens_long_bracket();
   void walk_long_bracket(size_t end);
   // The span ends at at_; then comes `inserted`, and the text goes on at `resume`.
