@@ -157,7 +157,7 @@ inline constexpr ErrorText kNoProto{"NOPROTO unsupported protocol version"};
 inline constexpr ErrorText kProtoNotInteger{"ERR Protocol version is not an integer or out of range"};
 inline constexpr ErrorText kMaxClients{"ERR max number of clients reached"};
 inline constexpr ErrorText kProtectedMode{
-    "DENIED Larder is running in protected mode because protected mode is enabled and no password is set for the "
+    "DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the "
     "default user. In this mode connections are only accepted from the loopback interface. To accept connections from "
     "other machines, either set a password (requirepass, or an ACL user), or run CONFIG SET protected-mode no from the "
     "same machine, or start the server with --protected-mode no; in the last two cases make sure that the server "
@@ -169,11 +169,11 @@ inline constexpr ErrorText kUnblocked{"UNBLOCKED client unblocked via CLIENT UNB
 
 // State of the server
 inline constexpr ErrorText kOom{"OOM command not allowed when used memory > 'maxmemory'."};
-inline constexpr ErrorText kLoading{"LOADING Larder is loading the dataset in memory"};
+inline constexpr ErrorText kLoading{"LOADING Redis is loading the dataset in memory"};
 inline constexpr ErrorText kBusyScript{
-    "BUSY Larder is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."};
+    "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."};
 inline constexpr ErrorText kBusyFunction{
-    "BUSY Larder is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE."};
+    "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE."};
 inline constexpr ErrorText kNotBusy{"NOTBUSY No scripts in execution right now."};
 inline constexpr ErrorText kUnkillable{
     "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script "
@@ -184,7 +184,7 @@ inline constexpr ErrorText kMasterDown{
     "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."};
 inline constexpr ErrorText kNoReplicas{"NOREPLICAS Not enough good replicas to write."};
 inline constexpr ErrorText kMisconfSnapshot{
-    "MISCONF Larder is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that "
+    "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that "
     "may "
     "modify the data set are disabled, because this instance is configured to report errors during writes if RDB "
     "snapshotting fails (stop-writes-on-bgsave-error option). Please check the server logs for details about the RDB "

@@ -10,8 +10,10 @@ namespace {
 constexpr size_t kEmbstrBytesMax = 44;
 
 Bytes packed_name(const Entry& entry) {
-  const bool has_head = entry.type() == ValueType::kSet || entry.type() == ValueType::kHash;
-  return has_head && PackedHead(entry.value()).shown_as_table() ? "hashtable" : "listpack";
+  if (entry.type() != ValueType::kSet && entry.type() != ValueType::kHash) return "listpack";
+  const PackedHead head(entry.value());
+  if (head.shown_as_table()) return "hashtable";
+  return head.has_deadlines() ? "listpackex" : "listpack";
 }
 
 }  // namespace

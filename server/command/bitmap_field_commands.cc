@@ -174,8 +174,9 @@ void bitfield(CommandContext& ctx, ArgReader& args) {
     if (!is_get(operation)) bits_min = std::max(bits_min, operation.offset + operation.type.width);
   }
   const auto size_min = static_cast<size_t>((bits_min + 7) / 8);
-  // A string that becomes longer has changed, even if every operation fails.
-  bool changed = value->size() < size_min;
+  // A string that becomes longer has changed, even if every operation fails: then without an event.
+  const bool grows = value->size() < size_min;
+  uint64_t changes = 0;
   char* bytes = value->mutable_bytes(size_min);
   const size_t size = value->size();
   ctx.reply().array(operations.size());
@@ -183,10 +184,11 @@ void bitfield(CommandContext& ctx, ArgReader& args) {
     if (is_get(operation)) {
       ctx.reply().integer(static_cast<int64_t>(read_number({bytes, size}, operation)));
     } else {
-      changed |= write_field(ctx.reply(), bytes, size, operation);
+      changes += write_field(ctx.reply(), bytes, size, operation);
     }
   }
-  if (changed) ctx.changed(key.bytes, Event::kSetBit);
+  if (changes > 0) ctx.changed(key.bytes, Event::kSetBit, changes);
+  if (changes == 0 && grows) ctx.changed(key.bytes, Event::kQuiet);
 }
 
 void bitfield_ro(CommandContext& ctx, ArgReader& args) {

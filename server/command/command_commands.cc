@@ -105,17 +105,17 @@ bool keys_of_request(CommandContext& ctx, std::span<const Bytes> argv, std::vect
   if (known == nullptr || (known->is_container() && argv.size() > 1)) {
     return ctx.reply().error(Bytes("ERR Invalid command specified")), false;
   }
-  if (known->spec->keys.count == 0) {
+  const std::span<const KeySpec> specs = known->spec->keys.all();
+  if (std::all_of(specs.begin(), specs.end(), [](const KeySpec& spec) { return (spec.flags & kKeyNotKey) != 0; })) {
     return ctx.reply().error(Bytes("ERR The command has no key arguments")), false;
   }
   if (!arity_matches(*known->spec, argv.size())) {
     return ctx.reply().error(Bytes("ERR Invalid number of arguments specified for command")), false;
   }
-  if (!find_keys(*known, argv, keys)) {
-    return ctx.reply().error(Bytes("ERR Invalid arguments specified for command")), false;
-  }
+  // Where keys may be missing, arguments that name none are as good as none.
+  if (!find_keys(*known, argv, keys)) keys.clear();
   if (keys.empty() && !(known->spec->flags & kNoMandatoryKeys)) {
-    return ctx.reply().error(Bytes("ERR The command has no key arguments")), false;
+    return ctx.reply().error(Bytes("ERR Invalid arguments specified for command")), false;
   }
   return true;
 }
@@ -128,12 +128,17 @@ void command_getkeys(CommandContext& ctx, ArgReader& args) {
   for (const KeyPosition& key : keys) ctx.reply().bulk(argv[key.index]);
 }
 
-// What a request does with a key, where that depends on its arguments: SET reads the old value only for GET.
+// What a request does with a key, where that depends on its arguments: SET reads the old value only for GET, BITFIELD
+// writes only with SET or INCRBY.
 uint16_t settled_flags(const KeyPosition& key, std::span<const Bytes> argv) {
   if (!(key.flags & kKeyVariableFlags)) return key.flags;
   const auto is_get = [](Bytes word) { return equals_ignore_case(word, "GET"); };
   if (equals_ignore_case(argv[0], "set") && std::none_of(argv.begin() + 3, argv.end(), is_get)) {
     return kKeyOw | kKeyUpdate;
+  }
+  const auto writes = [](Bytes word) { return equals_ignore_case(word, "SET") || equals_ignore_case(word, "INCRBY"); };
+  if (equals_ignore_case(argv[0], "bitfield") && std::none_of(argv.begin() + 2, argv.end(), writes)) {
+    return kKeyRo | kKeyAccess;
   }
   return static_cast<uint16_t>(key.flags & ~kKeyVariableFlags);
 }

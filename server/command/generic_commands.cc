@@ -139,7 +139,7 @@ void rename_entry(CommandContext& ctx, Key from, Key to) {
   KeyAccess& keys = ctx.keys();
   keys.keyspace().move_entry(keys.hashed(from), keys.keyspace(), keys.hashed(to), ctx.now_ms());
   ctx.changed(from.bytes, Event::kRenameFrom);
-  ctx.changed(to.bytes, Event::kRenameTo);
+  ctx.changed(to.bytes, Event::kRenameTo, 0);
 }
 
 }  // namespace
@@ -241,7 +241,7 @@ void move(CommandContext& ctx, ArgReader& args) {
   if (!keys.contains(key) || target.contains(hashed, ctx.now_ms())) return ctx.reply().integer(0);
   keys.keyspace().move_entry(hashed, target, hashed, ctx.now_ms());
   ctx.changed(key.bytes, Event::kMoveFrom);
-  ctx.changed_in(static_cast<uint16_t>(to_db), key.bytes, Event::kMoveTo);
+  ctx.changed_in(static_cast<uint16_t>(to_db), key.bytes, Event::kMoveTo, 0);
   ctx.reply().integer(1);
 }
 

@@ -8,6 +8,7 @@
 #include "base/glob.h"
 #include "base/number_text.h"
 #include "server/command/generic_handlers.h"
+#include "server/command/member_scan.h"
 #include "server/command/value_type_name.h"
 
 namespace larder {
@@ -85,12 +86,11 @@ void keys(CommandContext& ctx, ArgReader& args) {
 }
 
 void scan(CommandContext& ctx, ArgReader& args) {
-  const auto cursor = parse_uint64(args.take<Bytes>());
-  if (!cursor) args.fail(kInvalidCursor);
+  const uint64_t cursor = take_scan_cursor(args);
   const ScanFilter filter = read_filter(args);
   if (!args.done(ctx.reply())) return;
   std::vector<Bytes> found;  // keys in their entries: nothing changes before they are in the reply
-  const uint64_t next_cursor = collect_keys(ctx, *cursor, filter, found);
+  const uint64_t next_cursor = collect_keys(ctx, cursor, filter, found);
   ctx.reply().array(2);
   char digits[kInt64TextBytesMax];
   ctx.reply().bulk({digits, write_uint64(digits, next_cursor)});

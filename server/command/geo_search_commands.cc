@@ -317,7 +317,7 @@ void search(CommandContext& ctx, ArgReader& args, Form form, bool by_member) {
                          request.stores_distance ? place.distance_m / request.unit_m : place.score);
   }
   built->put_in_order();
-  store_and_reply(ctx, request.destination, built, event);
+  store_and_reply(ctx, request.destination, built, event, built->size());
 }
 
 }  // namespace

@@ -66,7 +66,7 @@ std::optional<size_t> set_fields(CommandContext& ctx, ArgReader& args) {
     return {};
   }
   const size_t added = hash->set_all(pairs, hc::limits(ctx));
-  ctx.changed(key.bytes, Event::kHSet);
+  ctx.changed(key.bytes, Event::kHSet, pairs.size() / 2);
   return added;
 }
 
@@ -82,9 +82,9 @@ HashLimits limits(CommandContext& ctx) {
           static_cast<size_t>(settings.hash_max_listpack_value_bytes)};
 }
 
-void tell_removed(CommandContext& ctx, Key key, Event event, const HashValue& hash) {
-  ctx.changed(key.bytes, event);
-  if (!hash.exists()) ctx.changed(key.bytes, Event::kDel);
+void tell_removed(CommandContext& ctx, Key key, Event event, const HashValue& hash, size_t removed) {
+  ctx.changed(key.bytes, event, removed);
+  if (!hash.exists()) ctx.changed(key.bytes, Event::kDel, 0);
 }
 
 void reply_field(ReplyWriter& reply, const HashValue& hash, Bytes field) {
@@ -145,7 +145,7 @@ void hdel(CommandContext& ctx, ArgReader& args) {
   if (hash.missing()) return ctx.reply().integer(0);
   int64_t removed = 0;
   for (const Bytes field : fields) removed += hash->remove(field);
-  if (removed > 0) tell_removed(ctx, key, Event::kHDel, *hash);
+  if (removed > 0) tell_removed(ctx, key, Event::kHDel, *hash, static_cast<size_t>(removed));
   ctx.reply().integer(removed);
 }
 

@@ -51,13 +51,13 @@ void tell_field_deadlines(CommandContext& ctx, Key key, const HashValue& hash, c
       argv.insert(argv.end(), change.changed.begin(), change.changed.end());
       ctx.propagate_as(argv);
     }
-    ctx.changed(key.bytes, Event::kHExpire);
+    ctx.changed(key.bytes, Event::kHExpire, change.changed.size());
   }
   if (!change.deleted.empty()) {
     std::vector<Bytes> argv = {"HDEL", key.bytes};
     argv.insert(argv.end(), change.deleted.begin(), change.deleted.end());
     ctx.propagate_as(argv);
-    hash_commands::tell_removed(ctx, key, Event::kHDel, hash);
+    hash_commands::tell_removed(ctx, key, Event::kHDel, hash, change.deleted.size());
   }
 }
 

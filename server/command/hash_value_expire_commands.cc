@@ -131,8 +131,8 @@ void hsetex(CommandContext& ctx, ArgReader& args) {
   if (options.deadline_ms && ctx.keys().is_past(*options.deadline_ms)) return remove_fields(ctx, key, *hash, options);
   hash->set_all(options.pairs, limits(ctx), options.rule());
   propagate_setex(ctx, key, options);
-  ctx.changed(key.bytes, Event::kHSet);
-  if (options.deadline_ms) ctx.changed(key.bytes, Event::kHExpire);
+  ctx.changed(key.bytes, Event::kHSet, options.pairs.size() / 2);
+  if (options.deadline_ms) ctx.changed(key.bytes, Event::kHExpire, 0);
 }
 
 void hgetdel(CommandContext& ctx, ArgReader& args) {
@@ -141,13 +141,13 @@ void hgetdel(CommandContext& ctx, ArgReader& args) {
   if (!args.done(ctx.reply())) return;
   auto hash = ctx.keys().edit_or_create<HashValue>(key);
   if (hash.wrong_type()) return ctx.reply().error(kWrongType);
-  bool removed = false;
+  size_t removed = 0;
   ctx.reply().array(fields.size());
   for (const Bytes field : fields) {
     reply_field(ctx.reply(), *hash, field);
-    removed |= hash->remove(field);
+    removed += hash->remove(field);
   }
-  if (removed) tell_removed(ctx, key, Event::kHDel, *hash);
+  if (removed > 0) tell_removed(ctx, key, Event::kHDel, *hash, removed);
 }
 
 void hgetex(CommandContext& ctx, ArgReader& args) {

@@ -41,7 +41,7 @@ void pfadd(CommandContext& ctx, ArgReader& args) {
   if (!args.ok()) return (void)args.done(ctx.reply());
   auto value = ctx.keys().edit_or_create<StringValue>(key);
   if (!is_sketch(ctx, value)) return;
-  bool changed = !value->exists();
+  uint64_t changes = value->exists() ? 0 : 1;
   std::span<const Bytes> elements = args.rest();
   if (value->exists()) {
     const StringText bytes = value->text();
@@ -52,14 +52,14 @@ void pfadd(CommandContext& ctx, ArgReader& args) {
   for (const Bytes element : elements) {
     const auto result = sketch.add(element, sparse_bytes_max(ctx));
     if (result == HyperLogLog::Result::kCorrupt) return ctx.reply().error(kCorrupt);
-    changed |= result == HyperLogLog::Result::kChanged;
+    changes += result == HyperLogLog::Result::kChanged;
   }
-  if (changed) {
+  if (changes > 0) {
     sketch.forget_count();
     store(*value, sketch);
-    ctx.changed(key.bytes, Event::kPfAdd);
+    ctx.changed(key.bytes, Event::kPfAdd, changes);
   }
-  ctx.reply().integer(changed);
+  ctx.reply().integer(changes > 0);
 }
 
 // Each key's registers into the maxima. False: an error is written.

@@ -57,7 +57,7 @@ void push(CommandContext& ctx, ArgReader& args, ListEnd end, Missing missing) {
   list->expect_growth(bytes, elements.size(), list_limits(ctx));
   for (const Bytes element : elements) list->push(end, element);
   ctx.reply().integer(static_cast<int64_t>(list->size()));
-  ctx.changed(key.bytes, end == ListEnd::kFront ? Event::kLPush : Event::kRPush);
+  ctx.changed(key.bytes, end == ListEnd::kFront ? Event::kLPush : Event::kRPush, elements.size());
 }
 
 void pop(CommandContext& ctx, ArgReader& args, ListEnd end) {
@@ -73,17 +73,17 @@ void pop(CommandContext& ctx, ArgReader& args, ListEnd end) {
   if (many) ctx.reply().array(count);
   if (count == 0) return;
   list->take(end, count, list_limits(ctx), [&](const PackedElement& element) { reply_element(ctx.reply(), element); });
-  told_taken(ctx, key, *list, end);
+  told_taken(ctx, key, *list, end, count);
 }
 
 }  // namespace
 
 ListLimits list_limits(CommandContext& ctx) { return {ctx.services().settings.list_max_listpack_size}; }
 
-void told_taken(CommandContext& ctx, Key key, const ListValue& list, ListEnd end) {
+void told_taken(CommandContext& ctx, Key key, const ListValue& list, ListEnd end, size_t count) {
   const bool gone = !list.exists();
-  ctx.changed(key.bytes, end == ListEnd::kFront ? Event::kLPop : Event::kRPop);
-  if (gone) ctx.changed(key.bytes, Event::kDel);
+  ctx.changed(key.bytes, end == ListEnd::kFront ? Event::kLPop : Event::kRPop, count);
+  if (gone) ctx.changed(key.bytes, Event::kDel, 0);
 }
 
 namespace list_commands {

@@ -115,8 +115,8 @@ void ltrim(CommandContext& ctx, ArgReader& args) {
   }
   const bool gone = !list->exists();
   ctx.reply().ok();
-  ctx.changed(key.bytes, Event::kLTrim);
-  if (gone) ctx.changed(key.bytes, Event::kDel);
+  ctx.changed(key.bytes, Event::kLTrim, size - kept.count);
+  if (gone) ctx.changed(key.bytes, Event::kDel, 0);
 }
 
 void lrem(CommandContext& ctx, ArgReader& args) {
@@ -131,8 +131,8 @@ void lrem(CommandContext& ctx, ArgReader& args) {
   const bool gone = !list->exists();
   ctx.reply().integer(static_cast<int64_t>(removed));
   if (removed == 0) return;
-  ctx.changed(key.bytes, Event::kLRem);
-  if (gone) ctx.changed(key.bytes, Event::kDel);
+  ctx.changed(key.bytes, Event::kLRem, removed);
+  if (gone) ctx.changed(key.bytes, Event::kDel, 0);
 }
 
 void lpos(CommandContext& ctx, ArgReader& args) {

@@ -17,7 +17,7 @@ extern const std::span<const CommandDocs> kListDocs;  // list_docs.cc
 ListLimits list_limits(CommandContext& ctx);
 
 // After elements were taken from the end of the list at `key`: tells it, and that the key is gone if it is.
-void told_taken(CommandContext& ctx, Key key, const ListValue& list, ListEnd end);
+void told_taken(CommandContext& ctx, Key key, const ListValue& list, ListEnd end, size_t count);
 
 namespace list_commands {
 

@@ -1,5 +1,7 @@
 #include "server/command/member_scan.h"
 
+#include <algorithm>
+
 #include "base/glob.h"
 #include "base/number_text.h"
 
@@ -7,10 +9,17 @@ namespace larder {
 
 bool MemberScanOptions::passes(Bytes member) const { return pattern == "*" || glob_match(pattern, member); }
 
+// Like C's strtoul: with a sign, with leading zeros, and nothing at all is 0.
 uint64_t take_scan_cursor(ArgReader& args) {
-  const auto cursor = parse_uint64(args.take<Bytes>());
+  Bytes text = args.take<Bytes>();
+  const bool negative = text.starts_with('-');
+  const bool has_sign = negative || text.starts_with('+');
+  if (has_sign) text.remove_prefix(1);
+  if (text.empty() && !has_sign) return 0;
+  text.remove_prefix(std::min(text.find_first_not_of('0'), text.empty() ? 0 : text.size() - 1));
+  const auto cursor = parse_uint64(text);
   if (!cursor) args.fail(kInvalidCursor);
-  return cursor.value_or(0);
+  return negative ? 0 - cursor.value_or(0) : cursor.value_or(0);
 }
 
 MemberScanOptions take_scan_options(ArgReader& args, bool novalues) {

@@ -3,6 +3,8 @@
 // The key is a sorted set: a holder's member has the end of its lease as the score, in milliseconds since 1970. A lease that
 // is over does not count; who takes or renews one clears those away. The key expires with its last lease.
 
+#include <algorithm>
+
 #include "base/number_text.h"
 #include "server/command/rate_limit_handlers.h"
 #include "server/command/rate_rules.h"
@@ -13,6 +15,7 @@ namespace larder::rate_limit_commands {
 namespace {
 
 constexpr double kNoScore = -__builtin_inf();
+constexpr int64_t kFarthestEndMs = int64_t{1} << 52;
 
 constexpr ErrorText kBadLeaseLimit{"ERR limit must be between 1 and 1000000000"};
 constexpr ErrorText kBadTime{"ERR the time of a lease must be between 1 and 1099511627776 milliseconds"};
@@ -28,10 +31,12 @@ bool is_held(const ZsetValue& leases, Bytes holder, int64_t now_ms) {
   return end_ms && *end_ms > static_cast<double>(now_ms);
 }
 
-// The end of the last lease. Requires: there is one.
+// The end of the last lease, which anybody may have set by ZADD. Requires: there is one.
 int64_t last_end_ms(const ZsetValue& leases) {
   int64_t end_ms = 0;
-  leases.visit({leases.size() - 1, 1}, false, [&](Bytes, double score) { end_ms = static_cast<int64_t>(score); });
+  leases.visit({leases.size() - 1, 1}, false, [&](Bytes, double score) {
+    end_ms = static_cast<int64_t>(std::clamp(score, 0.0, static_cast<double>(kFarthestEndMs)));
+  });
   return end_ms;
 }
 

@@ -11,6 +11,7 @@
 #include "server/command/help_reply.h"
 #include "server/core/compatibility.h"
 #include "server/core/context.h"
+#include "server/core/dispatcher.h"
 #include "server/core/save_control.h"
 #include "server/core/scripting.h"
 
@@ -69,6 +70,8 @@ void shutdown(CommandContext& ctx, ArgReader& args) {
   const ShutdownWords words = read_shutdown(args);
   if (!args.ok()) return ctx.reply().error(args.error());
   if (words.abort) return ctx.reply().error(kShutdownNotInProgress);
+  // Half of a script's effects is not to be saved.
+  if (!words.nosave && ctx.dispatcher().has_gate(kServerBusy)) return ctx.reply().error(ctx.dispatcher().busy_text());
   if (!ctx.services().saves.save_at_shutdown(words.save, words.nosave).ok() && !words.force) {
     return ctx.reply().error(kShutdownFailed);
   }

@@ -100,9 +100,9 @@ SetLimits limits(CommandContext& ctx) {
           static_cast<size_t>(settings.set_max_listpack_value_bytes)};
 }
 
-void tell_removed(CommandContext& ctx, Key key, Event event, const SetValue& set) {
-  ctx.changed(key.bytes, event);
-  if (!set.exists()) ctx.changed(key.bytes, Event::kDel);
+void tell_removed(CommandContext& ctx, Key key, Event event, const SetValue& set, size_t removed) {
+  ctx.changed(key.bytes, event, removed);
+  if (!set.exists()) ctx.changed(key.bytes, Event::kDel, 0);
 }
 
 void sadd(CommandContext& ctx, ArgReader& args) {
@@ -111,7 +111,7 @@ void sadd(CommandContext& ctx, ArgReader& args) {
   auto set = ctx.keys().edit_or_create<SetValue>(key);
   if (set.wrong_type()) return ctx.reply().error(kWrongType);
   const size_t added = set->add_all(members, limits(ctx));
-  if (added > 0) ctx.changed(key.bytes, Event::kSAdd);
+  if (added > 0) ctx.changed(key.bytes, Event::kSAdd, added);
   ctx.reply().integer(static_cast<int64_t>(added));
 }
 
@@ -123,7 +123,7 @@ void srem(CommandContext& ctx, ArgReader& args) {
   if (set.missing()) return ctx.reply().integer(0);
   int64_t removed = 0;
   for (const Bytes member : members) removed += set->remove(member);
-  if (removed > 0) tell_removed(ctx, key, Event::kSRem, *set);
+  if (removed > 0) tell_removed(ctx, key, Event::kSRem, *set, static_cast<size_t>(removed));
   ctx.reply().integer(removed);
 }
 
@@ -137,7 +137,7 @@ void smove(CommandContext& ctx, ArgReader& args) {
   if (source.wrong_type() || target_type.wrong_type()) return ctx.reply().error(kWrongType);
   if (from == to) return ctx.reply().integer(source->contains(member) ? 1 : 0);
   if (!source->remove(member)) return ctx.reply().integer(0);
-  tell_removed(ctx, from, Event::kSRem, *source);
+  tell_removed(ctx, from, Event::kSRem, *source, 1);
   auto target = ctx.keys().edit_or_create<SetValue>(to);
   if (target->add(member, limits(ctx))) ctx.changed(to.bytes, Event::kSAdd);
   ctx.reply().integer(1);

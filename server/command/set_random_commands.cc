@@ -24,12 +24,13 @@ void propagate_removed(CommandContext& ctx, Key key, std::span<const Bytes> memb
 }
 
 void pop_all(CommandContext& ctx, Key key, const SetValue& set) {
-  ctx.reply().set(set.size());
+  const size_t size = set.size();
+  ctx.reply().set(size);
   set.for_each([&](Bytes member) { ctx.reply().bulk(member); });
   ctx.keys().erase(key);
   ctx.propagate_as({"DEL", key.bytes});
-  ctx.changed(key.bytes, Event::kSPop);
-  ctx.changed(key.bytes, Event::kDel);
+  ctx.changed(key.bytes, Event::kSPop, size);
+  ctx.changed(key.bytes, Event::kDel, 0);
 }
 
 void pop_some(CommandContext& ctx, Key key, SetValue& set, size_t count) {
@@ -45,7 +46,7 @@ void pop_some(CommandContext& ctx, Key key, SetValue& set, size_t count) {
     });
   }
   propagate_removed(ctx, key, popped);
-  ctx.changed(key.bytes, Event::kSPop);
+  ctx.changed(key.bytes, Event::kSPop, count);
 }
 
 void pop_one(CommandContext& ctx, Key key, SetValue& set) {
@@ -53,7 +54,7 @@ void pop_one(CommandContext& ctx, Key key, SetValue& set) {
     ctx.reply().bulk(member);
     if (ctx.propagates()) ctx.propagate_as({"SREM", key.bytes, member});
   });
-  set_commands::tell_removed(ctx, key, Event::kSPop, set);
+  set_commands::tell_removed(ctx, key, Event::kSPop, set, 1);
 }
 
 // `count` members drawn with repetition.

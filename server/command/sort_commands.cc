@@ -294,7 +294,7 @@ void Sorter::store() {
   list->expect_growth(bytes, result.size(), list_limits(ctx_));
   for (const TextPool::Text text : result) list->push(ListEnd::kBack, values.of(text));
   ctx_.reply().integer(static_cast<int64_t>(result.size()));
-  ctx_.changed(destination.bytes, Event::kSortStore);
+  ctx_.changed(destination.bytes, Event::kSortStore, result.size());
 }
 
 void run(CommandContext& ctx, ArgReader& args, Writing writing) {

@@ -70,7 +70,7 @@ StreamGroup* edit_claimed_group(CommandContext& ctx, const Lookup<StreamValue>& 
 void forget_entry(CommandContext& ctx, Bytes key, StreamGroup* group, StreamId id) {
   if (group->acknowledge(id)) {
     propagate_acknowledge(ctx, key, *group, id);
-    ctx.changed(key, Event::kQuiet);
+    ctx.groups_changed(key, Event::kQuiet);
   }
 }
 
@@ -105,7 +105,7 @@ namespace stream_commands {
 
 void xclaim(CommandContext& ctx, ArgReader& args) {
   const auto [key, name, consumer_name] = args.take<Key, Bytes, Bytes>();
-  const auto value = ctx.keys().edit<StreamValue>(key);
+  const auto value = ctx.keys().edit_and_count<StreamValue>(key);
   StreamGroup* group = edit_claimed_group(ctx, value, key.bytes, name);
   if (group == nullptr) return;
   ClaimOptions options;
@@ -137,7 +137,7 @@ void xclaim(CommandContext& ctx, ArgReader& args) {
     moved = false;
   }
   if (moved) propagate_group_position(ctx, key.bytes, *group);
-  if (moved || count > 0) ctx.changed(key.bytes, Event::kQuiet);
+  if (moved || count > 0) ctx.groups_changed(key.bytes, Event::kQuiet);
   ctx.reply().end_deferred_array(mark, count);
 }
 
@@ -160,7 +160,7 @@ void xautoclaim(CommandContext& ctx, ArgReader& args) {
     }
   }
   if (!args.done(ctx.reply())) return;
-  const auto value = ctx.keys().edit<StreamValue>(key);
+  const auto value = ctx.keys().edit_and_count<StreamValue>(key);
   StreamGroup* group = edit_claimed_group(ctx, value, key.bytes, name);
   if (group == nullptr) return;
 
@@ -193,7 +193,7 @@ void xautoclaim(CommandContext& ctx, ArgReader& args) {
     more = next.increment();
     if (!more) break;
   }
-  if (!claimed.empty()) ctx.changed(key.bytes, Event::kQuiet);
+  if (!claimed.empty()) ctx.groups_changed(key.bytes, Event::kQuiet);
 
   ReplyWriter& reply = ctx.reply();
   reply.array(3);

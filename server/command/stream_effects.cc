@@ -9,7 +9,7 @@ StreamConsumer* find_or_create_consumer(CommandContext& ctx, Bytes key, StreamGr
   if (consumer != nullptr) return consumer;
   consumer = group->create_consumer(name, ctx.now_ms());
   ctx.propagate_as({"XGROUP", "CREATECONSUMER", key, group->name(), name});
-  ctx.changed(key, Event::kXGroupCreateConsumer);
+  ctx.groups_changed(key, Event::kXGroupCreateConsumer);
   return consumer;
 }
 

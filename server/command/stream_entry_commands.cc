@@ -137,7 +137,7 @@ void xadd(CommandContext& ctx, ArgReader& args) {
     propagate_xadd(ctx, key, options.trim, stream, id, fields);
   }
   ctx.changed(key.bytes, Event::kXAdd);
-  if (trimmed) ctx.changed(key.bytes, Event::kXTrim);
+  if (trimmed) ctx.changed(key.bytes, Event::kXTrim, 0);
 }
 
 void xlen(CommandContext& ctx, ArgReader& args) {
@@ -168,7 +168,7 @@ void xdel(CommandContext& ctx, ArgReader& args) {
     LARDER_ASSERT(valid);
     if (value->stream().erase(id)) deleted++;
   }
-  if (deleted > 0) ctx.changed(key.bytes, Event::kXDel);
+  if (deleted > 0) ctx.changed(key.bytes, Event::kXDel, static_cast<uint64_t>(deleted));
   ctx.reply().integer(deleted);
 }
 
@@ -194,7 +194,7 @@ void xtrim(CommandContext& ctx, ArgReader& args) {
       exact.append_to(&argv);
       ctx.propagate_as(argv);
     }
-    ctx.changed(key.bytes, Event::kXTrim);
+    ctx.changed(key.bytes, Event::kXTrim, removed);
   }
   ctx.reply().integer(static_cast<int64_t>(removed));
 }
@@ -230,7 +230,7 @@ void xsetid(CommandContext& ctx, ArgReader& args) {
   stream.set_last_id(id);
   if (entries_added >= 0) stream.set_entries_added(static_cast<uint64_t>(entries_added));
   if (!max_deleted_id.is_zero()) stream.set_max_deleted_id(max_deleted_id);
-  ctx.changed(key.bytes, Event::kXSetId);
+  ctx.groups_changed(key.bytes, Event::kXSetId);
   ctx.reply().ok();
 }
 

@@ -175,10 +175,15 @@ void xgroup_create(CommandContext& ctx, ArgReader& args) {
   if (!read_group_id(id_text, value->exists() ? &value->stream() : nullptr, &id)) {
     return ctx.reply().error(kInvalidStreamId);
   }
+  const bool is_new = !value->exists();
   StreamStructure& stream = value->stream_or_create();
   if (stream.find_group(name) != nullptr) return ctx.reply().error(kGroupExists);
   stream.create_group(name, id, options.entries_read);
-  ctx.changed(key.bytes, Event::kXGroupCreate);
+  if (is_new) {
+    ctx.changed(key.bytes, Event::kXGroupCreate);
+  } else {
+    ctx.groups_changed(key.bytes, Event::kXGroupCreate);
+  }
   ctx.reply().ok();
 }
 
@@ -196,7 +201,7 @@ void xgroup_setid(CommandContext& ctx, ArgReader& args) {
   if (!is_edge && !read_group_id(id_text, stream, &id)) return ctx.reply().error(kInvalidStreamId);
   group->last_id = id;
   group->entries_read = options.entries_read;
-  ctx.changed(key.bytes, Event::kXGroupSetId);
+  ctx.groups_changed(key.bytes, Event::kXGroupSetId);
   ctx.reply().ok();
 }
 
@@ -208,7 +213,7 @@ void xgroup_destroy(CommandContext& ctx, ArgReader& args) {
   StreamGroup* group = stream->find_group(name);
   if (group == nullptr) return ctx.reply().integer(0);
   stream->erase_group(group);
-  ctx.changed(key.bytes, Event::kXGroupDestroy);
+  ctx.groups_changed(key.bytes, Event::kXGroupDestroy);
   ctx.reply().integer(1);
 }
 
@@ -220,7 +225,7 @@ void xgroup_createconsumer(CommandContext& ctx, ArgReader& args) {
   if (group == nullptr) return;
   if (group->find_consumer(consumer) != nullptr) return ctx.reply().integer(0);
   group->create_consumer(consumer, ctx.now_ms());
-  ctx.changed(key.bytes, Event::kXGroupCreateConsumer);
+  ctx.groups_changed(key.bytes, Event::kXGroupCreateConsumer);
   ctx.reply().integer(1);
 }
 
@@ -234,7 +239,7 @@ void xgroup_delconsumer(CommandContext& ctx, ArgReader& args) {
   if (consumer == nullptr) return ctx.reply().integer(0);
   const size_t pending = consumer->pending.size();
   group->erase_consumer(consumer);
-  ctx.changed(key.bytes, Event::kXGroupDelConsumer);
+  ctx.groups_changed(key.bytes, Event::kXGroupDelConsumer);
   ctx.reply().integer(static_cast<int64_t>(pending));
 }
 
@@ -256,7 +261,7 @@ void xack(CommandContext& ctx, ArgReader& args) {
     LARDER_ASSERT(valid);
     if (group->acknowledge(id)) acknowledged++;
   }
-  if (acknowledged > 0) ctx.changed(key.bytes, Event::kQuiet);
+  if (acknowledged > 0) ctx.groups_changed(key.bytes, Event::kQuiet, static_cast<uint64_t>(acknowledged));
   ctx.reply().integer(acknowledged);
 }
 

@@ -259,14 +259,14 @@ bool read_for_group(CommandContext& ctx, const ReadRequest& request, Bytes key, 
   if (!source.only_new) {
     reply->begin_stream(key);
     reply_history(ctx, source, consumer, request.count_max);
-    ctx.changed(key, Event::kQuiet);
+    ctx.groups_changed(key, Event::kQuiet);
     return true;
   }
   const StreamStructure& stream = *source.stream;
   if (stream.length() == 0 || stream.last_entry_id() <= source.group->last_id) return false;
   reply->begin_stream(key);
   reply_new(ctx, request, key, source, consumer);
-  ctx.changed(key, Event::kQuiet);
+  ctx.groups_changed(key, Event::kQuiet);
   return true;
 }
 

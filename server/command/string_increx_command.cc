@@ -62,6 +62,7 @@ struct IntegerCounter {
     Number number = 0;
     return value.to_integer(&number) ? std::optional(number) : std::nullopt;
   }
+  static bool is_finite(Number) { return true; }
   __extension__ using Sum = __int128;
   static Sum sum(Number a, Number b) { return Sum{a} + b; }
   static std::optional<Number> difference(Number a, Number b) {
@@ -89,6 +90,7 @@ struct FloatCounter {
 
   static std::optional<Number> parse(Bytes text) { return parse_long_double(text); }
   static std::optional<Number> stored(const StringValue& value) { return parse(value.text()); }
+  static bool is_finite(Number number) { return std::isfinite(number); }
   static Number sum(Number a, Number b) { return a + b; }
   static std::optional<Number> difference(Number a, Number b) {
     return std::isfinite(a - b) ? std::optional(a - b) : std::nullopt;
@@ -203,8 +205,8 @@ void remove(CommandContext& ctx, Key key) {
 // Tells of a value that is stored, and of its deadline.
 void tell(CommandContext& ctx, Key key, Bytes digits, const DeadlineChange& change, Event event) {
   ctx.changed(key.bytes, event);
-  if (change.sets) ctx.changed(key.bytes, Event::kExpire);
-  if (change.drops) ctx.changed(key.bytes, Event::kPersist);
+  if (change.sets) ctx.changed(key.bytes, Event::kExpire, 0);
+  if (change.drops) ctx.changed(key.bytes, Event::kPersist, 0);
   if (!ctx.propagates()) return;
   if (change.sets) {
     const StringText deadline(change.deadline_ms);
@@ -229,6 +231,7 @@ void increment(CommandContext& ctx, ArgReader& args, Key key, const IncrExOption
   if (value->exists()) {
     const auto stored = Counter::stored(*value);
     if (!stored) return ctx.reply().error(Counter::kBadValue);
+    if (!Counter::is_finite(*stored)) return ctx.reply().error(kIncrementNan);
     now = *stored;
   }
   const auto outcome = count<Counter>(request, now);

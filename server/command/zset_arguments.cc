@@ -85,11 +85,11 @@ void put_and_reply_count(CommandContext& ctx, Key key, std::span<const ScoredByt
     added += put.outcome == ZsetOutcome::kAdded;
     updated += put.outcome == ZsetOutcome::kUpdated;
   }
-  if (added + updated > 0) ctx.changed(key.bytes, Event::kZAdd);
+  if (added + updated > 0) ctx.changed(key.bytes, Event::kZAdd, static_cast<uint64_t>(added + updated));
   ctx.reply().integer(counts_updates ? added + updated : added);
 }
 
-void store_and_reply(CommandContext& ctx, Key destination, ZsetStructure* built, Event event) {
+void store_and_reply(CommandContext& ctx, Key destination, ZsetStructure* built, Event event, uint64_t changes) {
   const size_t members = built->size();
   const Overwriting overwriting(ctx, destination);
   const bool replaced = ctx.keys().erase(destination);
@@ -98,14 +98,14 @@ void store_and_reply(CommandContext& ctx, Key destination, ZsetStructure* built,
     if (replaced) ctx.changed(destination.bytes, Event::kDel);
   } else {
     ctx.keys().edit_or_create<ZsetValue>(destination)->assign(built, zset_limits(ctx));
-    ctx.changed(destination.bytes, event);
+    ctx.changed(destination.bytes, event, changes);
   }
   ctx.reply().integer(static_cast<int64_t>(members));
 }
 
-void tell_removal(CommandContext& ctx, Key key, const ZsetValue& value, Event event) {
-  ctx.changed(key.bytes, event);
-  if (!value.exists()) ctx.changed(key.bytes, Event::kDel);
+void tell_removal(CommandContext& ctx, Key key, const ZsetValue& value, Event event, size_t removed) {
+  ctx.changed(key.bytes, event, removed);
+  if (!value.exists()) ctx.changed(key.bytes, Event::kDel, 0);
 }
 
 }  // namespace larder

@@ -68,12 +68,12 @@ class KeptMembers {
 
 // Makes `built` the value of `destination` in place of whatever is there, or removes that if it is empty; tells the
 // change, and replies how many members there are. Takes `built` over.
-void store_and_reply(CommandContext& ctx, Key destination, ZsetStructure* built, Event event);
+void store_and_reply(CommandContext& ctx, Key destination, ZsetStructure* built, Event event, uint64_t changes = 1);
 // An empty set to build a result in.
 ZsetStructure* new_result(CommandContext& ctx);
 
 // Tells that members were taken out of `key`, and, if it is gone with its last one, that too.
-void tell_removal(CommandContext& ctx, Key key, const ZsetValue& value, Event event);
+void tell_removal(CommandContext& ctx, Key key, const ZsetValue& value, Event event, size_t removed);
 
 // Answers an array with one element for each member asked for: reply_score(score) writes it, reply_missing() that of one
 // who is no member.

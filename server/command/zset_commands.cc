@@ -194,7 +194,7 @@ void zrem(CommandContext& ctx, ArgReader& args) {
     if (!value || !value->exists()) break;
     removed += value->remove(member);
   }
-  if (removed > 0) tell_removal(ctx, key, *value, Event::kZRem);
+  if (removed > 0) tell_removal(ctx, key, *value, Event::kZRem, static_cast<size_t>(removed));
   ctx.reply().integer(removed);
 }
 

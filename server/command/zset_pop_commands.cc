@@ -27,7 +27,7 @@ void pop(CommandContext& ctx, Key key, ZsetValue& value, End end, size_t count, 
   const RankRange range{end == End::kMin ? 0 : value.size() - taken, taken};
   value.visit(range, end == End::kMax, visit);
   value.remove(range);
-  tell_removal(ctx, key, value, end == End::kMin ? Event::kZPopMin : Event::kZPopMax);
+  tell_removal(ctx, key, value, end == End::kMin ? Event::kZPopMin : Event::kZPopMax, taken);
 }
 
 void propagate_pop(CommandContext& ctx, Key key, End end, size_t count) {

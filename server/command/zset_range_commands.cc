@@ -137,7 +137,7 @@ void remove_range(CommandContext& ctx, ArgReader& args, RangeBy by, Event event)
   const RankRange range = value ? resolve(request, *value) : RankRange();
   if (range.count > 0) {
     value->remove(range);
-    tell_removal(ctx, key, *value, event);
+    tell_removal(ctx, key, *value, event, range.count);
   }
   ctx.reply().integer(static_cast<int64_t>(range.count));
 }

@@ -201,6 +201,7 @@ void AppendLog::begin_command(uint16_t db) {
   ++building_.commands;
   if (in_unit_ && unit_commands_++ == 0) {
     unit_begin_ = building_.bytes.size();
+    unit_db_ = selected_db_;
     building_.bytes.append(kMulti);
   }
 }
@@ -223,6 +224,14 @@ void AppendLog::end_unit() {
   }
 }
 
+void AppendLog::abandon_unit() {
+  in_unit_ = false;
+  if (unit_commands_ == 0) return;
+  building_.bytes.truncate(unit_begin_);
+  building_.commands -= unit_commands_;
+  selected_db_ = unit_db_;
+}
+
 void AppendLog::submit() {
   building_.number = ++last_group_;
   building_.db_after = selected_db_;
@@ -237,13 +246,15 @@ uint64_t AppendLog::end_group() {
     synced_group_ = last_group_;
     thread_->sync();
   }
-  return reply_group();
+  // Those who are answered meanwhile have seen nothing of the script, and cannot wait for what is written when it ends.
+  return group_to_wait_for(in_unit_ ? last_group_ : current_group());
 }
 
 // Also for a tick that has only read: what it has seen may not be durable yet.
-uint64_t AppendLog::reply_group() const {
+uint64_t AppendLog::reply_group() const { return group_to_wait_for(current_group()); }
+
+uint64_t AppendLog::group_to_wait_for(uint64_t group) const {
   if (!waits_for_disk_ || state_ != State::kOn || report_.failed) return 0;
-  const uint64_t group = current_group();
   return group > durable_group() ? group : 0;
 }
 

@@ -79,6 +79,7 @@ class AppendLog final : public PropagationSink {
   void encoded(uint16_t db, Bytes encoding, std::span<const Bytes> argv) override;
   void begin_unit() override;
   void end_unit() override;
+  void abandon_unit() override;
   uint64_t end_group() override;
 
   // Everything up to `group` is to be synced soon, whatever appendfsync says: somebody waits for it.
@@ -136,6 +137,8 @@ class AppendLog final : public PropagationSink {
   void apply_sync_rule();
   void select(uint16_t db);
   void begin_command(uint16_t db);
+  // The same group if it is not durable yet and somebody has to wait for it, else 0.
+  uint64_t group_to_wait_for(uint64_t group) const;
   void end_command();
   void submit();
   void note_load();
@@ -163,6 +166,7 @@ class AppendLog final : public PropagationSink {
   int64_t last_timestamp_s_ = 0;
   bool in_unit_ = false;
   size_t unit_begin_ = 0;  // offset of the unit's MULTI in building_
+  int32_t unit_db_ = 0;    // selected there
   uint32_t unit_commands_ = 0;
 
   // A rewrite: the walk and the rotation go on at the same time, then the base is adopted.

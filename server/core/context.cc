@@ -25,7 +25,13 @@ void KeyAccess::missed(Key key) {
   if (services_.notifications.wants(kNotifyMiss)) services_.notifications.tell(client_.db, key.bytes, Event::kKeyMiss);
 }
 
-void CommandContext::changed_in(uint16_t db, Bytes key, Event event) { services_.key_events.changed(db, key, event); }
+void CommandContext::changed_in(uint16_t db, Bytes key, Event event, uint64_t changes) {
+  services_.key_events.changed(db, key, event, changes);
+}
+
+void CommandContext::groups_changed(Bytes key, Event event, uint64_t changes) {
+  services_.key_events.groups_changed(client_.db, key, event, changes);
+}
 
 void CommandContext::propagate_as(std::span<const Bytes> argv) {
   replaced_ = true;

@@ -50,9 +50,12 @@ class CommandContext {
   std::span<const Bytes> argv() const { return argv_; }
 
   // Tells that the value (or existence, or time to live) of `key` changed. The one place where watchers, notifications,
-  // client-side caches, the log and the replicas learn of it. Call it once per changed key, after the change.
-  void changed(Bytes key, Event event) { changed_in(client_.db, key, event); }
-  void changed_in(uint16_t db, Bytes key, Event event);
+  // client-side caches, the log and the replicas learn of it. Call it once per changed key, after the change. `changes` is
+  // what it adds to the changes that save points wait for: of a collection its elements; 0 for a further event of one change.
+  void changed(Bytes key, Event event, uint64_t changes = 1) { changed_in(client_.db, key, event, changes); }
+  void changed_in(uint16_t db, Bytes key, Event event, uint64_t changes = 1);
+  // The same for what the groups of a stream know: readers of its entries, watchers and client-side caches, see nothing.
+  void groups_changed(Bytes key, Event event, uint64_t changes = 1);
   // Every key of the database is gone or another (FLUSHDB, SWAPDB). Call it before the change: watchers of keys that
   // exist are told.
   void database_changing(uint16_t db);

@@ -15,6 +15,7 @@
 #include "server/core/monitors.h"
 #include "server/core/pause.h"
 #include "server/core/propagation.h"
+#include "server/core/scripting.h"
 #include "server/core/server_stats.h"
 #include "server/core/tracking.h"
 #include "server/core/transaction.h"
@@ -186,7 +187,9 @@ Dispatcher::Admission Dispatcher::admit(Client& client, const Command* command, 
   // EXEC is judged by what it is going to run.
   const bool is_exec = in_multi && command->full_name == "exec";
   const uint32_t flags = spec.flags | (is_exec ? client.transaction->request_flags : 0);
-  if ((gate_ & kServerMemoryLimited) && !services_.memory_limit.make_room(now_ms_) && (flags & kDenyOom)) {
+  // What waits for its EXEC takes memory, too.
+  const bool takes_memory = (flags & kDenyOom) || (in_multi && !runs_inside_multi(command->full_name));
+  if ((gate_ & kServerMemoryLimited) && !services_.memory_limit.make_room(now_ms_) && takes_memory) {
     return reject(client, command, reply, kOom.text());
   }
   if ((gate_ & kServerSnapshotFailed) && ((flags & kWrite) || command->full_name == "ping")) {
@@ -213,11 +216,15 @@ Dispatcher::Admission Dispatcher::admit(Client& client, const Command* command, 
   if ((gate_ & kServerLogBehind) && (flags & (kWrite | kMayReplicate))) return Admission::kHold;
   if (gate_ & kServerPaused) {
     const PauseState& pause = services_.pause;
-    const bool writes = (flags & (kWrite | kMayReplicate)) != 0;
+    const bool writes = (flags & kWrite) || ((flags & kMayReplicate) && !only_reads(argv));
     const bool applies = writes || pause.mode == PauseState::Mode::kAll;
     if (pause.active(now_ms_) && applies) return Admission::kHold;
   }
   return Admission::kRun;
+}
+
+bool Dispatcher::only_reads(std::span<const Bytes> argv) const {
+  return services_.scripting != nullptr && services_.scripting->only_reads(argv);
 }
 
 // DEBUG and MODULE LOAD are refused unless the configuration allows them, to all or to local clients.

@@ -33,10 +33,16 @@ class KeyEvents final : public KeyspaceObserver {
   };
   explicit KeyEvents(const Parts& parts) : parts_(parts) {}
 
-  // A command changed the key.
-  void changed(uint16_t db, Bytes key, Event event) {
-    ++parts_.stats.dirty;
+  // A command changed the key, in so many ways as save points count.
+  void changed(uint16_t db, Bytes key, Event event, uint64_t changes) {
+    parts_.stats.dirty += changes;
     tell(db, key, event, parts_.delivery.running());
+  }
+  // A command changed what a stream's groups know.
+  void groups_changed(uint16_t db, Bytes key, Event event, uint64_t changes) {
+    parts_.stats.dirty += changes;
+    if (!parts_.blocking.empty()) parts_.blocking.key_changed(db, key);
+    if (parts_.notifications.active()) parts_.notifications.tell(db, key, event);
   }
 
   void expired(Keyspace& keyspace, Bytes key) override;

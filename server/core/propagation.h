@@ -28,6 +28,8 @@ class PropagationSink {
   // Around the commands of one transaction or script, when there is more than one.
   virtual void begin_unit() = 0;
   virtual void end_unit() = 0;
+  // In place of end_unit(): the unit is not to be, and nothing comes after it.
+  virtual void abandon_unit() = 0;
   // The changes of this tick, or of the background work after it, are complete: they are one group. Returns the number of
   // the group that the tick's replies must wait for, 0 when they need not wait.
   virtual uint64_t end_group() = 0;
@@ -67,6 +69,12 @@ class Propagation {
     if (--unit_depth_ > 0 || !unit_open_) return;
     unit_open_ = false;
     sink_->end_unit();
+  }
+  // The server stops in the middle of a unit that is not to be kept: neither it nor what may follow is told to anybody.
+  void abandon_unit() {
+    if (unit_open_) sink_->abandon_unit();
+    unit_open_ = false;
+    sink_ = nullptr;
   }
   // At the end of each tick and of each round of background work.
   uint64_t end_group() { return sink_ == nullptr ? 0 : sink_->end_group(); }

@@ -46,6 +46,9 @@ class Scripting {
   // The wall clock when the running script began: it stands still for the script. Requires: one runs.
   virtual int64_t started_us() const = 0;
 
+  // Whether the request runs a script or function that says of itself that it does not write.
+  virtual bool only_reads(std::span<const Bytes> argv) = 0;
+
   // ---- For snapshots and logs: the sources of the function libraries, as FUNCTION LOAD got them, sorted by name.
   virtual std::vector<std::string> library_sources() const = 0;
   // Loads a library from such a source and replaces one of its name. The error is FUNCTION LOAD's.

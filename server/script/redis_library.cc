@@ -122,7 +122,9 @@ int redis_set_repl(lua_State* state) {
   if (flags < 0 || flags > (kReplicateAof | kReplicateReplicas)) {
     return raise(state, "ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.");
   }
-  engine_of(state).set_propagates(flags != 0);
+  if (!engine_of(state).is_running())
+    return raise(state, "ERR redis.set_repl() can only be called from a script that runs.");
+  engine_of(state).set_propagates((static_cast<int>(flags) & kReplicateAof) != 0);
   return 0;
 }
 

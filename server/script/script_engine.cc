@@ -215,15 +215,32 @@ void ScriptEngine::run_script(CommandContext& ctx, CachedScript& script, const S
 
 bool ScriptEngine::may_run(CommandContext& ctx, uint32_t flags, bool read_only) {
   if (flags & kScriptCompatible) return true;
+  if (!(flags & (kScriptAllowOom | kScriptNoWrites)) && dispatcher_.out_of_memory()) {
+    // Outside of a transaction it is refused like a command that takes memory.
+    ctx.reply().error(ctx.may_block() ? kOom : kOomNotAllowed);
+    return false;
+  }
   if (read_only && !(flags & kScriptNoWrites)) {
     ctx.reply().error(kWriteFlagged);
     return false;
   }
-  if (!(flags & (kScriptAllowOom | kScriptNoWrites)) && dispatcher_.out_of_memory()) {
-    ctx.reply().error(kOomNotAllowed);
-    return false;
-  }
   return true;
+}
+
+bool ScriptEngine::only_reads(std::span<const Bytes> argv) {
+  if (argv.size() < 3) return false;
+  uint32_t flags = 0;
+  if (equals_ignore_case(argv[0], "eval")) {
+    const Result<ScriptHeader> header = read_script_header(argv[1]);
+    if (header) flags = header->flags;
+  } else if (equals_ignore_case(argv[0], "evalsha")) {
+    const CachedScript* script = cache_.find(argv[1]);
+    if (script != nullptr) flags = script->flags;
+  } else if (equals_ignore_case(argv[0], "fcall")) {
+    const LibraryFunction* function = functions_.find(argv[1]);
+    if (function != nullptr) flags = function->flags;
+  }
+  return (flags & kScriptNoWrites) != 0;
 }
 
 // ---- Running
@@ -336,7 +353,7 @@ int64_t ScriptEngine::started_us() const {
 bool ScriptEngine::interrupts(const char** why) {
   if (load_ != nullptr) {
     *why = kLoadTimeout;
-    return services_.clock.mono_ms() - load_->started_ms > LibraryLoad::kTimeMsMax;
+    return services_.clock.mono_ms() > load_->end_ms;
   }
   if (services_.pump == nullptr || run_ == nullptr) return false;
   services_.pump->script_is_running();
@@ -352,6 +369,7 @@ bool ScriptEngine::interrupts(const char** why) {
     dispatcher_.resume(running);
     services_.store.set_now(running.now_ms);
     if (!goes_on) {
+      services_.propagation.abandon_unit();
       *why = kShuttingDown;
       return true;
     }
@@ -478,7 +496,9 @@ Scripting::Usage ScriptEngine::usage() const {
 // ---- Functions
 
 LuaRuntime& ScriptEngine::function_runtime() {
-  const auto bytes_max = static_cast<size_t>(services_.settings.script_memory_limit_bytes);
+  // Libraries from a file are not lost because the limit is lower now: what exceeds it fails when it is called.
+  const bool from_file = dispatcher_.has_gate(kServerLoading);
+  const auto bytes_max = from_file ? SIZE_MAX : static_cast<size_t>(services_.settings.script_memory_limit_bytes);
   if (function_state_ && !function_state_->is_spent()) {
     function_state_->set_bytes_max(bytes_max);
     return *function_state_;
@@ -488,7 +508,7 @@ LuaRuntime& ScriptEngine::function_runtime() {
   return *function_state_;
 }
 
-Result<std::unique_ptr<FunctionLibrary>> ScriptEngine::build_library(Bytes source) {
+Result<std::unique_ptr<FunctionLibrary>> ScriptEngine::build_library(Bytes source, int64_t time_ms_max) {
   LARDER_TRY_ASSIGN(const LibraryHeader header, read_library_header(source));
   if (!is_function_name(header.name)) return Error{ErrorCode::kInvalidArgument, kBadLibraryName};
   if (!equals_ignore_case(header.engine, "lua")) {
@@ -497,13 +517,14 @@ Result<std::unique_ptr<FunctionLibrary>> ScriptEngine::build_library(Bytes sourc
   auto library = std::make_unique<FunctionLibrary>();
   library->name = header.name;
   library->source = source;
-  if (const Status status = register_functions(*library, header.code); !status.ok()) return status.error();
+  if (const Status status = register_functions(*library, header.code, time_ms_max); !status.ok()) return status.error();
   return library;
 }
 
-Status ScriptEngine::register_functions(FunctionLibrary& library, Bytes code) {
+Status ScriptEngine::register_functions(FunctionLibrary& library, Bytes code, int64_t time_ms_max) {
   LuaRuntime& runtime = function_runtime();
-  LibraryLoad load{&library, services_.clock.mono_ms()};
+  const bool from_file = dispatcher_.has_gate(kServerLoading);
+  LibraryLoad load{&library, from_file ? INT64_MAX : services_.clock.mono_ms() + time_ms_max};
   load_ = &load;
   const LoadedChunk chunk = runtime.load(code, kFunctionChunkName);
   if (!chunk.error.empty()) {
@@ -522,7 +543,8 @@ Status ScriptEngine::register_functions(FunctionLibrary& library, Bytes code) {
 }
 
 Status ScriptEngine::rebuild(FunctionLibrary& library) {
-  LARDER_TRY_ASSIGN(const std::unique_ptr<FunctionLibrary> fresh, build_library(library.source));
+  LARDER_TRY_ASSIGN(const std::unique_ptr<FunctionLibrary> fresh,
+                    build_library(library.source, LibraryLoad::kAgainTimeMsMax));
   for (const auto& function : library.functions) {
     const LibraryFunction* again = fresh->find(function->name);
     if (again == nullptr) return {ErrorCode::kInvalidArgument, "ERR the library did not register its functions again"};
@@ -558,7 +580,7 @@ Result<std::string> ScriptEngine::load_functions(Bytes source, bool replaces) {
   if (!replaces && functions_.find_library(header.name) != nullptr) {
     return Error{ErrorCode::kInvalidArgument, "ERR Library '" + std::string(header.name) + "' already exists"};
   }
-  LARDER_TRY_ASSIGN(std::unique_ptr<FunctionLibrary> library, build_library(source));
+  LARDER_TRY_ASSIGN(std::unique_ptr<FunctionLibrary> library, build_library(source, LibraryLoad::kTimeMsMax));
   if (const LibraryFunction* conflict = functions_.find_conflict(*library)) {
     release_functions(*library);
     return Error{ErrorCode::kInvalidArgument, "ERR Function " + conflict->name + " already exists"};
@@ -580,7 +602,7 @@ Status ScriptEngine::restore_functions(std::span<const std::string> sources, Res
   FunctionStore restored;
   Status failed;
   for (const std::string& source : sources) {
-    auto library = build_library(source);
+    auto library = build_library(source, LibraryLoad::kTimeMsMax);
     if (!library) {
       failed = library.error();
     } else if (restored.find_library((*library)->name) != nullptr ||

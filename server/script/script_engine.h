@@ -93,6 +93,7 @@ class ScriptEngine final : public Scripting, public ScriptListener {
   // ---- Scripting, ScriptListener
   Usage usage() const override;
   int64_t started_us() const override;
+  bool only_reads(std::span<const Bytes> argv) override;
   std::vector<std::string> library_sources() const override;
   Status load_library(Bytes source) override;
   void remove_all_libraries() override;
@@ -160,9 +161,9 @@ class ScriptEngine final : public Scripting, public ScriptListener {
   std::unique_ptr<LuaRuntime> make_runtime(size_t bytes_max, bool for_functions);
 
   // Compiles a source and runs it, which names its functions.
-  Result<std::unique_ptr<FunctionLibrary>> build_library(Bytes source);
+  Result<std::unique_ptr<FunctionLibrary>> build_library(Bytes source, int64_t time_ms_max);
   // Runs the source of `library`, which has no functions yet.
-  Status register_functions(FunctionLibrary& library, Bytes code);
+  Status register_functions(FunctionLibrary& library, Bytes code, int64_t time_ms_max);
   // Compiles a library again, for a new state.
   Status rebuild(FunctionLibrary& library);
   void release_functions(const FunctionLibrary& library);

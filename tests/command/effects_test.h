@@ -25,6 +25,7 @@ class EffectRecorder final : public PropagationSink {
   }
   void begin_unit() override {}
   void end_unit() override {}
+  void abandon_unit() override {}
   uint64_t end_group() override { return 0; }
 
   std::vector<std::string> take_lines() { return std::exchange(lines_, {}); }

@@ -1,0 +1,104 @@
+"""What scripts and functions leave in the log and in snapshots: whole effects or none, and nobody else's."""
+
+import threading
+
+from harness import Client, ReplyError, Server, equal, wait_until
+
+ALWAYS = ["--appendonly", "yes", "--appendfsync", "always"]
+HALF = "redis.call('set','half1',1) redis.call('set','half2',1) while true do end"
+
+
+def in_background(server, *request):
+    def work():
+        try:
+            with Client(server.port, seconds=30) as client:
+                client.call(*request)
+        except Exception:  # the connection ends with the server
+            pass
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread
+
+
+def answers_busy(client):
+    try:
+        client.call("GET", "k")
+    except ReplyError as why:
+        return str(why).startswith("BUSY")
+    return False
+
+
+def error_of(client, *request):
+    try:
+        client.call(*request)
+    except ReplyError as why:
+        return str(why)
+    return ""
+
+
+def test_a_shutdown_keeps_no_half_of_a_script(binary):
+    for transaction in (False, True):
+        with Server(binary, [*ALWAYS, "--busy-reply-threshold", "50"]) as server:
+            with Client(server.port) as client:
+                client.call("SET", "whole", 1)
+                if transaction:
+                    other = Client(server.port)
+                    for request in (["MULTI"], ["SET", "before", 1], ["EVAL", HALF, 0], ["SET", "after", 1]):
+                        other.call(*request)
+                    other.send("EXEC")
+                else:
+                    in_background(server, "EVAL", HALF, 0)
+                wait_until(lambda: answers_busy(client), what="BUSY")
+                for words in (["SHUTDOWN"], ["SHUTDOWN", "SAVE"]):
+                    assert error_of(client, *words).startswith("BUSY"), words
+                client.send("SHUTDOWN", "NOSAVE")
+                server.wait()
+            server.restart()
+            with Client(server.port) as client:
+                equal(client.call("MGET", "whole", "half1", "half2", "before", "after"), [b"1", None, None, None, None])
+                equal(client.call("DBSIZE"), 1)
+
+
+def test_a_library_cannot_mute_the_log(binary):
+    source = "#!lua name=m\nredis.set_repl(0) redis.register_function('mf', function() return 1 end)"
+    with Server(binary, ALWAYS) as server:
+        with Client(server.port) as client:
+            error_of(client, "FUNCTION", "LOAD", source)
+            client.call("SET", "kept", 1)
+        server.kill()
+        server.restart()
+        with Client(server.port) as client:
+            equal(client.call("GET", "kept"), b"1")
+
+
+def test_what_is_for_replicas_alone_is_not_logged(binary):
+    script = "redis.set_repl(redis.REPL_%s) redis.call('set', KEYS[1], 1) return 1"
+    with Server(binary, ALWAYS) as server:
+        with Client(server.port) as client:
+            for name in ("NONE", "REPLICA", "AOF", "ALL"):
+                equal(client.call("EVAL", script % name, 1, name), 1)
+        server.kill()
+        server.restart()
+        with Client(server.port) as client:
+            equal(client.call("MGET", "NONE", "REPLICA", "AOF", "ALL"), [None, None, b"1", b"1"])
+
+
+def test_libraries_from_a_file_have_the_time_and_memory_they_need(binary):
+    # Longer than FUNCTION LOAD may take on a machine that is slow, and more than the limit of the second start.
+    source = ("#!lua name=big\nlocal t = {} for i = 1, 60000 do t[i] = 'text ' .. i end "
+              "redis.register_function('count', function() return #t end)")
+    for log in (True, False):
+        with Server(binary, ALWAYS if log else []) as server:
+            with Client(server.port) as client:
+                equal(client.call("FUNCTION", "LOAD", source), b"big")
+                if not log:
+                    client.call("SAVE")
+            server.kill()
+            server.args += ["--script-memory-limit", "4mb"]
+            server.restart()
+            with Client(server.port) as client:
+                wait_until(lambda: not error_of(client, "FUNCTION", "LIST"), what="the end of loading")
+                equal(len(client.call("FUNCTION", "LIST")), 1)
+                client.call("CONFIG", "SET", "script-memory-limit", "256mb")
+                wait_until(lambda: not error_of(client, "FCALL", "count", 0), what="the library in memory again")
+                equal(client.call("FCALL", "count", 0), 60000)
