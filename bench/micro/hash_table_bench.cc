@@ -228,7 +228,12 @@ BENCHMARK(bm_fill)
     ->DenseRange(1'000'000, 2'000'000, 100'000)
     ->Arg(10'000'000)
     ->Unit(benchmark::kMillisecond);
-BENCHMARK(bm_longest_insert)->Iterations(1)->Arg(2'000'000)->Arg(10'000'000)->Arg(50'000'000)->Unit(benchmark::kMillisecond);
+BENCHMARK(bm_longest_insert)
+    ->Iterations(1)
+    ->Arg(2'000'000)
+    ->Arg(10'000'000)
+    ->Arg(50'000'000)
+    ->Unit(benchmark::kMillisecond);
 BENCHMARK(bm_expire)->Iterations(1)->Arg(1'000'000)->Unit(benchmark::kMillisecond);
 
 }  // namespace
