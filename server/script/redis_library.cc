@@ -119,11 +119,12 @@ int redis_setresp(lua_State* state) {
 int redis_set_repl(lua_State* state) {
   if (lua_gettop(state) != 1) return raise(state, "ERR redis.set_repl() requires two arguments.");
   const double flags = std::trunc(lua_tonumber(state, 1));
-  if (flags < 0 || flags > (kReplicateAof | kReplicateReplicas)) {
+  if (!(flags >= 0 && flags <= (kReplicateAof | kReplicateReplicas))) {  // NaN is neither
     return raise(state, "ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.");
   }
-  if (!engine_of(state).is_running())
+  if (!engine_of(state).is_running()) {
     return raise(state, "ERR redis.set_repl() can only be called from a script that runs.");
+  }
   engine_of(state).set_propagates((static_cast<int>(flags) & kReplicateAof) != 0);
   return 0;
 }
