@@ -8,6 +8,7 @@
 // answered with BUSY, but for those commands that end the script or the server (kAllowBusy).
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
