@@ -187,8 +187,8 @@ Dispatcher::Admission Dispatcher::admit(Client& client, const Command* command, 
   // EXEC is judged by what it is going to run.
   const bool is_exec = in_multi && command->full_name == "exec";
   const uint32_t flags = spec.flags | (is_exec ? client.transaction->request_flags : 0);
-  // What waits for its EXEC takes memory, too.
-  const bool takes_memory = (flags & kDenyOom) || (in_multi && !runs_inside_multi(command->full_name));
+  const bool waits_for_exec = in_multi && !runs_inside_multi(command->full_name);
+  const bool takes_memory = (flags & kDenyOom) || waits_for_exec;
   if ((gate_ & kServerMemoryLimited) && !services_.memory_limit.make_room(now_ms_) && takes_memory) {
     return reject(client, command, reply, kOom.text());
   }
@@ -208,7 +208,7 @@ Dispatcher::Admission Dispatcher::admit(Client& client, const Command* command, 
   if ((client.gate & kGateMonitor) && (flags & (kReadonly | kWrite | kMayReplicate))) {
     return reject(client, command, reply, kMonitorTouchesKeys.text());
   }
-  if (in_multi && !runs_inside_multi(command->full_name)) {
+  if (waits_for_exec) {
     if (spec.flags & kNoMulti) return reject(client, command, reply, kNotAllowedInTransaction.text());
     queue_in_transaction(client, *command, argv, reply);
     return Admission::kAnswered;

@@ -103,13 +103,13 @@ class Dispatcher {
   // What requests are told while kServerBusy is set.
   void set_busy_text(ErrorText text) { busy_text_ = text; }
   ErrorText busy_text() const { return busy_text_; }
-  // Whether the request runs a script that says that it does not write.
-  bool only_reads(std::span<const Bytes> argv) const;
   bool has_gate(ServerGate reason) const { return (gate_ & reason) != 0; }
   // Keeps this argument of the running command (a password) out of the slow log and of whatever else shows requests.
   void redact(Bytes argument) { redacted_.push_back(argument.data()); }
 
  private:
+  // Whether the request runs a script that says that it does not write.
+  bool only_reads(std::span<const Bytes> argv) const;
   // The long way of execute(), for a client or a server with a reason to look closer.
   Outcome execute_checked(Client& client, const Command* command, std::span<const Bytes> argv, uint64_t first_key_hash,
                           ReplyWriter& reply);

@@ -41,8 +41,7 @@ class KeyEvents final : public KeyspaceObserver {
   // A command changed what a stream's groups know.
   void groups_changed(uint16_t db, Bytes key, Event event, uint64_t changes) {
     parts_.stats.dirty += changes;
-    if (!parts_.blocking.empty()) parts_.blocking.key_changed(db, key);
-    if (parts_.notifications.active()) parts_.notifications.tell(db, key, event);
+    tell_waiting_and_subscribed(db, key, event);
   }
 
   void expired(Keyspace& keyspace, Bytes key) override;
@@ -57,10 +56,13 @@ class KeyEvents final : public KeyspaceObserver {
   void tell(uint16_t db, Bytes key, Event event, const Client* by) {
     if (!parts_.transactions.empty()) [[unlikely]]
       parts_.transactions.key_changed(db, key);
-    if (!parts_.blocking.empty()) [[unlikely]]
-      parts_.blocking.key_changed(db, key);
     if (parts_.tracking.active()) [[unlikely]]
       parts_.tracking.key_changed(key, by);
+    tell_waiting_and_subscribed(db, key, event);
+  }
+  void tell_waiting_and_subscribed(uint16_t db, Bytes key, Event event) {
+    if (!parts_.blocking.empty()) [[unlikely]]
+      parts_.blocking.key_changed(db, key);
     if (parts_.notifications.active()) [[unlikely]]
       parts_.notifications.tell(db, key, event);
   }

@@ -1,31 +1,10 @@
 """What scripts and functions leave in the log and in snapshots: whole effects or none, and nobody else's."""
 
-import threading
-
 from harness import Client, ReplyError, Server, equal, wait_until
+from test_scripts import run_aside, wait_busy
 
 ALWAYS = ["--appendonly", "yes", "--appendfsync", "always"]
 HALF = "redis.call('set','half1',1) redis.call('set','half2',1) while true do end"
-
-
-def in_background(server, *request):
-    def work():
-        try:
-            with Client(server.port, seconds=30) as client:
-                client.call(*request)
-        except Exception:  # the connection ends with the server
-            pass
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    return thread
-
-
-def answers_busy(client):
-    try:
-        client.call("GET", "k")
-    except ReplyError as why:
-        return str(why).startswith("BUSY")
-    return False
 
 
 def error_of(client, *request):
@@ -47,8 +26,8 @@ def test_a_shutdown_keeps_no_half_of_a_script(binary):
                         other.call(*request)
                     other.send("EXEC")
                 else:
-                    in_background(server, "EVAL", HALF, 0)
-                wait_until(lambda: answers_busy(client), what="BUSY")
+                    run_aside(server, "EVAL", HALF, 0)
+                wait_busy(client)
                 for words in (["SHUTDOWN"], ["SHUTDOWN", "SAVE"]):
                     assert error_of(client, *words).startswith("BUSY"), words
                 client.send("SHUTDOWN", "NOSAVE")

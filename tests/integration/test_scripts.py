@@ -3,7 +3,7 @@
 import threading
 import time
 
-from harness import Client, ReplyError, Server, Skip, equal, limit, raises_closed, wait_until
+from harness import Client, Closed, ReplyError, Server, Skip, equal, limit, raises_closed, wait_until
 
 BUSY_MS = 100
 # Beyond busy-reply-threshold: what the issue allows before another client is answered.
@@ -57,15 +57,18 @@ def is_larder(client):
 
 
 def run_aside(server, *request):
-    """A thread that sends the request on a connection of its own; its list gets the reply or the error's text."""
+    """A thread that sends the request on a connection of its own; its list gets the reply or the error's text, or nothing if
+    the server ends first."""
     replies = []
 
     def work():
-        with Client(server.port, seconds=60) as client:
-            try:
+        try:
+            with Client(server.port, seconds=60) as client:
                 replies.append(client.call(*request))
-            except ReplyError as why:
-                replies.append(str(why))
+        except ReplyError as why:
+            replies.append(str(why))
+        except (Closed, OSError):
+            pass
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     return thread, replies
