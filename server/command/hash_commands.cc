@@ -3,6 +3,7 @@
 #include "server/command/hash_handlers.h"
 
 #include "server/command/families.h"
+#include "server/command/removal.h"
 #include "server/config/settings.h"
 #include "server/core/command_spec.h"
 
@@ -82,11 +83,6 @@ HashLimits limits(CommandContext& ctx) {
           static_cast<size_t>(settings.hash_max_listpack_value_bytes)};
 }
 
-void tell_removed(CommandContext& ctx, Key key, Event event, const HashValue& hash, size_t removed) {
-  ctx.changed(key.bytes, event, removed);
-  if (!hash.exists()) ctx.changed(key.bytes, Event::kDel, 0);
-}
-
 void reply_field(ReplyWriter& reply, const HashValue& hash, Bytes field) {
   HashText value;
   if (!hash.get(field, &value)) return reply.null();
@@ -145,7 +141,7 @@ void hdel(CommandContext& ctx, ArgReader& args) {
   if (hash.missing()) return ctx.reply().integer(0);
   int64_t removed = 0;
   for (const Bytes field : fields) removed += hash->remove(field);
-  if (removed > 0) tell_removed(ctx, key, Event::kHDel, *hash, static_cast<size_t>(removed));
+  if (removed > 0) tell_removal(ctx, key, *hash, Event::kHDel, static_cast<size_t>(removed));
   ctx.reply().integer(removed);
 }
 

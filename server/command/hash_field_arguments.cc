@@ -4,6 +4,7 @@
 
 #include "base/number_text.h"
 #include "server/command/hash_handlers.h"
+#include "server/command/removal.h"
 
 namespace larder {
 namespace {
@@ -57,7 +58,7 @@ void tell_field_deadlines(CommandContext& ctx, Key key, const HashValue& hash, c
     std::vector<Bytes> argv = {"HDEL", key.bytes};
     argv.insert(argv.end(), change.deleted.begin(), change.deleted.end());
     ctx.propagate_as(argv);
-    hash_commands::tell_removed(ctx, key, Event::kHDel, hash, change.deleted.size());
+    tell_removal(ctx, key, hash, Event::kHDel, change.deleted.size());
   }
 }
 

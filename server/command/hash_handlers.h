@@ -17,8 +17,6 @@ namespace hash_commands {
 
 // The thresholds in force.
 HashLimits limits(CommandContext& ctx);
-// What follows from fields taken out of a hash: the event, and the deletion when it was the last.
-void tell_removed(CommandContext& ctx, Key key, Event event, const HashValue& hash, size_t removed);
 // The field's value, or null.
 void reply_field(ReplyWriter& reply, const HashValue& hash, Bytes field);
 

@@ -6,6 +6,7 @@
 #include "base/number_text.h"
 #include "server/command/hash_field_arguments.h"
 #include "server/command/hash_handlers.h"
+#include "server/command/removal.h"
 
 namespace larder {
 namespace {
@@ -147,7 +148,7 @@ void hgetdel(CommandContext& ctx, ArgReader& args) {
     reply_field(ctx.reply(), *hash, field);
     removed += hash->remove(field);
   }
-  if (removed > 0) tell_removed(ctx, key, Event::kHDel, *hash, removed);
+  if (removed > 0) tell_removal(ctx, key, *hash, Event::kHDel, removed);
 }
 
 void hgetex(CommandContext& ctx, ArgReader& args) {

@@ -3,6 +3,7 @@
 #include "server/command/families.h"
 #include "server/command/index_range.h"
 #include "server/command/list_handlers.h"
+#include "server/command/removal.h"
 #include "server/config/settings.h"
 #include "server/core/collection_reply.h"
 #include "server/core/command_spec.h"
@@ -73,18 +74,14 @@ void pop(CommandContext& ctx, ArgReader& args, ListEnd end) {
   if (many) ctx.reply().array(count);
   if (count == 0) return;
   list->take(end, count, list_limits(ctx), [&](const PackedElement& element) { reply_element(ctx.reply(), element); });
-  told_taken(ctx, key, *list, end, count);
+  tell_removal(ctx, key, *list, pop_event(end), count);
 }
 
 }  // namespace
 
 ListLimits list_limits(CommandContext& ctx) { return {ctx.services().settings.list_max_listpack_size}; }
 
-void told_taken(CommandContext& ctx, Key key, const ListValue& list, ListEnd end, size_t count) {
-  const bool gone = !list.exists();
-  ctx.changed(key.bytes, end == ListEnd::kFront ? Event::kLPop : Event::kRPop, count);
-  if (gone) ctx.changed(key.bytes, Event::kDel, 0);
-}
+Event pop_event(ListEnd end) { return end == ListEnd::kFront ? Event::kLPop : Event::kRPop; }
 
 namespace list_commands {
 

@@ -4,6 +4,7 @@
 
 #include "server/command/index_range.h"
 #include "server/command/list_handlers.h"
+#include "server/command/removal.h"
 
 namespace larder {
 namespace {
@@ -113,10 +114,8 @@ void ltrim(CommandContext& ctx, ArgReader& args) {
     list->erase(behind, size - behind, list_limits(ctx));
     list->erase(0, kept.first, list_limits(ctx));
   }
-  const bool gone = !list->exists();
   ctx.reply().ok();
-  ctx.changed(key.bytes, Event::kLTrim, size - kept.count);
-  if (gone) ctx.changed(key.bytes, Event::kDel, 0);
+  tell_removal(ctx, key, *list, Event::kLTrim, size - kept.count);
 }
 
 void lrem(CommandContext& ctx, ArgReader& args) {
@@ -128,11 +127,8 @@ void lrem(CommandContext& ctx, ArgReader& args) {
   const uint64_t wanted = count < 0 ? 0 - static_cast<uint64_t>(count) : static_cast<uint64_t>(count);
   const size_t removed = list->remove_equal(text, wanted == 0 ? SIZE_MAX : wanted,
                                             count < 0 ? ListEnd::kBack : ListEnd::kFront, list_limits(ctx));
-  const bool gone = !list->exists();
   ctx.reply().integer(static_cast<int64_t>(removed));
-  if (removed == 0) return;
-  ctx.changed(key.bytes, Event::kLRem, removed);
-  if (gone) ctx.changed(key.bytes, Event::kDel, 0);
+  if (removed > 0) tell_removal(ctx, key, *list, Event::kLRem, removed);
 }
 
 void lpos(CommandContext& ctx, ArgReader& args) {

@@ -16,8 +16,8 @@ extern const std::span<const CommandDocs> kListDocs;  // list_docs.cc
 // The thresholds in force.
 ListLimits list_limits(CommandContext& ctx);
 
-// After elements were taken from the end of the list at `key`: tells it, and that the key is gone if it is.
-void told_taken(CommandContext& ctx, Key key, const ListValue& list, ListEnd end, size_t count);
+// What is told of elements popped from that end.
+Event pop_event(ListEnd end);
 
 namespace list_commands {
 

@@ -4,6 +4,7 @@
 
 #include "server/command/block_timeout.h"
 #include "server/command/list_handlers.h"
+#include "server/command/removal.h"
 #include "server/core/packed_reply.h"
 
 namespace larder {
@@ -58,7 +59,7 @@ bool move_element(CommandContext& ctx, const MoveRequest& request) {
   // Adding may have moved the source's entry. In the same list, a push at this end lies in front of what is to go.
   source = ctx.keys().edit<ListValue>(request.source);
   source->take(request.from, 1, list_limits(ctx), [](const PackedElement&) {});
-  told_taken(ctx, request.source, *source, request.from, 0);
+  tell_removal(ctx, request.source, *source, pop_event(request.from), 0);
   // Never the form that waits.
   ctx.propagate_as(
       {"LMOVE", request.source.bytes, request.destination.bytes, end_name(request.from), end_name(request.to)});
@@ -113,7 +114,7 @@ bool pop_several(CommandContext& ctx, const PopRequest& request) {
   reply.array(count);
   list->take(request.end, count, list_limits(ctx),
              [&](const PackedElement& element) { reply_element(reply, element); });
-  told_taken(ctx, key, *list, request.end, count);
+  tell_removal(ctx, key, *list, pop_event(request.end), count);
   char digits[kInt64TextBytesMax];
   ctx.propagate_as({pop_name(request.end), key.bytes, Bytes(digits, write_int64(digits, static_cast<int64_t>(count)))});
   return true;
@@ -135,7 +136,7 @@ void pop_or_wait(CommandContext& ctx, ArgReader& args, ListEnd end) {
   reply.array(2);
   reply.bulk(key.bytes);
   list->take(end, 1, list_limits(ctx), [&](const PackedElement& element) { reply_element(reply, element); });
-  told_taken(ctx, key, *list, end, 1);
+  tell_removal(ctx, key, *list, pop_event(end), 1);
   ctx.propagate_as({pop_name(end), key.bytes});
 }
 

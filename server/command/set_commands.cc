@@ -6,6 +6,7 @@
 
 #include "server/command/families.h"
 #include "server/command/member_scan.h"
+#include "server/command/removal.h"
 #include "server/config/settings.h"
 #include "server/core/collection_reply.h"
 #include "server/core/command_spec.h"
@@ -100,11 +101,6 @@ SetLimits limits(CommandContext& ctx) {
           static_cast<size_t>(settings.set_max_listpack_value_bytes)};
 }
 
-void tell_removed(CommandContext& ctx, Key key, Event event, const SetValue& set, size_t removed) {
-  ctx.changed(key.bytes, event, removed);
-  if (!set.exists()) ctx.changed(key.bytes, Event::kDel, 0);
-}
-
 void sadd(CommandContext& ctx, ArgReader& args) {
   const auto key = args.take<Key>();
   const auto members = args.rest();
@@ -123,7 +119,7 @@ void srem(CommandContext& ctx, ArgReader& args) {
   if (set.missing()) return ctx.reply().integer(0);
   int64_t removed = 0;
   for (const Bytes member : members) removed += set->remove(member);
-  if (removed > 0) tell_removed(ctx, key, Event::kSRem, *set, static_cast<size_t>(removed));
+  if (removed > 0) tell_removal(ctx, key, *set, Event::kSRem, static_cast<size_t>(removed));
   ctx.reply().integer(removed);
 }
 
@@ -137,7 +133,7 @@ void smove(CommandContext& ctx, ArgReader& args) {
   if (source.wrong_type() || target_type.wrong_type()) return ctx.reply().error(kWrongType);
   if (from == to) return ctx.reply().integer(source->contains(member) ? 1 : 0);
   if (!source->remove(member)) return ctx.reply().integer(0);
-  tell_removed(ctx, from, Event::kSRem, *source, 1);
+  tell_removal(ctx, from, *source, Event::kSRem, 1);
   auto target = ctx.keys().edit_or_create<SetValue>(to);
   if (target->add(member, limits(ctx))) ctx.changed(to.bytes, Event::kSAdd);
   ctx.reply().integer(1);

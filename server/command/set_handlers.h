@@ -17,8 +17,6 @@ namespace set_commands {
 
 // The thresholds in force.
 SetLimits limits(CommandContext& ctx);
-// What follows from members taken out of a set: the event, and the deletion when it was the last.
-void tell_removed(CommandContext& ctx, Key key, Event event, const SetValue& set, size_t removed);
 
 // set_commands.cc: one set
 void sadd(CommandContext& ctx, ArgReader& args);

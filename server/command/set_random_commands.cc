@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "server/command/random_sample.h"
+#include "server/command/removal.h"
 #include "server/command/set_handlers.h"
 
 namespace larder {
@@ -54,7 +55,7 @@ void pop_one(CommandContext& ctx, Key key, SetValue& set) {
     ctx.reply().bulk(member);
     if (ctx.propagates()) ctx.propagate_as({"SREM", key.bytes, member});
   });
-  set_commands::tell_removed(ctx, key, Event::kSPop, set, 1);
+  tell_removal(ctx, key, set, Event::kSPop, 1);
 }
 
 // `count` members drawn with repetition.

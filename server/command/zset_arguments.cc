@@ -103,9 +103,4 @@ void store_and_reply(CommandContext& ctx, Key destination, ZsetStructure* built,
   ctx.reply().integer(static_cast<int64_t>(members));
 }
 
-void tell_removal(CommandContext& ctx, Key key, const ZsetValue& value, Event event, size_t removed) {
-  ctx.changed(key.bytes, event, removed);
-  if (!value.exists()) ctx.changed(key.bytes, Event::kDel, 0);
-}
-
 }  // namespace larder

@@ -72,9 +72,6 @@ void store_and_reply(CommandContext& ctx, Key destination, ZsetStructure* built,
 // An empty set to build a result in.
 ZsetStructure* new_result(CommandContext& ctx);
 
-// Tells that members were taken out of `key`, and, if it is gone with its last one, that too.
-void tell_removal(CommandContext& ctx, Key key, const ZsetValue& value, Event event, size_t removed);
-
 // Answers an array with one element for each member asked for: reply_score(score) writes it, reply_missing() that of one
 // who is no member.
 template <class ReplyScore, class ReplyMissing>

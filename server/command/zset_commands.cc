@@ -9,6 +9,7 @@
 #include "protocol/option_grammar.h"
 #include "server/command/families.h"
 #include "server/command/key_walk.h"
+#include "server/command/removal.h"
 #include "server/command/zset_arguments.h"
 #include "server/command/zset_handlers.h"
 #include "server/core/command_spec.h"

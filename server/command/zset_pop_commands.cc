@@ -11,6 +11,7 @@
 
 #include "base/number_text.h"
 #include "server/command/block_timeout.h"
+#include "server/command/removal.h"
 #include "server/command/zset_arguments.h"
 #include "server/command/zset_handlers.h"
 #include "storage/zset_value.h"

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "server/command/removal.h"
 #include "server/command/zset_arguments.h"
 #include "server/command/zset_handlers.h"
 #include "server/core/collection_reply.h"
