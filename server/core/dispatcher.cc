@@ -65,6 +65,9 @@ bool runs_inside_multi(Bytes name) {
 // to talk to this port must not get as far as the commands in the request's body.
 bool is_http_request(Bytes name) { return equals_ignore_case(name, "post") || equals_ignore_case(name, "host:"); }
 
+// EVAL, FCALL and their relatives; SCRIPT and FUNCTION are containers.
+bool runs_script(const Command& command) { return command.parent == nullptr && command.spec->acl == Acl::kScripting; }
+
 const Command& top_level(const Command& command) { return command.parent != nullptr ? *command.parent : command; }
 
 }  // namespace
@@ -184,19 +187,14 @@ Dispatcher::Admission Dispatcher::admit(Client& client, const Command* command, 
     return reject(client, command, reply, protected_command_error(top_level(*command).spec->name));
   }
   const bool in_multi = (client.gate & kGateTransaction) != 0;
-  // EXEC is judged by what it is going to run.
-  const bool is_exec = in_multi && command->full_name == "exec";
-  const uint32_t flags = spec.flags | (is_exec ? client.transaction->request_flags : 0);
+  const uint32_t flags = flags_of(client, *command, argv);
   const bool waits_for_exec = in_multi && !runs_inside_multi(command->full_name);
   const bool takes_memory = (flags & kDenyOom) || waits_for_exec;
   if ((gate_ & kServerMemoryLimited) && !services_.memory_limit.make_room(now_ms_) && takes_memory) {
     return reject(client, command, reply, kOom.text());
   }
-  if ((gate_ & kServerSnapshotFailed) && ((flags & kWrite) || command->full_name == "ping")) {
-    return reject(client, command, reply, kMisconfSnapshot.text());
-  }
-  if ((gate_ & kServerLogFailed) && ((flags & kWrite) || command->full_name == "ping")) {
-    return reject(client, command, reply, log_error(services_.append_log.failure()));
+  if (refuses_writes() && ((flags & kWrite) || command->full_name == "ping")) {
+    return reject(client, command, reply, write_refusal());
   }
   if ((gate_ & kServerLoading) && !(spec.flags & kWhileLoading)) return reject(client, command, reply, kLoading.text());
   if ((gate_ & kServerBusy) && !(spec.flags & kAllowBusy)) {
@@ -210,21 +208,28 @@ Dispatcher::Admission Dispatcher::admit(Client& client, const Command* command, 
   }
   if (waits_for_exec) {
     if (spec.flags & kNoMulti) return reject(client, command, reply, kNotAllowedInTransaction.text());
-    queue_in_transaction(client, *command, argv, reply);
+    queue_in_transaction(client, *command, flags, argv, reply);
     return Admission::kAnswered;
   }
   if ((gate_ & kServerLogBehind) && (flags & (kWrite | kMayReplicate))) return Admission::kHold;
   if (gate_ & kServerPaused) {
     const PauseState& pause = services_.pause;
-    const bool writes = (flags & kWrite) || ((flags & kMayReplicate) && !only_reads(argv));
-    const bool applies = writes || pause.mode == PauseState::Mode::kAll;
+    const bool applies = (flags & (kWrite | kMayReplicate)) || pause.mode == PauseState::Mode::kAll;
     if (pause.active(now_ms_) && applies) return Admission::kHold;
   }
   return Admission::kRun;
 }
 
-bool Dispatcher::only_reads(std::span<const Bytes> argv) const {
-  return services_.scripting != nullptr && services_.scripting->only_reads(argv);
+uint32_t Dispatcher::flags_of(const Client& client, const Command& command, std::span<const Bytes> argv) const {
+  if (runs_script(command) && services_.scripting != nullptr) return services_.scripting->request_flags(command, argv);
+  const bool executes = (client.gate & kGateTransaction) && command.full_name == "exec";
+  return command.spec->flags | (executes ? client.transaction->request_flags : 0);
+}
+
+std::string Dispatcher::write_refusal() const {
+  if (gate_ & kServerSnapshotFailed) return std::string(kMisconfSnapshot.text());
+  if (gate_ & kServerLogFailed) return log_error(services_.append_log.failure());
+  return {};
 }
 
 // DEBUG and MODULE LOAD are refused unless the configuration allows them, to all or to local clients.
@@ -240,11 +245,11 @@ bool Dispatcher::out_of_memory() const {
   return (gate_ & kServerMemoryLimited) != 0 && !services_.memory_limit.make_room(now_ms_);
 }
 
-void Dispatcher::queue_in_transaction(Client& client, const Command& command, std::span<const Bytes> argv,
-                                      ReplyWriter& reply) {
+void Dispatcher::queue_in_transaction(Client& client, const Command& command, uint32_t flags,
+                                      std::span<const Bytes> argv, ReplyWriter& reply) {
   QueuedRequest request;
   request.command = &command;
-  client.transaction->request_flags |= command.spec->flags;
+  client.transaction->request_flags |= flags;
   request.arguments.reserve(argv.size());
   for (const Bytes argument : argv) {
     request.arguments.emplace_back(argument);

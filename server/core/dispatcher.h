@@ -97,6 +97,9 @@ class Dispatcher {
 
   // Whether maxmemory is exceeded, for whoever asks on behalf of requests that do not come through execute().
   bool out_of_memory() const;
+  // Why commands that write are refused, because what they change could not be kept. Empty: they are not refused.
+  std::string write_refusal() const;
+  bool refuses_writes() const { return (gate_ & (kServerSnapshotFailed | kServerLogFailed)) != 0; }
   void set_gate(ServerGate reason, bool on) { gate_ = on ? gate_ | reason : gate_ & ~reason; }
   // The errors in the running request's reply were counted by the one who wrote them: a script counts each by itself.
   void set_errors_counted() { errors_counted_ = true; }
@@ -108,8 +111,8 @@ class Dispatcher {
   void redact(Bytes argument) { redacted_.push_back(argument.data()); }
 
  private:
-  // Whether the request runs a script that says that it does not write.
-  bool only_reads(std::span<const Bytes> argv) const;
+  // What the request is judged by: its command, the script it runs, the transaction it is to execute.
+  uint32_t flags_of(const Client& client, const Command& command, std::span<const Bytes> argv) const;
   // The long way of execute(), for a client or a server with a reason to look closer.
   Outcome execute_checked(Client& client, const Command* command, std::span<const Bytes> argv, uint64_t first_key_hash,
                           ReplyWriter& reply);
@@ -119,7 +122,8 @@ class Dispatcher {
   bool reject_unknown(Client& client, const Command* command, std::span<const Bytes> argv, ReplyWriter& reply);
   void begin_unanswered(Client& client, ReplyWriter& reply);
   bool protected_command_allowed(const Client& client, const Command& command) const;
-  void queue_in_transaction(Client& client, const Command& command, std::span<const Bytes> argv, ReplyWriter& reply);
+  void queue_in_transaction(Client& client, const Command& command, uint32_t flags, std::span<const Bytes> argv,
+                            ReplyWriter& reply);
   bool begin_monitored(const Client& client, const Command& command, std::span<const Bytes> argv);
   void follow_reads(const Client& client, const Command& command, std::span<const Bytes> argv);
   std::vector<Bytes> without_secrets(std::span<const Bytes> argv) const;

@@ -17,6 +17,8 @@
 
 namespace larder {
 
+struct Command;
+
 // Implemented by the side that has the sockets (server/net, tests).
 class RequestPump {
  public:
@@ -47,8 +49,9 @@ class Scripting {
   // The wall clock when the running script began: it stands still for the script. Requires: one runs.
   virtual int64_t started_us() const = 0;
 
-  // Whether the request runs a script or function that says of itself that it does not write.
-  virtual bool only_reads(std::span<const Bytes> argv) = 0;
+  // The flags that a request of a command that runs scripts counts as: a script or function that says of itself what it
+  // does is judged by that, like a command.
+  virtual uint32_t request_flags(const Command& command, std::span<const Bytes> argv) = 0;
 
   // ---- For snapshots and logs: the sources of the function libraries, as FUNCTION LOAD got them, sorted by name.
   virtual std::vector<std::string> library_sources() const = 0;

@@ -220,27 +220,30 @@ bool ScriptEngine::may_run(CommandContext& ctx, uint32_t flags, bool read_only) 
     ctx.reply().error(ctx.may_block() ? kOom : kOomNotAllowed);
     return false;
   }
-  if (read_only && !(flags & kScriptNoWrites)) {
-    ctx.reply().error(kWriteFlagged);
+  if (flags & kScriptNoWrites) return true;
+  if (const Bytes refused = write_refusal(); !refused.empty()) {
+    ctx.reply().error(refused);
     return false;
   }
-  return true;
+  if (read_only) ctx.reply().error(kWriteFlagged);
+  return !read_only;
 }
 
-bool ScriptEngine::only_reads(std::span<const Bytes> argv) {
-  if (argv.size() < 3) return false;
-  uint32_t flags = 0;
-  if (equals_ignore_case(argv[0], "eval")) {
-    const Result<ScriptHeader> header = read_script_header(argv[1]);
-    if (header) flags = header->flags;
-  } else if (equals_ignore_case(argv[0], "evalsha")) {
-    const CachedScript* script = cache_.find(argv[1]);
-    if (script != nullptr) flags = script->flags;
-  } else if (equals_ignore_case(argv[0], "fcall")) {
-    const LibraryFunction* function = functions_.find(argv[1]);
-    if (function != nullptr) flags = function->flags;
+uint32_t ScriptEngine::request_flags(const Command& command, std::span<const Bytes> argv) {
+  uint32_t script_flags = kScriptCompatible;
+  const Bytes name = command.spec->name;
+  if (name.starts_with("evalsha")) {
+    if (const CachedScript* script = cache_.find(argv[1])) script_flags = script->flags;
+  } else if (name.starts_with("eval")) {
+    if (const Result<ScriptHeader> header = read_script_header(argv[1])) script_flags = header->flags;
+  } else if (const LibraryFunction* function = functions_.find(argv[1])) {
+    script_flags = function->flags;
   }
-  return (flags & kScriptNoWrites) != 0;
+  if (script_flags & kScriptCompatible) return command.spec->flags;
+  uint32_t flags = command.spec->flags & ~kMayReplicate;
+  if (script_flags & kScriptNoWrites) return flags;
+  if (!(script_flags & kScriptAllowOom)) flags |= kDenyOom;
+  return flags | kWrite;
 }
 
 // ---- Running
@@ -416,16 +419,27 @@ int ScriptEngine::refuse_call(lua_State* state, const Command* command, Bytes te
   return raises ? lua_error(state) : 1;
 }
 
-ErrorText ScriptEngine::refusal(const Command* command) const {
-  if (command == nullptr) return kUnknownCommand;
-  if (!arity_matches(*command->spec, arguments_.size())) return kWrongArity;
-  if (command->spec->run == nullptr) return kUnknownCommand;
+Bytes ScriptEngine::refusal(const Command* command) {
+  if (command == nullptr) return kUnknownCommand.text();
+  if (!arity_matches(*command->spec, arguments_.size())) return kWrongArity.text();
+  if (command->spec->run == nullptr) return kUnknownCommand.text();
   const uint32_t flags = command->spec->flags;
-  if (flags & kNotInScripts) return kNotFromScripts;
-  if ((flags & (kWrite | kMayReplicate)) && run_->read_only) return kReadOnlyScript;
+  if (flags & kNotInScripts) return kNotFromScripts.text();
+  if ((flags & (kWrite | kMayReplicate)) && run_->read_only) return kReadOnlyScript.text();
   // A script that has begun to write goes on: half of its effects would be worse than some memory too much.
-  if ((flags & kDenyOom) && run_->out_of_memory && !run_->has_written) return kOom;
+  if (run_->has_written) return {};
+  if (flags & kWrite) {
+    if (const Bytes refused = write_refusal(); !refused.empty()) return refused;
+  }
+  if ((flags & kDenyOom) && run_->out_of_memory) return kOom.text();
   return {};
+}
+
+// What a log holds is executed as it stands.
+Bytes ScriptEngine::write_refusal() {
+  if (!dispatcher_.refuses_writes() || dispatcher_.has_gate(kServerLoading)) return {};
+  write_refusal_ = dispatcher_.write_refusal();
+  return write_refusal_;
 }
 
 int ScriptEngine::call_command(lua_State* state, bool raises) {
@@ -433,7 +447,7 @@ int ScriptEngine::call_command(lua_State* state, bool raises) {
   if (lua_gettop(state) == 0) return fail_call(state, kNoCommand.text(), raises);
   if (!read_arguments(state)) return fail_call(state, kBadArgument.text(), raises);
   const Command* command = services_.registry.resolve(arguments_);
-  if (const ErrorText refused = refusal(command)) return refuse_call(state, command, refused.text(), raises);
+  if (const Bytes refused = refusal(command); !refused.empty()) return refuse_call(state, command, refused, raises);
   if (command->spec->flags & kWrite) run_->has_written = true;
   reply_.clear();
   sink_.begin(client_.protocol, run_->runtime->heap().bytes_max());

@@ -93,7 +93,7 @@ class ScriptEngine final : public Scripting, public ScriptListener {
   // ---- Scripting, ScriptListener
   Usage usage() const override;
   int64_t started_us() const override;
-  bool only_reads(std::span<const Bytes> argv) override;
+  uint32_t request_flags(const Command& command, std::span<const Bytes> argv) override;
   std::vector<std::string> library_sources() const override;
   Status load_library(Bytes source) override;
   void remove_all_libraries() override;
@@ -151,8 +151,10 @@ class ScriptEngine final : public Scripting, public ScriptListener {
   void become_busy();
 
   bool read_arguments(lua_State* state);
-  // The error that keeps a command from being run, or an empty text.
-  ErrorText refusal(const Command* command) const;
+  // The error that keeps a command from being run, or nothing. Valid until the next call.
+  Bytes refusal(const Command* command);
+  // Why nothing may be written, as the server is; empty when it may.
+  Bytes write_refusal();
   int refuse_call(lua_State* state, const Command* command, Bytes text, bool raises);
   int fail_call(lua_State* state, Bytes text, bool raises);
 
@@ -183,6 +185,7 @@ class ScriptEngine final : public Scripting, public ScriptListener {
   Run* run_ = nullptr;
   std::vector<Bytes> arguments_;
   std::vector<char> number_texts_;
+  std::string write_refusal_;  // outlives the Lua error that quotes it
   Buffer reply_;
   NestedSink sink_{reply_};
 };

@@ -123,6 +123,37 @@ TEST(AppendLog, NothingIsAnsweredThatCouldNotBeSynced) {
   }
 }
 
+// A script writes nothing that a request could not write.
+TEST(AppendLog, ScriptsAreRefusedToWriteWhileTheDiskFails) {
+  MemoryFileSystem files;
+  InProcessServer server(log_options(files, "always"));
+  Connection& client = started(server);
+  client.call("FUNCTION", "LOAD",
+              "#!lua name=m\nredis.register_function('f', function() return redis.call('set', 'k', 1) end)\n"
+              "redis.register_function{function_name='r', callback=function() return 7 end, flags={'no-writes'}}");
+  const std::string set = "return redis.call('set', 'k', 1)";
+  files.fail_call(1, ErrorCode::kIo, true);
+  EXPECT_EQ(server.connect().call("SET", "j", "1"), "") << "held until it is durable";
+  const std::string refusal = client.call("EVAL", set, "0");
+  EXPECT_TRUE(refusal.starts_with("-MISCONF Errors writing to the AOF file: ")) << refusal;
+  EXPECT_TRUE(refusal.ends_with(", on @user_script:1.\r\n")) << refusal;
+  const std::string before = client.call("EVAL", "#!lua\n" + set, "0");
+  EXPECT_TRUE(before.starts_with("-MISCONF ") && !before.ends_with(":1.\r\n")) << "before it runs: " << before;
+  EXPECT_TRUE(client.call("FCALL", "f", "0").starts_with("-MISCONF "));
+  EXPECT_TRUE(client.call("EVAL", "return redis.pcall('set', 'k', 1).err", "0").find("MISCONF") != std::string::npos);
+  EXPECT_EQ(client.call("FCALL", "r", "0"), ":7\r\n");
+  EXPECT_EQ(client.call("EVAL", "return redis.call('get', 'k')", "0"), "$-1\r\n");
+  client.call("MULTI");
+  client.call("EVAL", set, "0");
+  EXPECT_TRUE(client.call("EXEC").starts_with("*1\r\n-MISCONF "));
+  client.call("MULTI");
+  EXPECT_TRUE(client.call("EVAL", "#!lua\n" + set, "0").starts_with("-MISCONF "));
+  EXPECT_TRUE(client.call("EXEC").starts_with("-EXECABORT "));
+  files.fail_call(0);
+  server.advance_ms(1200);
+  EXPECT_EQ(client.call("EVAL", set, "0"), "+OK\r\n");
+}
+
 TEST(AppendLog, AFullDiskRefusesWritesUntilThereIsRoom) {
   MemoryFileSystem files;
   InProcessServer server(log_options(files, "everysec"));

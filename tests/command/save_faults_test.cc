@@ -20,7 +20,10 @@ bool has_field(InProcessServer::Connection& client, const std::string& field) {
 }
 
 bool is_refused(InProcessServer::Connection& client) {
-  return client.call("SET", "probe", "x").rfind("-MISCONF", 0) == 0;
+  const bool refused = client.call("SET", "probe", "x").starts_with("-MISCONF");
+  const std::string nested = client.call("EVAL", "return redis.call('set', 'probe', 'x')", "0");
+  EXPECT_EQ(nested.starts_with("-MISCONF"), refused) << nested;
+  return refused;
 }
 
 // What a server finds that starts on these files.
