@@ -16,10 +16,10 @@ namespace larder {
 
 class AofBuffers {
  public:
-  // Room in each, without what aligns it: a group is written once it has 256 KiB, and one more tick is to fit behind.
-  static constexpr size_t kRoomBytes = 384 * 1024;
+  // Room in each, without what aligns it: a group is written once it has 1 MiB, and one more tick is to fit behind.
+  static constexpr size_t kRoomBytes = 1280 * 1024;
   // How many are kept: those of the bytes that go without a sync, and some that are being filled and written.
-  static constexpr size_t kSpareMax = 24;
+  static constexpr size_t kSpareMax = 12;
 
   // One whose content is `begin_bytes` of anything, at the start of a block.
   Buffer take(size_t begin_bytes);

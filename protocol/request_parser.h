@@ -67,6 +67,8 @@ struct ParseResult {
   char unexpected = 0;     // kExpectedDollar: the byte that was there
   uint32_t first_arg = 0;  // kRequest: where its arguments start in RequestArgs ...
   uint32_t arg_count = 0;  // ... and how many they are, at least 1
+  // kRequest: its bytes are the encoding of its arguments, as anybody would write it.
+  bool is_encoding = false;
   // kRequest: bytes of the request, with empty requests in front of it (they are skipped as Redis does).
   // kIncomplete: bytes of empty requests that may be dropped; the unfinished request starts behind them.
   size_t consumed = 0;

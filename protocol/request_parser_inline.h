@@ -1,14 +1,21 @@
 // The fast path of parse_request: part of request_parser.h, apart only for its length.
 //
 // It takes a request that is complete, authenticated and plain: '*' count of up to 3 digits, bulk lengths of up to 9
-// digits, no leading zeros. Whatever else comes (inline, empty, split, erroneous, limited) leaves no trace and goes to
+// digits, no leading zeros, "\r\n" wherever a line or a bulk string ends. Whatever else comes (inline, empty, split, erroneous, limited) leaves no trace and goes to
 // parse_request_slow, the one place that knows all rules.
 #pragma once
+
+#include <cstring>
 
 #include "protocol/request_parser.h"
 
 namespace larder {
 namespace internal {
+
+inline bool is_line_end(const char* at) {
+  constexpr char kLineEnd[] = {'\r', '\n'};
+  return std::memcmp(at, kLineEnd, sizeof kLineEnd) == 0;
+}
 
 // Reads "digits\r\n" at `at` where at most `digits_max` digits are allowed and `digits_max + 2` bytes are readable.
 // Returns the byte behind the line, or null when it is not of that plain form.
@@ -25,8 +32,8 @@ inline const char* read_plain_length(const char* at, uint32_t digits_max, uint32
       number = number * 10 + digit;
       at++;
     }
-    if (*at != '\r') return nullptr;
   }
+  if (!is_line_end(at)) return nullptr;
   *value = number;
   return at + 2;
 }
@@ -62,7 +69,7 @@ inline ParseResult parse_request(Bytes input, const RequestLimits& limits, Parse
       at = internal::read_plain_length(at + 1, 3, &length);
     }
     if (at == nullptr || length > limits.bulk_bytes_max || at > end ||
-        static_cast<size_t>(end - at) < size_t{length} + 2) [[unlikely]] {
+        static_cast<size_t>(end - at) < size_t{length} + 2 || !internal::is_line_end(at + length)) [[unlikely]] {
       return internal::parse_request_slow(input, limits, progress, args);
     }
     *view = Bytes(at, length);
@@ -72,6 +79,7 @@ inline ParseResult parse_request(Bytes input, const RequestLimits& limits, Parse
   result.outcome = ParseOutcome::kRequest;
   result.first_arg = args.size();
   result.arg_count = count;
+  result.is_encoding = true;
   result.consumed = static_cast<size_t>(at - input.data());
   args.commit(count);
   return result;

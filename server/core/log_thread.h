@@ -34,7 +34,7 @@ class LogThread {
   // Unless replies wait for it, the writer lets changes gather for so long, or until so much is there: each wake-up costs
   // both threads about 5 us.
   static constexpr int64_t kGatherUs = 5000;
-  static constexpr uint64_t kGatherBytes = 256 * 1024;
+  static constexpr uint64_t kGatherBytes = 1024 * 1024;
   // With kAlways: after a sync those who were answered by it are about to ask again. Until as many commands are there as
   // the sync made durable and left waiting, the next one is held back, at most for this part of what the last one took:
   // else the first to come back would have a sync of its own while all others wait for the one behind it, and every
@@ -43,7 +43,7 @@ class LogThread {
   static constexpr int64_t kPatienceUsMin = 50;
   // With kEverySecond: how long, or how many bytes, a group may go without a sync.
   static constexpr int64_t kSyncIntervalUs = 1'000'000;
-  static constexpr uint64_t kUnsyncedBytesMax = 4 * 1024 * 1024;
+  static constexpr uint64_t kUnsyncedBytesMax = 8 * 1024 * 1024;
   // When so much waits behind what is being written, the disk is slow: what comes goes through the system's cache.
   static constexpr uint64_t kBehindBytes = 2 * 1024 * 1024;
   static constexpr int64_t kHealIntervalUs = 1'000'000;

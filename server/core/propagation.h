@@ -52,10 +52,11 @@ class Propagation {
   // A command that took effect as it was requested.
   void request(uint16_t db, std::span<const Bytes> argv) {
     if (!begin_command()) return;
-    if (came_as(request_, argv)) return sink_->encoded(db, request_, argv);
+    if (lies_in(request_, argv.front())) return sink_->encoded(db, request_, argv);
     sink_->command(db, argv);
   }
-  // Around the execution of a request: its bytes as they came, then nothing. They save encoding it again.
+  // Around the execution of a request: its bytes as they came, if they are the encoding of its arguments, then nothing. They
+  // save encoding it again.
   void set_request(Bytes bytes) { request_ = bytes; }
   // PUBLISH and its relatives.
   void message(std::span<const Bytes> argv) {
@@ -89,8 +90,10 @@ class Propagation {
     }
     return true;
   }
-  // Whether the bytes are the encoding of these arguments: they lie in it, and it has no byte more than it must.
-  static bool came_as(Bytes request, std::span<const Bytes> argv);
+  // The arguments of another request (of a script, of a transaction) lie elsewhere.
+  static bool lies_in(Bytes request, Bytes argument) {
+    return reinterpret_cast<uintptr_t>(argument.data()) - reinterpret_cast<uintptr_t>(request.data()) < request.size();
+  }
 
   PropagationSink* sink_ = nullptr;
   Bytes request_;

@@ -107,7 +107,7 @@ void Tick::parse(uint32_t turn_index) {
     const ParseResult result = parse_request(turn.input.substr(turn.parsed), limits, client.progress, arguments_);
     turn.parsed += result.consumed;
     if (result.outcome == ParseOutcome::kRequest) [[likely]] {
-      Request request{nullptr, turn_index, result.first_arg, result.arg_count, 0, turn.parsed};
+      Request request{nullptr, turn_index, result.first_arg, result.arg_count, result.is_encoding, 0, turn.parsed};
       const std::span<const Bytes> arguments = arguments_.slice(result);
       const bool plain = named != nullptr && named->parent == nullptr && !named->is_container();
       if (!plain || arguments[0] != name) {
@@ -226,7 +226,9 @@ bool Tick::execute_one(const Request& request) {
   Client* client = turn.client;
   if (client == nullptr || turn.held || client->wants_close()) return false;
   Propagation& propagation = services_.propagation;
-  if (propagation.active()) propagation.set_request(turn.input.substr(turn.executed, request.end - turn.executed));
+  if (propagation.active() && request.is_encoding) {
+    propagation.set_request(turn.input.substr(turn.executed, request.end - turn.executed));
+  }
   const auto outcome = dispatcher_.execute(
       *client, request.command, arguments_.slice(request.first_argument, request.argument_count), request.hash, reply_);
   propagation.set_request({});

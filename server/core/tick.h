@@ -113,6 +113,7 @@ class Tick {
     uint32_t turn;
     uint32_t first_argument;
     uint32_t argument_count;
+    bool is_encoding;  // its bytes, of its arguments
     uint64_t hash;
     size_t end;  // offset behind the request in its turn's input
   };

@@ -45,7 +45,9 @@ void Connection::open(int fd, Client& client) {
 
 void Connection::on_ready(bool readable, bool writable) {
   if (writable && wants_write_) net_.mark_woken(*this);
-  if (readable) net_.mark_ready(*this);
+  if (!readable) return;
+  may_have_input_ = true;
+  net_.mark_ready(*this);
 }
 
 void Connection::wake() { net_.mark_woken(*this); }
@@ -53,6 +55,8 @@ void Connection::wake() { net_.mark_woken(*this); }
 void Connection::receive(Tick& tick) {
   const Tick::Room room = tick.input_room(*client_);
   const ssize_t count = recv(fd(), room.at, room.bytes, 0);
+  may_have_input_ =
+      count == static_cast<ssize_t>(room.bytes) || (count > 0 && input_ends()) || (count < 0 && errno == EINTR);
   if (count > 0) {
     tick.received(*client_, static_cast<size_t>(count));
     return;
@@ -136,7 +140,9 @@ void Connection::settle() {
 
 void Connection::watch_for_what_is_due() {
   wants_write_ = client_->sendable_bytes() > 0;
-  watch(net_.loop().raw(), fd(), !input_ended_ && client_->takes_input(), wants_write_);
+  const bool reads = !input_ended_ && client_->takes_input();
+  watch(net_.loop().raw(), fd(), reads, wants_write_);
+  if (reads && may_have_input_) net_.mark_ready(*this);
 }
 
 void Connection::close() {

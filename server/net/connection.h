@@ -14,7 +14,7 @@ class NetServer;
 
 class Connection final : public Watcher, public ClientLink {
  public:
-  explicit Connection(NetServer& net) : net_(net) {}
+  explicit Connection(NetServer& net) : net_(net) { tell_of_input_once(); }
   ~Connection() override = default;
 
   // Starts reading. `client` is this connection's client.
@@ -23,6 +23,8 @@ class Connection final : public Watcher, public ClientLink {
 
   // Receives what is there, once, into the tick. Closes the connection at its end or on an error.
   void receive(Tick& tick);
+  // Something is there that was not received: it is not told again.
+  bool may_have_input() const { return may_have_input_; }
   // Sends `bytes` if nothing is queued before them, else or what is left over goes to the queue.
   void send_reply(Bytes bytes);
   // Sends from the queue until it is empty or the socket is full.
@@ -43,6 +45,7 @@ class Connection final : public Watcher, public ClientLink {
 
   NetServer& net_;
   Client* client_ = nullptr;
+  bool may_have_input_ = false;
   bool input_ended_ = false;  // the other side has shut down its sending half
   bool wants_write_ = false;  // the socket was full
 };

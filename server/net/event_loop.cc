@@ -2,6 +2,10 @@
 
 #include <unistd.h>
 
+#if defined(__linux__)
+#include <sys/epoll.h>
+#endif
+
 #include "base/assert.h"
 
 namespace larder {
@@ -14,9 +18,10 @@ bool Watcher::watch(uv_loop_t* loop, int fd, bool readable, bool writable) {
     fd_ = fd;
     initialised_ = true;
   }
-  const int events = (readable ? UV_READABLE : 0) | (writable ? UV_WRITABLE : 0);
+  const int events = (readable ? UV_READABLE | UV_DISCONNECT : 0) | (writable ? UV_WRITABLE : 0);
   if (events == events_) return true;
   events_ = events;
+  watches_edges_ = false;
   if (events == 0) {
     uv_poll_stop(&handle_);
   } else {
@@ -30,8 +35,27 @@ void Watcher::on_poll(uv_poll_t* handle, int status, int events) {
   if (watcher->closed_) return;
   // libuv stops a watcher whose descriptor has an error. A reset must be seen once more, after the bytes before it were
   // read: only then does recv() report it, and the connection is closed.
-  if (status < 0) uv_poll_start(handle, watcher->events_, on_poll);
+  if (status < 0) {
+    watcher->watches_edges_ = false;
+    uv_poll_start(handle, watcher->events_, on_poll);
+  } else {
+    watcher->input_ends_ |= (events & UV_DISCONNECT) != 0;
+    if (watcher->tells_once_ && !watcher->watches_edges_) watcher->watch_edges();
+  }
   watcher->on_ready(status < 0 || (events & UV_READABLE), status < 0 || (events & UV_WRITABLE));
+}
+
+// libuv's own registration changed to epoll's edges, behind its back: it registers anew, without them, whenever what is watched
+// changes. Only for input: what is written is not always written until the descriptor is full.
+void Watcher::watch_edges() {
+  watches_edges_ = true;
+#if defined(__linux__)
+  if (events_ & UV_WRITABLE) return;
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLRDHUP | EPOLLET;
+  event.data.fd = fd_;
+  epoll_ctl(uv_backend_fd(handle_.loop), EPOLL_CTL_MOD, fd_, &event);
+#endif
 }
 
 void Watcher::close_and_destroy() {

@@ -28,15 +28,24 @@ class Watcher {
 
  protected:
   bool closed() const { return closed_; }
+  // Tell of input only when more of it arrives, instead of in every turn in which some is there: who watches reads until
+  // nothing is left. Spares the system a look at the descriptor in each turn after one with input.
+  void tell_of_input_once() { tells_once_ = true; }
+  // The other side sends no more. Behind the input that is there comes its end, of which nobody tells again.
+  bool input_ends() const { return input_ends_; }
 
  private:
   static void on_poll(uv_poll_t* handle, int status, int events);
+  void watch_edges();
 
   uv_poll_t handle_;
   int fd_ = -1;
   int events_ = 0;
   bool initialised_ = false;
   bool closed_ = false;
+  bool tells_once_ = false;
+  bool watches_edges_ = false;
+  bool input_ends_ = false;
 };
 
 // A repeating or single timer. Stopped and given back to the loop when destroyed.

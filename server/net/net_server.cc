@@ -133,14 +133,18 @@ void NetServer::keep_background_going() {
   background_->start(Server::kBackgroundIntervalMs, Server::kBackgroundIntervalMs);
 }
 
-// Those that do not fit into this tick stay in front for the next.
+// Those that do not fit into this tick stay in front for the next; those that may have more come behind them. One that
+// takes no input now is marked again when it does.
 void NetServer::receive_all(Tick& tick) {
   size_t i = 0;
-  for (; i < ready_.size() && !tick.full(); ++i) {
+  for (const size_t end = ready_.size(); i < end && !tick.full(); ++i) {
     Connection* connection = ready_[i];
     if (connection == nullptr) continue;
     connection->in_ready_list = false;
-    if (connection->client()->turn == Client::kNoTurn) connection->receive(tick);
+    const Client& client = *connection->client();
+    if (client.turn == Client::kNoTurn && client.takes_input()) connection->receive(tick);
+    if (connection->client() != nullptr && client.takes_input() && connection->may_have_input())
+      mark_ready(*connection);
   }
   ready_.erase(ready_.begin(), ready_.begin() + static_cast<ptrdiff_t>(i));
 }

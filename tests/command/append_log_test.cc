@@ -95,6 +95,30 @@ TEST(AppendLog, WaitAofMakesARequestDurableAtOnce) {
   }
 }
 
+// A request is accepted whatever bytes end its lines, as in Redis; the log has its encoding, for who reads it looks at them.
+TEST(AppendLog, WhatCameWithOddLineEndsIsWrittenAsItIsUsuallyEncoded) {
+  MemoryFileSystem files;
+  {
+    InProcessServer server(log_options(files, "always"));
+    Connection& client = started(server);
+    client.send("\r\n*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n");
+    client.send("*3\rX$3\rYSET\r\n$1\r\nb\r\n$1\rZ2\r\n");
+    client.send("*3\r\n$3\r\nSETQQ$1\r\ncWW$1\r\n3RR");
+    client.send("SET d 4\r\n");
+    client.send("*3\r\n$3\r\nSET\r\n$1\r\ne\r\n$1\r\n5\r\n");
+    server.run();
+    EXPECT_EQ(client.take(), "+OK\r\n+OK\r\n+OK\r\n+OK\r\n+OK\r\n");
+  }
+  const std::string log = files.content(kIncremental);
+  size_t at = 0;
+  for (const std::string pair : {"a1", "b2", "c3", "d4", "e5"}) {
+    const std::string encoding = std::string("*3\r\n$3\r\nSET\r\n$1\r\n") + pair[0] + "\r\n$1\r\n" + pair[1] + "\r\n";
+    const size_t found = log.find(encoding, at);
+    ASSERT_NE(found, std::string::npos) << pair << " in " << log;
+    at = found + encoding.size();
+  }
+}
+
 // ---- A disk that fails
 
 TEST(AppendLog, NothingIsAnsweredThatCouldNotBeSynced) {

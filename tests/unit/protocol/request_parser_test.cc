@@ -69,6 +69,23 @@ TEST(RequestParser, ReadsLongStringsAndCounts) {
   EXPECT_EQ(parse_in_pieces(encode(many), {}, [&] { return step++ % 100; }).requests, (std::vector<Request>{many}));
 }
 
+TEST(RequestParser, KnowsWhatIsAnEncoding) {
+  const auto is_encoding = [](Bytes input) {
+    RequestArgs args;
+    ParseProgress progress;
+    const ParseResult result = parse_request(input, {}, progress, args);
+    EXPECT_EQ(result.outcome, ParseOutcome::kRequest) << input;
+    EXPECT_EQ(result.consumed, input.size()) << input;
+    return result.is_encoding;
+  };
+  EXPECT_TRUE(is_encoding(encode({"SET", "k", std::string(1000, 'v')})));
+  for (const Bytes other :
+       {"*2\rx$3\r\nGET\r\n$1\r\nk\r\n", "*2\r\n$3\rxGET\r\n$1\r\nk\r\n", "*2\r\n$3\r\nGETxx$1\r\nk\r\n",
+        "*2\r\n$3\r\nGET\r\n$1\r\nk\rx", "\r\n*2\r\n$3\r\nGET\r\n$1\r\nk\r\n", "GET k\r\n"}) {
+    EXPECT_FALSE(is_encoding(other)) << other;
+  }
+}
+
 TEST(RequestParser, SkipsEmptyRequests) {
   expect_requests("\r\n\n*0\r\n*-1\r\n  \r\n*-5\r\nPING\r\n*0\r\n\r\n", {{"PING"}});
   expect_requests("\r\n", {});

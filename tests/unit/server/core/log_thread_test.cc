@@ -70,7 +70,7 @@ TEST_F(LogThreadTest, MemoryIsUsedAgainAndFreedAtRest) {
   log_->start(false);
   AofBuffers& buffers = log_->writer().buffers();
   for (int round = 0; round < 5; ++round) {
-    submit(1000, 200);
+    submit(2000, 200);
     write_all();
     EXPECT_EQ(buffers.spare_count(), 0u) << "kept until it is durable";
     clock_.advance_ms(1100);
