@@ -7,8 +7,12 @@
 namespace larder {
 namespace {
 
-// Samples in a row that may yield nothing before the evictor gives up: keys are there, but hardly any that may go.
-constexpr int kFruitlessSamplesMax = 200;
+// Samples in a row that may yield nothing before the tables are walked: keys are there, but hardly any that may go.
+constexpr int kFruitlessSamplesMax = 8;
+// Buckets that one try walks over; some 10 us.
+constexpr int kWalkBucketsMax = 64;
+// Chunks of the expiry index without a key that is due in their slot which one sample may go through.
+constexpr int kStaleChunksMax = 16;
 // Keys with a deadline are drawn from the expiry index when fewer than one key in so many has one.
 constexpr size_t kRareShare = 4;
 
@@ -41,17 +45,20 @@ Keyspace* Evictor::choose_keyspace() {
   }
 }
 
-bool Evictor::evict_one(int64_t now_ms) {
-  if (policy_.rule == EvictionRule::kNone || store_.expiry_mode() == ExpiryMode::kHide) return false;
+Eviction Evictor::evict_one(int64_t now_ms) {
+  if (policy_.rule == EvictionRule::kNone || store_.expiry_mode() == ExpiryMode::kHide) return Eviction::kNothing;
   if (policy_.rule == EvictionRule::kS3Fifo) return evict_by_fifo(now_ms);
   for (int tries = 0; tries < kFruitlessSamplesMax; tries++) {
     Keyspace* keyspace = choose_keyspace();
-    if (keyspace == nullptr) return false;
-    if (policy_.rule == EvictionRule::kSoonest && keyspace->evict_soonest(now_ms)) return true;
-    sample(*keyspace, now_ms);
-    if (evict_from_pool(now_ms)) return true;
+    if (keyspace == nullptr) return Eviction::kNothing;
+    if (policy_.rule == EvictionRule::kSoonest && tries == 0) {
+      sample_soonest(*keyspace, now_ms);
+    } else {
+      sample(*keyspace, now_ms);
+    }
+    if (evict_from_pool(now_ms)) return Eviction::kDone;
   }
-  return false;
+  return evict_by_walk(now_ms);
 }
 
 int64_t Evictor::score_of(const Entry& entry) const {
@@ -75,7 +82,7 @@ void Evictor::sample(Keyspace& keyspace, int64_t now_ms) {
     const auto visit = [&](uint64_t hash, const Entry& entry) {
       if (policy_.volatile_only && !entry.has_deadline()) return;
       seen++;
-      offer({hash, entry.is_expired(now_ms) ? INT64_MAX : score_of(entry), keyspace.index()});
+      offer_entry(keyspace, hash, entry, now_ms);
     };
     if (rare) {
       keyspace.visit_random_volatile(random_, visit);
@@ -83,6 +90,22 @@ void Evictor::sample(Keyspace& keyspace, int64_t now_ms) {
       keyspace.visit_random_bucket(random_, visit);
     }
   }
+}
+
+// The keys of a few chunks whose deadlines are the nearest as far as the expiry index orders them. Its slots for distant
+// deadlines are wide, so the pool orders what is in them.
+void Evictor::sample_soonest(Keyspace& keyspace, int64_t now_ms) {
+  size_t seen = 0;
+  for (int chunks = 0; chunks < kStaleChunksMax && seen == 0; chunks++) {
+    keyspace.visit_soonest(random_, now_ms, [&](uint64_t hash, const Entry& entry) {
+      seen++;
+      offer_entry(keyspace, hash, entry, now_ms);
+    });
+  }
+}
+
+void Evictor::offer_entry(const Keyspace& keyspace, uint64_t hash, const Entry& entry, int64_t now_ms) {
+  offer({hash, entry.is_expired(now_ms) ? INT64_MAX : score_of(entry), keyspace.index()});
 }
 
 void Evictor::offer(const Candidate& candidate) {
@@ -116,13 +139,29 @@ bool Evictor::evict_from_pool(int64_t now_ms) {
   return false;
 }
 
-bool Evictor::evict_by_fifo(int64_t now_ms) {
-  for (int tries = 0; tries < kFruitlessSamplesMax; tries++) {
-    Keyspace* keyspace = choose_keyspace();
-    if (keyspace == nullptr) return false;
-    if (keyspace->evict_from_queues(now_ms)) return true;
+Eviction Evictor::evict_by_fifo(int64_t now_ms) {
+  Keyspace* keyspace = choose_keyspace();
+  if (keyspace == nullptr) return Eviction::kNothing;
+  const Eviction result = keyspace->evict_from_queues(now_ms);
+  return result == Eviction::kNothing ? evict_by_walk(now_ms) : result;
+}
+
+// The best of the first bucket that has a key which may go. Requires: there is such a key.
+Eviction Evictor::evict_by_walk(int64_t now_ms) {
+  for (int buckets = 0; buckets < kWalkBucketsMax; buckets++) {
+    if (walk_database_ >= store_.database_count()) walk_database_ = 0;
+    const Keyspace& keyspace = store_.database(walk_database_);
+    if ((policy_.volatile_only ? keyspace.volatile_count() : keyspace.size()) == 0) {
+      walk_position_ = 0;
+    } else {
+      walk_position_ = keyspace.visit_bucket(walk_position_, [&](uint64_t hash, const Entry& entry) {
+        if (!policy_.volatile_only || entry.has_deadline()) offer_entry(keyspace, hash, entry, now_ms);
+      });
+    }
+    if (walk_position_ == 0) walk_database_++;
+    if (evict_from_pool(now_ms)) return Eviction::kDone;
   }
-  return false;
+  return Eviction::kNotYet;
 }
 
 bool Evictor::maintain(size_t steps) {

@@ -3,13 +3,14 @@
 //   random              a key drawn at random
 //   least recent        the longest idle of a sample (LRU)
 //   least frequent      the lowest counter of a sample, decay included (LFU)
-//   soonest             the nearest deadline: from the front of the expiry index, so not a guess
+//   soonest             the nearest deadline of a sample of what the expiry index holds as due first
 //   s3-fifo             the queues of s3_fifo.h
 //
 // each among all keys or among those with a deadline. The sampled rules keep the best candidates of earlier samples in a
 // pool, so that a sample of 5 comes close to the exact order. A sample costs one bucket (about six keys): hashes are
 // uniform, so neighbours in the table have nothing in common. Candidates are remembered by hash and judged again before
-// they go. Keys with a deadline are drawn from the expiry index when they are rare in the table.
+// they go. Keys with a deadline are drawn from the expiry index when they are rare in the table. Where sampling finds
+// nothing, the tables are walked from a kept position: a key that may go is found however rare it is, over several calls.
 //
 // One eviction costs 0.3 to 1 us with sampling and 0.2 us with S3-FIFO, plus what freeing the value costs.
 #pragma once
@@ -34,6 +35,10 @@ struct EvictionPolicy {
   uint32_t samples = 5;  // keys looked at for one eviction, at least
 };
 
+// What became of one try to remove a key. kNotYet: there are keys that may go, but the work of one try was over before
+// one was found; the next goes on where this one ended.
+enum class Eviction : uint8_t { kDone, kNotYet, kNothing };
+
 class Evictor {
  public:
   explicit Evictor(Store& store, uint64_t random_seed) : store_(store), random_(random_seed) {}
@@ -41,8 +46,8 @@ class Evictor {
   void set_policy(const EvictionPolicy& policy);
   const EvictionPolicy& policy() const { return policy_; }
 
-  // Removes one key. False: there is none that the policy allows to remove (or none was found within many tries).
-  bool evict_one(int64_t now_ms);
+  // Removes one key. Bounded work: some hundred keys are looked at. kNothing: no key may go under the policy.
+  Eviction evict_one(int64_t now_ms);
   // Upkeep of S3-FIFO's queues, about `steps` keys of it. True when more is to be done.
   bool maintain(size_t steps);
   // Of the tables of ghosts, as of the last maintain().
@@ -59,15 +64,20 @@ class Evictor {
   Keyspace* choose_keyspace();
   bool evict_from_pool(int64_t now_ms);
   void sample(Keyspace& keyspace, int64_t now_ms);
+  void sample_soonest(Keyspace& keyspace, int64_t now_ms);
+  void offer_entry(const Keyspace& keyspace, uint64_t hash, const Entry& entry, int64_t now_ms);
   void offer(const Candidate& candidate);
   int64_t score_of(const Entry& entry) const;
-  bool evict_by_fifo(int64_t now_ms);
+  Eviction evict_by_fifo(int64_t now_ms);
+  Eviction evict_by_walk(int64_t now_ms);
 
   Store& store_;
   Random random_;
   EvictionPolicy policy_;
   std::array<Candidate, kPoolSize> pool_;  // ascending by score
   size_t pooled_ = 0;
+  int walk_database_ = 0;  // where evict_by_walk() goes on
+  uint64_t walk_position_ = 0;
   size_t ghost_bytes_ = 0;
 };
 

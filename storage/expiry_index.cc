@@ -9,6 +9,12 @@
 #include "base/assert.h"
 
 namespace larder {
+namespace {
+
+// Chunks of a list that one draw chooses among: a cache miss each.
+constexpr uint32_t kDrawStride = 8;
+
+}  // namespace
 
 ExpiryIndex& ExpiryIndex::operator=(ExpiryIndex&& other) noexcept {
   if (this == &other) return *this;
@@ -18,6 +24,8 @@ ExpiryIndex& ExpiryIndex::operator=(ExpiryIndex&& other) noexcept {
   now_ms_ = other.now_ms_;
   items_ = std::exchange(other.items_, 0);
   chunk_count_ = std::exchange(other.chunk_count_, 0);
+  drawn_up_to_ = std::exchange(other.drawn_up_to_, nullptr);
+  drawn_slot_ = std::exchange(other.drawn_slot_, nullptr);
   return *this;
 }
 
@@ -31,6 +39,7 @@ void ExpiryIndex::start(int64_t now_ms) {
 void ExpiryIndex::free_wheel() {
   if (wheel_ != nullptr) blocks_->free(wheel_, sizeof(Wheel));
   wheel_ = nullptr;
+  drawn_slot_ = nullptr;
 }
 
 void ExpiryIndex::add(uint32_t hash_prefix, int64_t deadline_ms, int64_t now_ms) {
@@ -70,6 +79,25 @@ void ExpiryIndex::free_first_chunk(Slot* slot) {
   } else {
     slot->clear();
   }
+  if (drawn_up_to_ == chunk) drawn_up_to_ = nullptr;
+  blocks_->free(chunk, sizeof(Chunk));
+  chunk_count_--;
+}
+
+void ExpiryIndex::free_chunk(const Place& place) {
+  if (place.before == nullptr) {
+    free_first_chunk(place.slot);
+    for (Level& level : wheel_->levels) {
+      if (place.slot < level.slots || place.slot >= level.slots + kSlots || !place.slot->empty()) continue;
+      const auto ring = static_cast<uint32_t>(place.slot - level.slots);
+      level.in_use[ring / 64] &= ~(uint64_t{1} << (ring % 64));
+    }
+    return;
+  }
+  Chunk* chunk = place.chunk();
+  place.before->next = chunk->next;
+  if (drawn_up_to_ == chunk) drawn_up_to_ = place.before;
+  items_ -= kChunkItems;
   blocks_->free(chunk, sizeof(Chunk));
   chunk_count_--;
 }
@@ -116,44 +144,82 @@ int64_t ExpiryIndex::next_in_use(const Level& level, int64_t begin, int64_t end)
   return end;
 }
 
-void ExpiryIndex::copy_first_chunk(const Slot& slot, Batch* batch) {
-  batch->count = slot.count();
-  std::memcpy(batch->hash_prefixes, slot.first()->items, slot.count() * sizeof(uint32_t));
+void ExpiryIndex::copy_chunk(const Place& place, Batch* batch) {
+  batch->count = place.before == nullptr ? place.slot->count() : kChunkItems;
+  std::memcpy(batch->hash_prefixes, place.chunk()->items, batch->count * sizeof(uint32_t));
 }
 
-void ExpiryIndex::take_soonest(Batch* batch) {
-  batch->count = 0;
-  if (items_ == 0) return;
+// One of the next chunks of the list. Requires: the slot has items, or drawn_up_to_ has a successor.
+ExpiryIndex::Place ExpiryIndex::draw_chunk(Random& random, Slot* slot) {
+  Place next{slot, drawn_up_to_};
+  Place drawn = next;
+  for (uint32_t seen = 1; seen <= kDrawStride && next.chunk() != nullptr; seen++) {
+    if (random.uniform(seen) == 0) drawn = next;
+    next.before = next.chunk();
+  }
+  drawn_up_to_ = next.before;
+  return drawn;
+}
+
+// The slot or cut-off list of this index among those with items; null beyond the last one.
+ExpiryIndex::Slot* ExpiryIndex::slot_with_index(uint64_t index) {
   for (Level& level : wheel_->levels) {
-    if (!level.taken.empty()) {
-      copy_first_chunk(level.taken, batch);
-      return free_first_chunk(&level.taken);
+    if (!level.taken.empty() && index-- == 0) return &level.taken;
+    for (uint32_t word = 0; word < kSlots / 64; word++) {
+      uint64_t bits = level.in_use[word];
+      const auto count = static_cast<uint64_t>(std::popcount(bits));
+      if (index >= count) {
+        index -= count;
+        continue;
+      }
+      for (; index > 0; index--) bits &= bits - 1;
+      return &level.slots[word * 64 + static_cast<uint32_t>(std::countr_zero(bits))];
     }
-    const int64_t index = next_in_use(level, level.next_cut, level.next_cut + kSlots);
-    if (index == level.next_cut + kSlots) continue;
-    const auto ring = static_cast<uint32_t>(index & (kSlots - 1));
-    copy_first_chunk(level.slots[ring], batch);
-    free_first_chunk(&level.slots[ring]);
-    if (level.slots[ring].empty()) level.in_use[ring / 64] &= ~(uint64_t{1} << (ring % 64));
-    return;
   }
+  return nullptr;
 }
 
-void ExpiryIndex::peek_random(Random& random, Batch* batch) const {
+void ExpiryIndex::sample(Random& random, Batch* batch) {
   batch->count = 0;
   if (items_ == 0) return;
-  uint64_t slots_in_use = 0;
-  for (const Level& level : wheel_->levels) {
-    for (const uint64_t bits : level.in_use) slots_in_use += static_cast<uint64_t>(std::popcount(bits));
-  }
-  if (slots_in_use == 0) return;
-  uint64_t drawn = random.uniform(slots_in_use);
-  for (const Level& level : wheel_->levels) {
-    for (uint32_t i = 0; i < kSlots; i++) {
-      if ((level.in_use[i / 64] >> (i % 64) & 1) == 0) continue;
-      if (drawn-- == 0) return copy_first_chunk(level.slots[i], batch);
+  if (drawn_up_to_ == nullptr || drawn_up_to_->next == nullptr) {
+    uint64_t in_use = 0;
+    for (const Level& level : wheel_->levels) {
+      in_use += level.taken.empty() ? 0 : 1;
+      for (const uint64_t bits : level.in_use) in_use += static_cast<uint64_t>(std::popcount(bits));
     }
+    drawn_slot_ = slot_with_index(random.uniform(in_use));
+    drawn_up_to_ = nullptr;
   }
+  sampled_ = draw_chunk(random, drawn_slot_);
+  copy_chunk(sampled_, batch);
+}
+
+void ExpiryIndex::drop_sampled() {
+  free_chunk(sampled_);
+  sampled_ = {};
+}
+
+int64_t ExpiryIndex::take_soonest(Random& random, Batch* batch) {
+  batch->count = 0;
+  if (items_ == 0) return INT64_MAX;
+  for (uint32_t k = 0; k < kLevels; k++) {
+    Level& level = wheel_->levels[k];
+    int64_t index = level.next_cut - 1;
+    Slot* slot = &level.taken;
+    if (slot->empty()) {
+      index = next_in_use(level, level.next_cut, level.next_cut + kSlots);
+      if (index == level.next_cut + kSlots) continue;
+      slot = &level.slots[index & (kSlots - 1)];
+    }
+    if (slot != drawn_slot_ || drawn_up_to_ == nullptr || drawn_up_to_->next == nullptr) drawn_up_to_ = nullptr;
+    drawn_slot_ = slot;
+    const Place drawn = draw_chunk(random, slot);
+    copy_chunk(drawn, batch);
+    free_chunk(drawn);
+    return (index + 1) << shift_of(k);
+  }
+  return INT64_MAX;
 }
 
 bool ExpiryIndex::is_behind() const {

@@ -70,10 +70,14 @@ class ExpiryIndex {
   int64_t now_ms() const { return now_ms_; }
   size_t bytes_allocated() const { return chunk_count_ * sizeof(Chunk) + (wheel_ ? sizeof(Wheel) : 0); }
 
-  // For eviction: some items from a slot drawn at random, which stay; and some of those that are due first, taken out: the
-  // owner files those anew whose keys live.
-  void peek_random(Random& random, Batch* batch) const;
-  void take_soonest(Batch* batch);
+  // For eviction: the items of a chunk, which stay. Slots are drawn at random, and a list is gone through from its newest
+  // chunk to its oldest in strides of random length, call after call. drop_sampled() forgets the chunk again, when none of
+  // its items has a key; nothing else may happen to the index between the two.
+  void sample(Random& random, Batch* batch);
+  void drop_sampled();
+  // A chunk of the slot that is due first, drawn in the same way, taken out: the owner files those items anew whose keys
+  // live. Returns the time when the slot is over.
+  int64_t take_soonest(Random& random, Batch* batch);
 
   // Forgets items, at most `chunks_max` chunks of up to 30. Returns false when nothing is left. For an index that is not
   // used any more: between calls only items() and this may be called.
@@ -115,6 +119,12 @@ class ExpiryIndex {
   struct Wheel {
     Level levels[kLevels];
   };
+  // A chunk by its predecessor in the list; null: the first one of `slot`.
+  struct Place {
+    Slot* slot = nullptr;
+    Chunk* before = nullptr;
+    Chunk* chunk() const { return before != nullptr ? before->next : slot->first(); }
+  };
 
   static constexpr uint32_t shift_of(uint32_t level) { return kTickBits + kRatioBits * level; }
   // The slots up to here, exclusive, are to be cut off at level `level` by now.
@@ -127,14 +137,21 @@ class ExpiryIndex {
   bool refill_taken(uint32_t level);
   static int64_t next_in_use(const Level& level, int64_t begin, int64_t end);
   void push(Slot* slot, uint32_t hash_prefix);
-  static void copy_first_chunk(const Slot& slot, Batch* batch);
   void free_first_chunk(Slot* slot);
+  void free_chunk(const Place& place);
+  Slot* slot_with_index(uint64_t index);
+  Place draw_chunk(Random& random, Slot* slot);
+  static void copy_chunk(const Place& place, Batch* batch);
 
   BlockAllocator* blocks_;
   Wheel* wheel_ = nullptr;  // null until there is an item; from blocks_, as the chunks
   int64_t now_ms_ = 0;
   uint64_t items_ = 0;
   uint64_t chunk_count_ = 0;
+  // Where the next draw goes on: behind this chunk, in the list that was `drawn_slot_`'s; null: at the list's beginning.
+  Chunk* drawn_up_to_ = nullptr;
+  Slot* drawn_slot_ = nullptr;
+  Place sampled_;
 };
 
 }  // namespace larder

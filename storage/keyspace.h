@@ -229,20 +229,26 @@ class Keyspace {
   uint64_t compact_members(uint64_t hash, uint64_t position, CompactionCounts* counts);
 
   // ---- Eviction, for the evictor alone
-  // Calls visit(hash, entry) for the entries of a bucket drawn at random, and for some with a deadline drawn from the
-  // expiry index. `visit` must not change the keyspace.
+  // Calls visit(hash, entry) for the entries of a bucket (see scan; returns the next position) or of one drawn at random.
+  // `visit` must not change the keyspace, here and below.
   template <class Visit>
-  void visit_random_bucket(Random& random, Visit visit) const;
+  uint64_t visit_bucket(uint64_t position, Visit visit) const;
   template <class Visit>
-  void visit_random_volatile(Random& random, Visit visit) const;
+  void visit_random_bucket(Random& random, Visit visit) const {
+    visit_bucket(random.next(), visit);
+  }
+  // The same for some keys with a deadline: drawn from the expiry index, or from the slot of it that is due first.
+  template <class Visit>
+  void visit_random_volatile(Random& random, Visit visit);
+  template <class Visit>
+  void visit_soonest(Random& random, int64_t now_ms, Visit visit);
   // Removes the entry of exactly this hash if may_go(entry) says so, and reports it. Returns whether it did.
   template <class MayGo>
   bool evict_if(uint64_t hash, int64_t now_ms, MayGo may_go);
-  // Removes the key with the nearest deadline, as far as the expiry index orders them, and reports it. False: none found.
-  bool evict_soonest(int64_t now_ms);
   // S3-FIFO's queues: on or off, one eviction by them, upkeep of about `steps` keys (true: more is to be done).
   void track_arrivals(bool on, bool volatile_only);
-  bool evict_from_queues(int64_t now_ms);
+  // kNothing: the queues are empty.
+  Eviction evict_from_queues(int64_t now_ms);
   bool maintain_queues(size_t steps);
   size_t ghost_bytes() const { return fifo_ ? fifo_->ghost_bytes() : 0; }
 
@@ -489,26 +495,47 @@ inline void Keyspace::prefetch_entry(uint64_t hash) const {
 template <class Visit>
 void Keyspace::visit_items(const ExpiryIndex::Batch& batch, Visit visit) const {
   for (size_t i = 0; i < batch.count; i++) {
+    table_.prefetch_bucket(static_cast<uint64_t>(batch.hash_prefixes[i]) << 32);
+  }
+  for (size_t i = 0; i < batch.count; i++) {
     table_.for_each_hash_prefix(batch.hash_prefixes[i], [&](const EntrySlot& slot) {
-      visit(table_.policy().hash(*slot.item()), static_cast<const Entry&>(*slot.item()));
+      const uint64_t hash = table_.policy().hash(*slot.item());
+      if ((hash >> 32) == batch.hash_prefixes[i]) visit(hash, static_cast<const Entry&>(*slot.item()));
     });
   }
 }
 
 template <class Visit>
-void Keyspace::visit_random_bucket(Random& random, Visit visit) const {
-  const uint64_t position = random.next();
+uint64_t Keyspace::visit_bucket(uint64_t position, Visit visit) const {
   table_.scan_slots(position, [](const EntrySlot& slot) { EntryPolicy::prefetch(slot.item()); });
-  table_.scan_slots(position, [&](const EntrySlot& slot) {
+  return table_.scan_slots(position, [&](const EntrySlot& slot) {
     visit(table_.policy().hash(*slot.item()), static_cast<const Entry&>(*slot.item()));
   });
 }
 
 template <class Visit>
-void Keyspace::visit_random_volatile(Random& random, Visit visit) const {
+void Keyspace::visit_random_volatile(Random& random, Visit visit) {
   ExpiryIndex::Batch batch;
-  expiry_.peek_random(random, &batch);
-  visit_items(batch, visit);
+  expiry_.sample(random, &batch);
+  bool needed = false;
+  visit_items(batch, [&](uint64_t hash, const Entry& entry) {
+    needed |= due_ms(entry) != kNoDeadline;
+    visit(hash, entry);
+  });
+  if (!needed && batch.count > 0) expiry_.drop_sampled();
+}
+
+template <class Visit>
+void Keyspace::visit_soonest(Random& random, int64_t now_ms, Visit visit) {
+  ExpiryIndex::Batch batch;
+  const int64_t slot_end_ms = expiry_.take_soonest(random, &batch);
+  visit_items(batch, [&](uint64_t hash, const Entry& entry) {
+    // The item of a hash whose fields have deadlines may come out here too.
+    if (due_ms(entry) == kNoDeadline) return;
+    expiry_.add(static_cast<uint32_t>(hash >> 32), due_ms(entry), now_ms);
+    // What is due later has only now been filed where it belongs.
+    if (entry.has_deadline() && entry.deadline_ms() < slot_end_ms) visit(hash, entry);
+  });
 }
 
 template <class MayGo>

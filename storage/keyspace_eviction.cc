@@ -7,11 +7,12 @@
 namespace larder {
 namespace {
 
-// Items of the queues that one eviction may go through before the caller looks at another database or gives up.
-constexpr size_t kItemsPerEvictionMax = 4096;
+// Items of the queues that one eviction may go through; then the least used of them goes. In a cache where every key
+// is in use the queues have to go around three times before a key is found that is not.
+constexpr size_t kItemsPerEvictionMax = 128;
+// Keys that one eviction files when the policy was switched on with keys there already.
+constexpr size_t kAdoptedPerEviction = 1024;
 constexpr size_t kPrefetchAhead = 8;
-// Batches of the expiry index without a living key that one eviction may go through.
-constexpr int kStaleBatchesMax = 64;
 
 }  // namespace
 
@@ -23,29 +24,6 @@ bool Keyspace::evict_slot(uint64_t hash, EntrySlot* slot, int64_t now_ms) {
   if (store_.observer_ != nullptr) store_.observer_->evicted(*this, slot->item()->key());
   erase_slot(hash, slot);
   return true;
-}
-
-bool Keyspace::evict_soonest(int64_t now_ms) {
-  ExpiryIndex::Batch batch;
-  for (int tries = 0; tries < kStaleBatchesMax; tries++) {
-    expiry_.take_soonest(&batch);
-    if (batch.count == 0) return false;
-    uint64_t soonest_hash = 0;
-    int64_t soonest_ms = kNoDeadline;
-    visit_items(batch, [&](uint64_t hash, const Entry& entry) {
-      if (entry.deadline_ms() >= soonest_ms) return;
-      soonest_ms = entry.deadline_ms();
-      soonest_hash = hash;
-    });
-    visit_items(batch, [&](uint64_t hash, const Entry& entry) {
-      // The item of a hash whose fields have deadlines may come out here too. That of the key which goes is not needed.
-      const bool goes = hash == soonest_hash && soonest_ms != kNoDeadline;
-      if (goes || due_ms(entry) == kNoDeadline) return;
-      expiry_.add(static_cast<uint32_t>(hash >> 32), due_ms(entry), now_ms);
-    });
-    if (soonest_ms != kNoDeadline) return evict_if(soonest_hash, now_ms, [](const Entry&) { return true; });
-  }
-  return false;
 }
 
 void Keyspace::track_arrivals(bool on, bool volatile_only) {
@@ -73,18 +51,35 @@ EntrySlot* Keyspace::slot_of_item(const S3Fifo::Due& due) {
   return found;
 }
 
-bool Keyspace::evict_from_queues(int64_t now_ms) {
-  if (fifo_ == nullptr) return false;
-  while (adopting_ && fifo_->empty()) maintain_queues(kItemsPerEvictionMax);
+Eviction Keyspace::evict_from_queues(int64_t now_ms) {
+  if (fifo_ == nullptr) return Eviction::kNothing;
+  if (adopting_ && fifo_->empty()) {
+    maintain_queues(kAdoptedPerEviction);
+    if (adopting_ && fifo_->empty()) return Eviction::kNotYet;
+  }
+  if (fifo_->empty()) return Eviction::kNothing;
+  uint32_t least_used = 0;
+  uint32_t least_uses = UINT32_MAX;
   for (size_t items = 0; items < kItemsPerEvictionMax && !fifo_->empty(); items++) {
     if (const uint32_t ahead = fifo_->peek(kPrefetchAhead)) table_.prefetch_bucket(static_cast<uint64_t>(ahead) << 32);
     const S3Fifo::Due due = fifo_->take();
     EntrySlot* slot = slot_of_item(due);
     if (slot == nullptr) continue;
-    if (fifo_->judge(due, slot->item()) == S3Fifo::Verdict::kKeep) continue;
-    return evict_slot(static_cast<uint64_t>(due.hash_prefix) << 32, slot, now_ms);
+    const uint32_t uses = slot->item()->uses();
+    if (fifo_->judge(due, slot->item()) == S3Fifo::Verdict::kEvict) {
+      evict_slot(static_cast<uint64_t>(due.hash_prefix) << 32, slot, now_ms);
+      return Eviction::kDone;
+    }
+    if (uses >= least_uses) continue;
+    least_uses = uses;
+    least_used = due.hash_prefix;
   }
-  return false;
+  if (least_uses == UINT32_MAX) return Eviction::kNotYet;
+  // All of them are kept in the main queue now.
+  EntrySlot* slot = slot_of_item({least_used, EntryQueue::kMain});
+  if (slot == nullptr) return Eviction::kNotYet;
+  evict_slot(static_cast<uint64_t>(least_used) << 32, slot, now_ms);
+  return Eviction::kDone;
 }
 
 bool Keyspace::maintain_queues(size_t steps) {

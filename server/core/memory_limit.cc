@@ -70,20 +70,22 @@ bool MemoryLimit::make_room(int64_t now_ms) {
   if (!exceeded()) return true;
   const int64_t deadline_us = services_.clock.mono_us() + kRoomBudgetUs;
   for (uint32_t step = 1; exceeded(); ++step) {
-    if (!free_one(now_ms)) return false;
-    if (step % kStepsPerLook == 0 && services_.clock.mono_us() >= deadline_us) break;
+    const Eviction result = free_one(now_ms);
+    if (result == Eviction::kNothing) return false;
+    const bool look = step % kStepsPerLook == 0 || result == Eviction::kNotYet;
+    if (look && services_.clock.mono_us() >= deadline_us) break;
   }
   return true;
 }
 
-bool MemoryLimit::free_one(int64_t now_ms) {
+Eviction MemoryLimit::free_one(int64_t now_ms) {
   if (services_.store.has_garbage()) {
     services_.store.free_some(kFreedElementsPerStep);
-    return true;
+    return Eviction::kDone;
   }
   if (!services_.flushed.empty()) {
     services_.flushed.free_some(kFreedElementsPerStep);
-    return true;
+    return Eviction::kDone;
   }
   return services_.store.evictor().evict_one(now_ms);
 }

@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "server/core/services.h"
+#include "storage/evictor.h"
 
 namespace larder {
 
@@ -34,7 +35,7 @@ class MemoryLimit {
   bool make_room(int64_t now_ms);
 
  private:
-  bool free_one(int64_t now_ms);
+  Eviction free_one(int64_t now_ms);
 
   Services& services_;
   uint64_t limit_bytes_ = 0;

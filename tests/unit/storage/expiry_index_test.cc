@@ -205,5 +205,41 @@ TEST(ExpiryIndex, MovesAndIsFreedInPieces) {
   EXPECT_EQ(first.bytes_allocated(), 0u);
 }
 
+// All in one slot: draws reach the oldest chunk, and what is dropped or taken out is gone.
+TEST(ExpiryIndex, DrawsReachEveryItemOfASlot) {
+  BlockAllocator blocks;
+  ExpiryIndex index(blocks);
+  Random random(test_seed());
+  constexpr uint32_t kItems = 1000;
+  for (uint32_t i = 0; i < kItems; i++) index.add(i, kStartMs + 86'400'000, kStartMs);
+  std::vector<bool> seen(kItems);
+  ExpiryIndex::Batch batch;
+  for (int draws = 0; draws < 1000; draws++) {
+    index.sample(random, &batch);
+    ASSERT_GT(batch.count, 0u);
+    for (size_t i = 0; i < batch.count; i++) seen[batch.hash_prefixes[i]] = true;
+  }
+  EXPECT_EQ(std::count(seen.begin(), seen.end(), true), kItems);
+  EXPECT_EQ(index.items(), kItems);
+  size_t left = kItems;
+  while (left > 0) {
+    if (random.one_in(2)) {
+      index.sample(random, &batch);
+      index.drop_sampled();
+    } else {
+      EXPECT_GT(index.take_soonest(random, &batch), kStartMs + 86'400'000);
+    }
+    for (size_t i = 0; i < batch.count; i++) {
+      ASSERT_TRUE(seen[batch.hash_prefixes[i]]);
+      seen[batch.hash_prefixes[i]] = false;
+    }
+    left -= batch.count;
+    ASSERT_EQ(index.items(), left);
+    index.check_integrity();
+  }
+  index.sample(random, &batch);
+  EXPECT_EQ(batch.count, 0u);
+}
+
 }  // namespace
 }  // namespace larder
