@@ -122,6 +122,7 @@ struct Client {
   uint32_t turn = kNoTurn;
   uint32_t list_position = 0;  // in ClientList
   size_t measured_bytes = 0;   // what ClientMemory has counted for it
+  size_t unread_capacity = 0;  // what ServerStats::client_bytes has counted for its input
 
   OutputQueue& queue() {
     if (!queue_) queue_ = std::make_unique<OutputQueue>();

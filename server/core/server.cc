@@ -196,6 +196,7 @@ void Server::disconnect(Client& client) {
   tracking_.disable(client);
   monitors_.remove(client);
   client_memory_.forget(client);
+  stats_.client_bytes -= client.unread_capacity;
   clients_.remove(client);
 }
 
@@ -348,6 +349,7 @@ void Server::cron() {
   stats_.client_bytes = 0;
   for (const auto& client : clients_.all()) {
     stats_.client_bytes += client->memory_bytes() - client->stored_bytes();
+    client->unread_capacity = client->unread ? client->unread->capacity() : 0;
   }
   stats_.memory_peak_bytes = std::max(stats_.memory_peak_bytes, memory_bytes());
   close_idle_clients(now_ms);

@@ -33,10 +33,12 @@ void ServerStats::reset() {
   const uint64_t dirty_before = dirty;
   const uint64_t peak_before = memory_peak_bytes;
   const uint64_t buffers_before = buffer_bytes;
+  const uint64_t clients_before = client_bytes;
   *this = ServerStats{};
   dirty = dirty_before;
   memory_peak_bytes = peak_before;
   buffer_bytes = buffers_before;
+  client_bytes = clients_before;
 }
 
 }  // namespace larder

@@ -29,6 +29,13 @@ RequestLimits limits_for(const Client& client, const Settings& settings) {
   return limits;
 }
 
+// maxmemory is to know of a large value while it arrives, not only when all clients are measured.
+void count_unread(Client& client, ServerStats& stats) {
+  const size_t capacity = client.unread ? client.unread->capacity() : 0;
+  stats.client_bytes += capacity - client.unread_capacity;
+  client.unread_capacity = capacity;
+}
+
 }  // namespace
 
 void Tick::PinCollector::shift(size_t from_offset, ptrdiff_t by_bytes) {
@@ -151,6 +158,7 @@ void Tick::run(int64_t now_ms) {
     if (turn.client == nullptr) continue;
     turn.client->last_active_ms = now_ms;
     keep_rest(turn);
+    count_unread(*turn.client, services_.stats);
     services_.client_memory.measure(*turn.client);
   }
   barrier_ = services_.propagation.end_group();

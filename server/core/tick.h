@@ -46,10 +46,10 @@ class Tick {
   static constexpr size_t kTurnInputBytes = 32 * 1024;
   static constexpr size_t kLargeInputBytes = 1024 * 1024;
   static constexpr size_t kPrefetchWindow = 64;
-  // Where a tick is full: beyond this more requests gain nothing, and thousands of clients with full pipelines would
-  // cost gigabytes of requests and replies at once and seconds until the first reply is sent.
-  static constexpr size_t kTickRequests = 32 * 1024;
-  static constexpr size_t kTickInputBytes = 16 * 1024 * 1024;
+  // Where a tick is full, about a millisecond of work: beyond this more requests gain nothing, and others wait for all of
+  // them.
+  static constexpr size_t kTickRequests = 4 * 1024;
+  static constexpr size_t kTickInputBytes = 1024 * 1024;
 
   // One client's part of the tick.
   struct Turn {
