@@ -140,6 +140,8 @@ void Server::look_at_log() {
   apply_log_state();
   if (blocking_.empty()) return;
   blocking_.log_changed();
+  // Whoever waits for the log while a script runs is served when that has ended, and not with BUSY.
+  if (dispatcher_.has_gate(kServerBusy)) return;
   dispatcher_.start_clock();
   serve_waiting(services_, dispatcher_);
 }

@@ -114,7 +114,8 @@ class Server {
   // True while background() has to be called at its interval: keys may expire, a pause may end. Otherwise the calls
   // after ticks and with cron() are enough.
   bool background_pending();
-  // Learns what the log's writer has done: once a turn of the loop, before replies are sent.
+  // Learns what the log's writer has done: once a turn of the loop, before replies are sent, and as often as others are
+  // served while a script runs.
   void look_at_log();
   // Slow periodic work: rates, idle clients, the pause's end.
   void cron();

@@ -172,6 +172,7 @@ bool NetServer::serve_others() {
     send_all(tick);
     tick.finish();
   }
+  server_.look_at_log();  // their replies may wait for it
   flush_woken();
   return !shutting_down_;
 }

@@ -119,6 +119,22 @@ TEST(AppendLog, WhatCameWithOddLineEndsIsWrittenAsItIsUsuallyEncoded) {
   }
 }
 
+TEST(AppendLog, WhoWaitsForTheLogIsAnsweredBehindAScriptThatMakesTheServerBusy) {
+  MemoryFileSystem files;
+  InProcessServer server(log_options(files, "everysec", {"--busy-reply-threshold", "5"}));
+  Connection& waiting = started(server);
+  Connection& script = server.connect();
+  Connection& killer = server.connect();
+  waiting.send_request({"SET", "k", "v"});
+  waiting.send_request({"WAITAOF", "1", "0", "0"});
+  script.send_request({"EVAL", "while true do end", "0"});
+  killer.send_request({"SCRIPT", "KILL"});
+  server.run();
+  EXPECT_EQ(killer.take(), "+OK\r\n");
+  EXPECT_TRUE(script.take().starts_with("-ERR Script killed"));
+  EXPECT_EQ(waiting.take(), "+OK\r\n*2\r\n:1\r\n:0\r\n");
+}
+
 // ---- A disk that fails
 
 TEST(AppendLog, NothingIsAnsweredThatCouldNotBeSynced) {

@@ -1,5 +1,7 @@
 """What scripts and functions leave in the log and in snapshots: whole effects or none, and nobody else's."""
 
+import time
+
 from harness import Client, ReplyError, Server, equal, wait_until
 from test_scripts import run_aside, wait_busy
 
@@ -81,3 +83,15 @@ def test_libraries_from_a_file_have_the_time_and_memory_they_need(binary):
                 client.call("CONFIG", "SET", "script-memory-limit", "256mb")
                 wait_until(lambda: not error_of(client, "FCALL", "count", 0), what="the library in memory again")
                 equal(client.call("FCALL", "count", 0), 60000)
+
+
+def test_others_are_answered_while_a_script_runs_and_the_log_is_synced(binary):
+    # What the script's tick has changed is not durable when the script begins.
+    for _ in range(5):
+        with Server(binary, [*ALWAYS, "--busy-reply-threshold", "50"]) as server:
+            with Client(server.port) as running, Client(server.port) as other, Client(server.port, seconds=5) as killer:
+                running.send_raw(running.encode("SET", "k", 1) + running.encode("EVAL", "while true do end", 0))
+                time.sleep(0.1)
+                assert error_of(other, "PING").startswith("BUSY")
+                equal(killer.call("SCRIPT", "KILL"), b"OK")
+                equal(running.read(), b"OK")

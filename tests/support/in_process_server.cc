@@ -154,6 +154,7 @@ bool InProcessServer::serve_others() {
   }
   receive_all(server_->busy_tick());
   run_tick(server_->busy_tick());
+  server_->look_at_log();
   flush_woken();
   return !process_.shutdown_requested;
 }
