@@ -8,6 +8,7 @@
 #include "server/command/help_reply.h"
 #include "server/core/client_list.h"
 #include "server/core/context.h"
+#include "server/core/scripting.h"
 
 namespace larder {
 namespace {
@@ -16,11 +17,13 @@ struct MemoryFigures {
   uint64_t store = 0;     // keys, values, tables
   uint64_t overhead = 0;  // of it: what is neither key nor value
   uint64_t clients = 0;
+  uint64_t scripts = 0;    // their sources
+  uint64_t libraries = 0;  // of functions, likewise
   uint64_t resident = 0;
   uint64_t peak = 0;
   uint64_t keys = 0;
 
-  uint64_t total() const { return store + clients; }
+  uint64_t total() const { return store + clients + scripts + libraries; }
   uint64_t dataset() const { return store - std::min(store, overhead); }
 };
 
@@ -30,6 +33,11 @@ MemoryFigures memory_figures(CommandContext& ctx) {
   figures.store = services.store.memory_bytes();
   figures.overhead = services.store.overhead_bytes();
   for (const auto& client : services.clients.all()) figures.clients += client->memory_bytes();
+  if (services.scripting != nullptr) {
+    const Scripting::Usage usage = services.scripting->usage();
+    figures.scripts = usage.cache_bytes;
+    figures.libraries = usage.library_bytes;
+  }
   for (int db = 0; db < services.store.database_count(); ++db) figures.keys += services.store.database(db).size();
   figures.resident = std::max(services.process.resident_bytes(), figures.total());
   figures.peak = std::max(services.stats.memory_peak_bytes, figures.total());
@@ -81,10 +89,10 @@ void memory_stats(CommandContext& ctx, ArgReader& args) {
   write_count(reply, "clients.normal", figures.clients);
   write_count(reply, "cluster.links", 0);
   write_count(reply, "aof.buffer", 0);
-  write_count(reply, "lua.caches", 0);
-  write_count(reply, "functions.caches", 0);
+  write_count(reply, "lua.caches", figures.scripts);
+  write_count(reply, "functions.caches", figures.libraries);
   const size_t databases = write_databases(ctx, figures);
-  write_count(reply, "overhead.total", figures.overhead + figures.clients);
+  write_count(reply, "overhead.total", figures.overhead + figures.total() - figures.store);
   write_count(reply, "keys.count", figures.keys);
   write_count(reply, "keys.bytes-per-key", figures.keys == 0 ? 0 : figures.dataset() / figures.keys);
   write_count(reply, "dataset.bytes", figures.dataset());

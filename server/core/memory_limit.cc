@@ -63,7 +63,8 @@ void MemoryLimit::apply_settings() {
 }
 
 uint64_t MemoryLimit::used_bytes() const {
-  return services_.store.memory_bytes() + services_.stats.buffer_bytes + services_.stats.client_bytes;
+  const ServerStats& stats = services_.stats;
+  return services_.store.memory_bytes() + stats.buffer_bytes + stats.client_bytes + stats.script_bytes;
 }
 
 bool MemoryLimit::make_room(int64_t now_ms) {

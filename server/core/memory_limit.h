@@ -27,7 +27,7 @@ class MemoryLimit {
   bool is_set() const { return limit_bytes_ > 0; }
   // Of the configuration; a percentage is that of the machine or of the container. 0: no limit.
   uint64_t limit_bytes() const { return limit_bytes_; }
-  // Data, the buffers of the tick, and the buffers of clients as they were at the last cron().
+  // Data, the buffers of the tick, and the buffers of clients and the sources of scripts as they were at the last cron().
   uint64_t used_bytes() const;
   bool exceeded() const { return is_set() && used_bytes() > limit_bytes_; }
 

@@ -43,6 +43,8 @@ class Scripting {
     size_t libraries = 0;
     size_t functions = 0;
     uint64_t evicted_scripts = 0;
+
+    uint64_t source_bytes() const { return cache_bytes + library_bytes; }
   };
   virtual Usage usage() const = 0;
 

@@ -353,6 +353,7 @@ void Server::cron() {
     stats_.client_bytes += client->memory_bytes() - client->stored_bytes();
     client->unread_capacity = client->unread ? client->unread->capacity() : 0;
   }
+  if (services_.scripting != nullptr) stats_.script_bytes = services_.scripting->usage().source_bytes();
   stats_.memory_peak_bytes = std::max(stats_.memory_peak_bytes, memory_bytes());
   close_idle_clients(now_ms);
   if (!loading_.active()) saves_.cron(now_ms);

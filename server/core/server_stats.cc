@@ -18,9 +18,13 @@ void RateMeter::sample(uint64_t total, int64_t now_ms) {
 uint64_t RateMeter::per_second() const { return std::accumulate(rates_.begin(), rates_.end(), uint64_t{0}) / kSamples; }
 
 void ServerStats::count_error(Bytes reply_line) {
+  // A code ends in the first bytes of the line; redis-server looks at as many.
+  constexpr size_t kCodeLookBytes = 32;
   ++error_replies;
-  Bytes word = reply_line.substr(reply_line.empty() ? 0 : 1);
-  word = word.substr(0, std::min(word.find(' '), word.find('\r')));
+  Bytes line = reply_line.substr(0, kCodeLookBytes);
+  line = line.substr(0, line.find('\r'));
+  const size_t end = line.find(' ', 1);
+  const Bytes word = end != Bytes::npos ? line.substr(1, end - 1) : Bytes("ERR");
   const auto known = errors.find(word);
   if (known != errors.end()) {
     ++known->second;
@@ -34,11 +38,13 @@ void ServerStats::reset() {
   const uint64_t peak_before = memory_peak_bytes;
   const uint64_t buffers_before = buffer_bytes;
   const uint64_t clients_before = client_bytes;
+  const uint64_t scripts_before = script_bytes;
   *this = ServerStats{};
   dirty = dirty_before;
   memory_peak_bytes = peak_before;
   buffer_bytes = buffers_before;
   client_bytes = clients_before;
+  script_bytes = scripts_before;
 }
 
 }  // namespace larder

@@ -58,12 +58,15 @@ struct ServerStats {
   uint64_t buffer_bytes = 0;
   // What all clients together held when last looked at.
   uint64_t client_bytes = 0;
+  // The sources of scripts and libraries, likewise.
+  uint64_t script_bytes = 0;
   // Changes since the last save, and since the start.
   uint64_t dirty = 0;
   RateMeter ops;
   RateMeter input;
   RateMeter output;
-  // Error replies by their first word ("ERR", "WRONGTYPE"), at most kErrorKindsMax kinds.
+  // Error replies by their first word ("ERR", "WRONGTYPE"), at most kErrorKindsMax kinds. A script can raise any line: one
+  // without a short first word counts as ERR.
   static constexpr size_t kErrorKindsMax = 128;
   std::map<std::string, uint64_t, std::less<>> errors;
 

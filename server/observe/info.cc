@@ -116,7 +116,7 @@ void clients_section(const Services& services, InfoFields& fields) {
 }
 
 struct MemoryFigures {
-  uint64_t used = 0;      // data, tables, clients, the buffers of the tick
+  uint64_t used = 0;      // data, tables, clients, the buffers of the tick, sources of scripts
   uint64_t overhead = 0;  // of it: what is neither key nor value
   uint64_t clients = 0;
   uint64_t resident = 0;
@@ -126,9 +126,10 @@ struct MemoryFigures {
 MemoryFigures memory_figures(const Services& services) {
   MemoryFigures memory;
   for (const auto& client : services.clients.all()) memory.clients += client->memory_bytes();
-  const uint64_t buffers = services.stats.buffer_bytes + memory.clients;
-  memory.used = services.store.memory_bytes() + buffers;
-  memory.overhead = services.store.overhead_bytes() + buffers;
+  uint64_t beside_data = services.stats.buffer_bytes + memory.clients;
+  if (services.scripting != nullptr) beside_data += services.scripting->usage().source_bytes();
+  memory.used = services.store.memory_bytes() + beside_data;
+  memory.overhead = services.store.overhead_bytes() + beside_data;
   memory.resident = services.process.resident_bytes();
   memory.peak = std::max(services.stats.memory_peak_bytes, memory.used);
   return memory;

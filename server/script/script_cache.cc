@@ -35,7 +35,10 @@ CachedScript& ScriptCache::add(Bytes source, std::string sha, bool is_kept) {
   script->source = source;
   script->is_kept = is_kept;
   CachedScript& added = *script;
-  if (!is_kept) added.use = used_.insert(used_.end(), &added);
+  if (!is_kept) {
+    added.use = used_.insert(used_.end(), &added);
+    eval_bytes_ += source.size();
+  }
   source_bytes_ += source.size();
   by_source_[added.source] = &added;
   scripts_[std::move(sha)] = std::move(script);
@@ -44,14 +47,23 @@ CachedScript& ScriptCache::add(Bytes source, std::string sha, bool is_kept) {
 
 void ScriptCache::keep(CachedScript& script) {
   if (script.is_kept) return;
-  used_.erase(script.use);
+  forget_use(script);
   script.is_kept = true;
 }
 
-CachedScript* ScriptCache::surplus() { return used_.size() > kEvalScriptsMax ? used_.front() : nullptr; }
+void ScriptCache::forget_use(CachedScript& script) {
+  used_.erase(script.use);
+  eval_bytes_ -= script.source.size();
+}
+
+CachedScript* ScriptCache::surplus() {
+  const bool too_many = used_.size() > kEvalScriptsMax;
+  const bool too_large = eval_bytes_ > kEvalBytesMax && used_.size() > 1;
+  return too_many || too_large ? used_.front() : nullptr;
+}
 
 void ScriptCache::remove(CachedScript& script) {
-  if (!script.is_kept) used_.erase(script.use);
+  if (!script.is_kept) forget_use(script);
   source_bytes_ -= script.source.size();
   by_source_.erase(script.source);
   scripts_.erase(scripts_.find(script.sha));
@@ -62,6 +74,7 @@ void ScriptCache::clear() {
   by_source_.clear();
   scripts_.clear();
   source_bytes_ = 0;
+  eval_bytes_ = 0;
 }
 
 }  // namespace larder

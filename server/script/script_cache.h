@@ -1,7 +1,8 @@
 #pragma once
 
 // Scripts by the SHA-1 of their source. Those that SCRIPT LOAD brought stay until SCRIPT FLUSH; of those that only EVAL
-// brought, the kEvalScriptsMax used last: an application that writes values into its scripts' texts would fill the memory.
+// brought, the last used, up to kEvalScriptsMax of them and kEvalBytesMax of source: an application that writes values into
+// its scripts' texts would fill the memory.
 
 #include <cstdint>
 #include <list>
@@ -27,6 +28,7 @@ struct CachedScript {
 class ScriptCache {
  public:
   static constexpr size_t kEvalScriptsMax = 500;
+  static constexpr uint64_t kEvalBytesMax = uint64_t{32} << 20;
 
   // By name, digits in any case; null when there is none. Counts as a use.
   CachedScript* find(Bytes sha);
@@ -35,7 +37,7 @@ class ScriptCache {
   // A script that is not there yet.
   CachedScript& add(Bytes source, std::string sha, bool is_kept);
   void keep(CachedScript& script);
-  // The script to remove, as there are more than kEvalScriptsMax of its kind; null when there are not.
+  // The script to remove, as those of its kind are too many or too large; null when they are not. Never the one used last.
   CachedScript* surplus();
   void remove(CachedScript& script);
   void clear();
@@ -50,11 +52,13 @@ class ScriptCache {
     size_t operator()(std::string_view sha) const;
   };
   void use(CachedScript& script);
+  void forget_use(CachedScript& script);
 
   std::unordered_map<std::string, std::unique_ptr<CachedScript>, Hash, std::equal_to<>> scripts_;
   std::unordered_map<std::string_view, CachedScript*> by_source_;
   std::list<CachedScript*> used_;  // the oldest first
   uint64_t source_bytes_ = 0;
+  uint64_t eval_bytes_ = 0;  // of it: of those in used_
 };
 
 }  // namespace larder

@@ -203,5 +203,26 @@ TEST(InfoCommand, LatencyPercentilesAreThoseConfigured) {
   EXPECT_NE(value.find(",p99.99="), std::string::npos) << value;
 }
 
+// The sources of scripts and libraries: a client can bring any number of them.
+TEST(InfoCommand, SourcesOfScriptsAreMemory) {
+  InProcessServer server;
+  auto& client = server.connect();
+  const auto used = [&] { return parse_int64(*field(info(server, client, {"memory"}), "used_memory")).value(); };
+  const std::string comment(3'000'000, '-');
+  const int64_t before = used();
+  client.call("EVAL", "return 1 --" + comment, "0");
+  client.call("SCRIPT", "LOAD", "return 2 --" + comment);
+  client.call("FUNCTION", "LOAD", "#!lua name=f\nredis.register_function('f', function() end) --" + comment);
+  EXPECT_GE(used(), before + 9'000'000);
+  server.advance_ms(200);
+  client.call("CONFIG", "SET", "maxmemory", std::to_string(before + 6'000'000));
+  EXPECT_TRUE(client.call("SET", "k", "v").starts_with("-OOM"));
+  client.call("SCRIPT", "FLUSH");
+  client.call("CONFIG", "RESETSTAT");
+  server.advance_ms(200);
+  EXPECT_EQ(client.call("SET", "k", "v"), "+OK\r\n");
+  EXPECT_LT(used(), before + 6'000'000);
+}
+
 }  // namespace
 }  // namespace larder::testing
