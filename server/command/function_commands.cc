@@ -18,14 +18,17 @@ namespace larder::script_commands {
 namespace {
 
 constexpr ErrorText kBadKeyCount{"ERR Bad number of keys provided"};
+constexpr ErrorText kFunctionNotFound{"ERR Function not found"};
 constexpr ErrorText kLibraryNotFound{"ERR Library not found"};
 constexpr ErrorText kBadFlushOption{"ERR FUNCTION FLUSH only supports SYNC|ASYNC option"};
 constexpr ErrorText kBadPolicy{"ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE."};
 constexpr ErrorText kNoLibraryName{"ERR library name argument was not given"};
 
 void run(CommandContext& ctx, ArgReader& args, bool read_only) {
+  ScriptEngine& engine = ScriptEngine::of(ctx);
   const auto name = args.take<Bytes>();
-  if (const auto call = take_call(ctx, args, read_only, kBadKeyCount)) ScriptEngine::of(ctx).fcall(ctx, name, *call);
+  if (engine.functions().find(name) == nullptr) return ctx.reply().error(kFunctionNotFound);
+  if (const auto call = take_call(ctx, args, read_only, kBadKeyCount)) engine.fcall(ctx, name, *call);
 }
 
 void reply_function(ReplyWriter& reply, const LibraryFunction& function) {

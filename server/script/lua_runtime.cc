@@ -1,6 +1,7 @@
 #include "server/script/lua_runtime.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "base/assert.h"
 #include "server/script/lua_reply.h"
@@ -54,6 +55,22 @@ void LuaRuntime::on_growth(void* runtime) {
   lua_gc(static_cast<LuaRuntime*>(runtime)->state_, LUA_GCSETPAUSE, kPausePercent);
 }
 
+size_t LuaRuntime::tidied_at_bytes() const {
+  const size_t live = std::min(live_bytes_, heap_.bytes_max());
+  return std::min(std::max(kKeptBytesMax, 2 * live), std::midpoint(live, heap_.bytes_max()));
+}
+
+// Calls between here and there, and the steps of the collector within them, find the limit farther away than their garbage:
+// a state whose values are half of the limit would be refused memory before Lua's own pace had it collect.
+bool LuaRuntime::collect_large() {
+  lua_gc(state_, LUA_GCCOLLECT, 0);
+  live_bytes_ = heap_.used_bytes();
+  const size_t percent = tidied_at_bytes() * 100 / std::max<size_t>(live_bytes_, 1);
+  lua_gc(state_, LUA_GCSETPAUSE, static_cast<int>(std::min<size_t>(percent, kPausePercent)));
+  lua_gc(state_, LUA_GCRESTART, -1);  // from what lives, at the new pace
+  return live_bytes_ <= heap_.bytes_max() - heap_.bytes_max() / kRoomPart;
+}
+
 // The heap gives the memory back as a whole; no object of ours in the state needs a finalizer.
 LuaRuntime::~LuaRuntime() { LARDER_ASSERT(depth_ == 0); }
 
@@ -92,7 +109,6 @@ LoadedChunk LuaRuntime::load(Bytes source, const char* chunk_name) {
 int LuaRuntime::handle_error(lua_State* state) {
   LuaRuntime& runtime = of(state);
   runtime.error_ = ScriptError();
-  runtime.has_error_ = true;
   lua_settop(state, 1);
   bool has_code = false;
   if (lua_istable(state, 1)) {
@@ -121,6 +137,7 @@ int LuaRuntime::handle_error(lua_State* state) {
     runtime.error_.text = "ERR ";
     runtime.error_.text += text != nullptr ? text : luaL_typename(state, 1);
   }
+  runtime.has_error_ = true;
   return 1;
 }
 
@@ -170,7 +187,7 @@ bool LuaRuntime::finish(int status) {
     error_ = {
         "ERR the script ran out of memory: script-memory-limit is " + std::to_string(heap_.bytes_max()) + " bytes", "",
         0, true};
-  } else if (!has_error_ || error_.text.empty()) {
+  } else if (!has_error_) {
     error_ = {"ERR stack overflow", "", 0, false};  // the handler had no room left
   }
   lua_pop(state_, 1);

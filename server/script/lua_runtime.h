@@ -68,8 +68,14 @@ class LuaRuntime {
   lua_State* state() { return state_; }
   const LuaHeap& heap() const { return heap_; }
   void set_bytes_max(size_t bytes_max);
-  // A runtime that refused memory to a script, or grew large, is replaced by a new one: cleaning it would take long.
+  // Between calls, for a state in which nothing outlives a call: it refused memory, or grew large, garbage or not. To drop
+  // it takes less time than to clean it.
   bool is_spent() const { return heap_.exhausted() || heap_.used_bytes() > kKeptBytesMax; }
+  // Between calls, for a state that is to last: collects the garbage where there may be much. False: the state is no good
+  // any more, because it refused memory, or because what lives leaves too little of it.
+  [[nodiscard]] bool tidy() {
+    return !heap_.exhausted() && (heap_.used_bytes() <= tidied_at_bytes() || collect_large());
+  }
 
   // Asks the listener meanwhile, as a call does.
   LoadedChunk load(Bytes source, const char* chunk_name);
@@ -110,6 +116,7 @@ class LuaRuntime {
 
  private:
   static constexpr size_t kKeptBytesMax = 64 * 1024 * 1024;
+  static constexpr size_t kRoomPart = 8;  // the part of the memory that is to remain for calls
   // The collector begins again when so many percent of what lived last time are in use. Each round looks at all objects of
   // the libraries for the few that short calls leave behind, so in a small state it comes late.
   static constexpr int kPausePercent = 200;
@@ -135,6 +142,10 @@ class LuaRuntime {
   void set_hook(lua_Hook hook, int mask);
   // As long as the state is small, also beside its limit.
   void collect_seldom();
+  // When so much is in use, garbage is looked for: twice of what lived last time, but half of the way to the limit at most.
+  size_t tidied_at_bytes() const;
+  // Returns whether what lives leaves enough room.
+  bool collect_large();
   static void on_growth(void* runtime);
   void begin();
   void end();
@@ -142,9 +153,10 @@ class LuaRuntime {
 
   ScriptListener& listener_;
   LuaHeap heap_;
+  size_t live_bytes_ = 0;  // as tidy() last found it
   lua_State* state_ = nullptr;
   ScriptError error_;
-  bool has_error_ = false;  // handle_error() saw one in this call
+  bool has_error_ = false;  // handle_error() described one in this call
   int entry_ = LUA_NOREF;
   void* argument_ = nullptr;
   uint64_t random_state_;

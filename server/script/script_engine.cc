@@ -32,7 +32,6 @@ constexpr ErrorText kWriteFlagged{"ERR Can not execute a script with write flag 
 constexpr ErrorText kOomNotAllowed{
     "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'"};
 constexpr ErrorText kUnknownAclCommand{"ERR Invalid command passed to redis.acl_check_cmd()"};
-constexpr ErrorText kFunctionNotFound{"ERR Function not found"};
 constexpr char kBadLibraryName[] =
     "ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one character long";
 constexpr char kKilledScript[] = "ERR Script killed by user with SCRIPT KILL...";
@@ -96,13 +95,17 @@ ScriptEngine::~ScriptEngine() { LARDER_ASSERT(run_ == nullptr); }
 
 LuaRuntime& ScriptEngine::script_runtime() {
   const auto bytes_max = static_cast<size_t>(services_.settings.script_memory_limit_bytes);
-  if (scripts_ && !scripts_->is_spent()) {
+  if (scripts_) {
     scripts_->set_bytes_max(bytes_max);
     return *scripts_;
   }
   ++generation_;
   scripts_ = make_runtime(bytes_max, false);
   return *scripts_;
+}
+
+void ScriptEngine::drop_spent_scripts() {
+  if (scripts_ && scripts_->is_spent()) scripts_.reset();
 }
 
 std::unique_ptr<LuaRuntime> ScriptEngine::make_runtime(size_t bytes_max, bool for_functions) {
@@ -163,28 +166,34 @@ void ScriptEngine::eval(CommandContext& ctx, Bytes source, const ScriptCall& cal
     script = &cache_.add(source, sha1_hex(source), false);
     if (std::string error; !prepare(*script, error)) {
       cache_.remove(*script);
+      drop_spent_scripts();
       return ctx.reply().error(error);
     }
-    if (CachedScript* surplus = cache_.surplus()) {
+    while (CachedScript* surplus = cache_.surplus()) {
       if (surplus->generation == generation_) scripts_->release(surplus->reference);
       cache_.remove(*surplus);
       ++evicted_scripts_;
     }
   }
   run_script(ctx, *script, call);
+  drop_spent_scripts();
 }
 
 void ScriptEngine::evalsha(CommandContext& ctx, Bytes sha, const ScriptCall& call) {
   CachedScript* script = cache_.find(sha);
   if (script == nullptr) return ctx.reply().error(kNoScript);
   run_script(ctx, *script, call);
+  drop_spent_scripts();
 }
 
 Result<std::string> ScriptEngine::load_script(Bytes source) {
   CachedScript* script = cache_.find_source(source);
   if (script == nullptr) {
     script = &cache_.add(source, sha1_hex(source), true);
-    if (std::string error; !prepare(*script, error)) {
+    std::string error;
+    const bool compiled = prepare(*script, error);
+    drop_spent_scripts();
+    if (!compiled) {
       cache_.remove(*script);
       return Error{ErrorCode::kInvalidArgument, error};
     }
@@ -458,6 +467,7 @@ int ScriptEngine::call_command(lua_State* state, bool raises) {
   if (sink_.exceeded()) [[unlikely]]
     run_->runtime->run_out_of_memory(state);
   const Bytes reply = reply_.bytes();
+  lua_settop(state, 0);  // the reply finds room where as many arguments lay as Lua can hold
   push_reply(state, reply, sink_.pins());
   sink_.clear();
   return reply.starts_with('-') && raises ? lua_error(state) : 1;
@@ -513,13 +523,16 @@ LuaRuntime& ScriptEngine::function_runtime() {
   // Libraries from a file are not lost because the limit is lower now: what exceeds it fails when it is called.
   const bool from_file = dispatcher_.has_gate(kServerLoading);
   const auto bytes_max = from_file ? SIZE_MAX : static_cast<size_t>(services_.settings.script_memory_limit_bytes);
-  if (function_state_ && !function_state_->is_spent()) {
-    function_state_->set_bytes_max(bytes_max);
-    return *function_state_;
-  }
+  if (function_state_) function_state_->set_bytes_max(bytes_max);
+  tidy_functions();  // the limit may be lower now than what garbage takes
+  if (function_state_) return *function_state_;
   ++function_generation_;
   function_state_ = make_runtime(bytes_max, true);
   return *function_state_;
+}
+
+void ScriptEngine::tidy_functions() {
+  if (function_state_ && !function_state_->tidy()) function_state_.reset();
 }
 
 Result<std::unique_ptr<FunctionLibrary>> ScriptEngine::build_library(Bytes source, int64_t time_ms_max) {
@@ -575,7 +588,7 @@ void ScriptEngine::release_functions(const FunctionLibrary& library) {
 
 void ScriptEngine::fcall(CommandContext& ctx, Bytes name, const ScriptCall& call) {
   LibraryFunction* function = functions_.find(name);
-  if (function == nullptr) return ctx.reply().error(kFunctionNotFound);
+  LARDER_ASSERT(function != nullptr);
   LuaRuntime& runtime = function_runtime();
   if (function->library->generation != function_generation_) {
     if (const Status status = rebuild(*function->library); !status.ok()) return ctx.reply().error(status.message());
@@ -587,6 +600,7 @@ void ScriptEngine::fcall(CommandContext& ctx, Bytes name, const ScriptCall& call
   run.reference = function->reference;
   run.source = function->library->source;
   execute(ctx, run, function->flags);
+  tidy_functions();
 }
 
 Result<std::string> ScriptEngine::load_functions(Bytes source, bool replaces) {
@@ -619,18 +633,20 @@ Status ScriptEngine::restore_functions(std::span<const std::string> sources, Res
     auto library = build_library(source, LibraryLoad::kTimeMsMax);
     if (!library) {
       failed = library.error();
-    } else if (restored.find_library((*library)->name) != nullptr ||
-               (policy == RestorePolicy::kAppend && functions_.find_library((*library)->name) != nullptr)) {
-      failed = {ErrorCode::kInvalidArgument, "ERR Library " + (*library)->name + " already exists"};
+    } else if (restored.find_library((*library)->name) != nullptr) {
+      failed = {ErrorCode::kInvalidArgument, "ERR Library '" + (*library)->name + "' already exists"};
     } else if (const LibraryFunction* conflict = restored.find_conflict(**library)) {
       failed = {ErrorCode::kInvalidArgument, "ERR Function " + conflict->name + " already exists"};
     }
     if (!failed.ok()) return failed;
     restored.add(std::move(*library));
   }
-  // Functions of libraries that stay.
+  // What stays is in the way of what is new.
   for (const auto& [name, library] : restored.libraries()) {
     if (policy == RestorePolicy::kFlush) break;
+    if (policy == RestorePolicy::kAppend && functions_.find_library(name) != nullptr) {
+      return {ErrorCode::kInvalidArgument, "ERR Library " + name + " already exists"};
+    }
     for (const auto& function : library->functions) {
       const LibraryFunction* other = functions_.find(function->name);
       if (other == nullptr || restored.find_library(other->library->name) != nullptr) continue;

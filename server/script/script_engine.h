@@ -8,8 +8,9 @@
 // of the engine's own, which has the caller's database and user, waits for nothing, and writes its replies into a buffer
 // that is then turned into Lua values. What the commands change is propagated by themselves, as one unit.
 //
-// A state that ran out of its memory, or grew large, is thrown away after the call and made anew: `generation` counts that,
-// and a compiled function counts only in the generation it was compiled in.
+// A state that ran out of its memory is thrown away after the call and made anew: `generation` counts that, and a compiled
+// function counts only in the generation it was compiled in. The state of scripts goes too when it has grown large, for
+// nothing in it outlives a call; that of functions, where libraries keep local values, is cleaned.
 //
 // While a script runs beyond busy-reply-threshold, interrupts() lets the other clients in (see core/scripting.h) and ends
 // the script when one of them asked for that. The clock of the script's commands stands still all the time.
@@ -68,6 +69,7 @@ class ScriptEngine final : public Scripting, public ScriptListener {
   void flush_scripts();
 
   // ---- Functions. The message of an error is the reply's text.
+  // Requires: functions() has the function.
   void fcall(CommandContext& ctx, Bytes function, const ScriptCall& call);
   // Returns the library's name.
   Result<std::string> load_functions(Bytes source, bool replaces);
@@ -159,7 +161,9 @@ class ScriptEngine final : public Scripting, public ScriptListener {
   int fail_call(lua_State* state, Bytes text, bool raises);
 
   LuaRuntime& script_runtime();
+  void drop_spent_scripts();
   LuaRuntime& function_runtime();
+  void tidy_functions();
   std::unique_ptr<LuaRuntime> make_runtime(size_t bytes_max, bool for_functions);
 
   // Compiles a source and runs it, which names its functions.
