@@ -31,12 +31,15 @@ bool is_held(const ZsetValue& leases, Bytes holder, int64_t now_ms) {
   return end_ms && *end_ms > static_cast<double>(now_ms);
 }
 
-// The end of the last lease, which anybody may have set by ZADD. Requires: there is one.
+// A lease's end, which anybody may have set by ZADD: any number.
+int64_t end_of(double score) {
+  return static_cast<int64_t>(std::clamp(score, 0.0, static_cast<double>(kFarthestEndMs)));
+}
+
+// The end of the last lease. Requires: there is one.
 int64_t last_end_ms(const ZsetValue& leases) {
   int64_t end_ms = 0;
-  leases.visit({leases.size() - 1, 1}, false, [&](Bytes, double score) {
-    end_ms = static_cast<int64_t>(std::clamp(score, 0.0, static_cast<double>(kFarthestEndMs)));
-  });
+  leases.visit({leases.size() - 1, 1}, false, [&](Bytes, double score) { end_ms = end_of(score); });
   return end_ms;
 }
 
@@ -90,8 +93,7 @@ void rl_acquire(CommandContext& ctx, ArgReader& args) {
   } else {
     // So many of those that end first must be over before there is room.
     const size_t first = ended(*leases, now_ms).count + static_cast<size_t>(used - limit);
-    leases->visit({first, 1}, false,
-                  [&](Bytes, double end_ms) { retry_after_ms = static_cast<int64_t>(end_ms) - now_ms; });
+    leases->visit({first, 1}, false, [&](Bytes, double score) { retry_after_ms = end_of(score) - now_ms; });
   }
   ReplyWriter& reply = ctx.reply();
   reply.map(5);
@@ -142,9 +144,9 @@ void rl_leases(CommandContext& ctx, ArgReader& args) {
   if (leases.missing()) return ctx.reply().map(0);
   const size_t over = ended(*leases, ctx.now_ms()).count;
   ctx.reply().map(leases->size() - over);
-  leases->visit({over, leases->size() - over}, false, [&](Bytes holder, double end_ms) {
+  leases->visit({over, leases->size() - over}, false, [&](Bytes holder, double score) {
     ctx.reply().bulk(holder);
-    ctx.reply().integer(static_cast<int64_t>(end_ms) - ctx.now_ms());
+    ctx.reply().integer(end_of(score) - ctx.now_ms());
   });
 }
 

@@ -284,7 +284,8 @@ void unpack_value(Unpacker& in, int depth) {
   unpack_tagged(in, tag, depth);
 }
 
-// Pushes up to `limit` values (0: all) from `offset` on. With a limit the offset behind them comes first, -1 at the end.
+// Pushes up to `limit` values from `offset` on, behind the offset where the next one begins, -1 at the end. With neither limit
+// nor offset all values, and nothing before them.
 int unpack_values(lua_State* state, lua_Integer limit, lua_Integer offset) {
   size_t size = 0;
   const char* text = luaL_checklstring(state, 1, &size);
@@ -299,13 +300,14 @@ int unpack_values(lua_State* state, lua_Integer limit, lua_Integer offset) {
   const auto* begin = reinterpret_cast<const unsigned char*>(text);
   Unpacker in{state, LuaRuntime::of(state), begin + offset, begin + size};
   lua_settop(state, 1);
-  if (limit > 0) lua_pushnil(state);
+  const bool is_whole = limit == 0 && offset == 0;
+  if (!is_whole) lua_pushnil(state);
   int count = 0;
-  while (in.at < in.end && (limit == 0 || count < limit)) {
+  while (in.at < in.end && (is_whole || count < limit)) {
     unpack_value(in, 0);
     ++count;
   }
-  if (limit == 0) return count;
+  if (is_whole) return count;
   lua_pushinteger(state, in.at == in.end ? -1 : static_cast<lua_Integer>(in.at - begin));
   lua_replace(state, 2);
   return count + 1;

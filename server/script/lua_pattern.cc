@@ -246,7 +246,8 @@ LuaPattern::At LuaPattern::close_capture(At text, At pattern) {
 LuaPattern::At LuaPattern::match_back_reference(At text, char digit) {
   const int index = digit - '1';
   if (index < 0 || index >= count_ || captures_[index].size == kOpen) luaL_error(state_, "invalid capture index");
-  const ptrdiff_t size = captures_[index].size == kPosition ? 0 : captures_[index].size;
+  const ptrdiff_t size = captures_[index].size;
+  if (size == kPosition) return nullptr;  // the text of a position matches nothing in Lua 5.1
   if (end_ - text < size || std::memcmp(captures_[index].begin, text, static_cast<size_t>(size)) != 0) return nullptr;
   return text + size;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <iterator>
 
@@ -135,18 +136,27 @@ int base_pcall(lua_State* state) {
   return lua_gettop(state);
 }
 
+// As printf() writes it, and with it Lua 5.1: LuaJIT rounds halves up, and forgets the sign of what is no number.
+void push_number_text(lua_State* state, double number) {
+  constexpr double kShortMax = 1e14;  // whole numbers below it have all of their digits, which LuaJIT writes faster
+  constexpr size_t kTextBytesMax = 32;
+  if (std::abs(number) < kShortMax && number == std::trunc(number)) {
+    lua_pushnumber(state, number);
+    lua_tolstring(state, -1, nullptr);
+    return;
+  }
+  char text[kTextBytesMax];
+  const int size = std::snprintf(text, sizeof(text), "%.14g", number);
+  lua_pushlstring(state, text, static_cast<size_t>(size));
+}
+
 // LuaJIT's own calls __tostring without an instruction of Lua between: with tostring itself there, for ever and unasked.
 int base_tostring(lua_State* state) {
   luaL_checkany(state, 1);
   const int type = lua_type(state, 1);
   if (type == LUA_TSTRING || type == LUA_TNUMBER) {
     lua_settop(state, 1);
-    const bool is_number = type == LUA_TNUMBER;
-    if (is_number && std::isnan(lua_tonumber(state, 1)) && std::signbit(lua_tonumber(state, 1))) {
-      lua_pushliteral(state, "-nan");  // as printf() writes it, and Lua 5.1; LuaJIT forgets the sign
-    } else {
-      lua_tolstring(state, 1, nullptr);
-    }
+    if (type == LUA_TNUMBER) push_number_text(state, lua_tonumber(state, 1));
     return 1;
   }
   LuaRuntime& runtime = LuaRuntime::of(state);
