@@ -86,11 +86,11 @@ void print_json(const Workload& workload, const std::vector<Contender>& contende
   for (const Contender& one : contenders) {
     const Histogram& latency = one.result.latency_us;
     std::printf(
-        "{\"test\":\"%s\",\"server\":\"%s\",\"requests\":%llu,\"rps\":%.2f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,"
+        "{\"test\":%s,\"server\":%s,\"requests\":%llu,\"rps\":%.2f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,"
         "\"p99.9_ms\":%.3f,\"p99.99_ms\":%.3f,\"max_ms\":%.3f",
-        workload.name.c_str(), one.name.c_str(), static_cast<unsigned long long>(one.result.requests),
-        one.result.requests_per_s(), ms(latency.percentile(50)), ms(latency.percentile(99)),
-        ms(latency.percentile(99.9)), ms(latency.percentile(99.99)), ms(latency.max()));
+        json_text(workload.name).c_str(), json_text(one.name).c_str(),
+        static_cast<unsigned long long>(one.result.requests), one.result.requests_per_s(), ms(latency.percentile(50)),
+        ms(latency.percentile(99)), ms(latency.percentile(99.9)), ms(latency.percentile(99.99)), ms(latency.max()));
     if (one.has_cpu) std::printf(",\"cpu_us_per_request\":%.3f", one.cpu_us_per_request());
     std::puts("}");
   }

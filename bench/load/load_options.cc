@@ -208,6 +208,9 @@ Result<LoadOptions> parse_load_options(const std::vector<std::string>& arguments
       return Error{ErrorCode::kInvalidArgument, name + ": " + std::string(applied.message())};
     }
   }
+  if (!options.compare.empty() && options.csv) {
+    return Error{ErrorCode::kInvalidArgument, "--compare prints a table or --json, not --csv"};
+  }
   options.command.assign(arguments.begin() + static_cast<ptrdiff_t>(at), arguments.end());
   return options;
 }
@@ -227,7 +230,8 @@ A command may hold __rand_int__ (a random number of twelve digits below -r) and 
   --duration SECONDS            run each test that long instead
   --warmup SECONDS              before that, without counting
   --rate N                      N requests a second, each sent when it is due; its latency counts from that moment,
-                                waiting for a free connection included. The thread spins to be on time
+                                waiting for a free connection included. The thread spins to be on time.
+                                With --duration: late requests are sent until twice that time is over
   -P N                          requests in flight per connection (1)
   -d N | MIN-MAX                bytes of a value (3)
   -r N                          keys out of N instead of one key

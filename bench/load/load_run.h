@@ -7,7 +7,8 @@
 // A server that stops for a second makes one slow request of each connection, whatever it should have served meanwhile.
 //
 // Open loop (`rate`): requests are due at fixed times and sent as soon as a connection has room; the time of a request
-// counts from when it was due. A server that stops for a second makes a second's worth of slow requests.
+// counts from when it was due. A server that stops for a second makes a second's worth of slow requests. What was due in the
+// duration is sent late rather than not, but a run ends after twice its duration; the rest is `unsent`.
 
 #include <cstdint>
 #include <functional>
@@ -25,6 +26,7 @@ struct LoadResult {
   uint64_t requests = 0;
   uint64_t nulls = 0;
   uint64_t messages = 0;  // received by subscribers
+  uint64_t unsent = 0;    // due at the rate, and given up: the server was too slow for it
   double elapsed_s = 0;
   Histogram latency_us;
 

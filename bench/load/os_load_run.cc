@@ -28,6 +28,8 @@ constexpr int64_t kSecondNs = 1'000'000'000;
 constexpr int64_t kStallMs = 30'000;
 // How far before the next request is due the thread stops sleeping.
 constexpr int64_t kSpinNs = 2'000'000;
+// A server that does not keep up with --rate gets this many times --duration for what was due in it.
+constexpr double kCatchUpDurations = 2;
 
 struct LoadConnection {
   Descriptor fd;
@@ -68,6 +70,8 @@ class LoadRun {
   void record(LoadConnection& connection, uint64_t replies);
   void end_warmup(int64_t now_ns);
   bool is_over(int64_t now_ns) const;
+  bool gives_up() const;
+  uint64_t unsent() const;
   uint64_t requests_left() const;
   void report(int64_t now_ns, const Progress& progress);
 
@@ -142,8 +146,21 @@ bool LoadRun::is_over(int64_t now_ns) const {
          static_cast<double>(now_ns - start_ns_) >= options_.duration_s * 1e9;
 }
 
+// Whether an open loop is so far behind that it sends no more.
+bool LoadRun::gives_up() const {
+  if (options_.duration_s <= 0 || !is_open_loop() || warming_up_) return false;
+  return static_cast<double>(clock_.mono_ns() - start_ns_) >= kCatchUpDurations * options_.duration_s * 1e9;
+}
+
+// What was due in time and was not sent.
+uint64_t LoadRun::unsent() const {
+  if (options_.duration_s <= 0 || !is_open_loop()) return 0;
+  const double left_ns = static_cast<double>(start_ns_) + options_.duration_s * 1e9 - next_due_ns_;
+  return left_ns > 0 ? static_cast<uint64_t>(left_ns / due_interval_ns_) : 0;
+}
+
 uint64_t LoadRun::requests_left() const {
-  if (shared_.stops.load(std::memory_order_relaxed)) return 0;
+  if (shared_.stops.load(std::memory_order_relaxed) || gives_up()) return 0;
   if (warming_up_) return static_cast<uint64_t>(options_.pipeline);
   // What was due in time is sent, however late.
   const int64_t at_ns = is_open_loop() ? static_cast<int64_t>(next_due_ns_) : clock_.mono_ns();
@@ -187,13 +204,18 @@ Status LoadRun::send_due() {
 
 void LoadRun::record(LoadConnection& connection, uint64_t replies) {
   const int64_t now_ns = clock_.mono_ns();
-  result_.requests += replies;
   if (!is_open_loop()) {
+    // What the warm-up sent is not counted, whenever it is answered.
+    if (connection.sent_ns < start_ns_) return;
+    result_.requests += replies;
     return result_.latency_us.record_many(static_cast<uint64_t>((now_ns - connection.sent_ns) / 1000), replies);
   }
   for (; replies > 0; --replies) {
-    result_.latency_us.record(static_cast<uint64_t>((now_ns - connection.due_ns.front()) / 1000));
+    const int64_t due_ns = connection.due_ns.front();
     connection.due_ns.pop_front();
+    if (due_ns < start_ns_) continue;
+    ++result_.requests;
+    result_.latency_us.record(static_cast<uint64_t>((now_ns - due_ns) / 1000));
   }
 }
 
@@ -274,6 +296,7 @@ Status LoadRun::run(const Progress& progress) {
     result_.elapsed_s = static_cast<double>(now_ns - start_ns_) / 1e9;
     if (now_ns - reported_ns_ >= kSecondNs) report(now_ns, progress);
   }
+  result_.unsent = unsent();
   return Status();
 }
 
@@ -283,6 +306,7 @@ void LoadResult::add_parallel(const LoadResult& other) {
   requests += other.requests;
   nulls += other.nulls;
   messages += other.messages;
+  unsent += other.unsent;
   elapsed_s = std::max(elapsed_s, other.elapsed_s);
   latency_us.merge(other.latency_us);
 }

@@ -138,6 +138,11 @@ ValueSizes sizes_of(const Workload& workload, const LoadOptions& options) {
   return workload.sizes.min_bytes > 0 ? workload.sizes : ValueSizes{3, 3};
 }
 
+// Where the part of a stream begins: the first ones take one more where the parts cannot be equal, as with requests.
+uint64_t first_of(uint64_t space, uint64_t stream, uint64_t stream_count) {
+  return space / stream_count * stream + std::min(stream, space % stream_count);
+}
+
 }  // namespace
 
 int64_t key_space_of(const Workload& workload, const LoadOptions& options) {
@@ -179,7 +184,7 @@ RequestSource::RequestSource(const Workload& workload, const LoadOptions& option
                              uint64_t stream_count)
     : random_(options.seed != 0 ? options.seed + stream : os_entropy_u64()),
       keys_(options.keys.value_or(workload.keys), static_cast<uint64_t>(key_space_of(workload, options)),
-            static_cast<uint64_t>(key_space_of(workload, options)) / stream_count * stream) {
+            first_of(static_cast<uint64_t>(key_space_of(workload, options)), stream, stream_count)) {
   if (workload.is_inline) {
     templates_.push_back(RequestTemplate::inline_request(workload.commands[0].arguments[0]));
     weight_sums_.push_back(1);

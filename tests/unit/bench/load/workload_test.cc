@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "bench/load/report.h"
+
 namespace larder::load {
 namespace {
 
@@ -25,6 +27,31 @@ TEST(RequestTemplate, EncodesOnce) {
   EXPECT_EQ(one(RequestTemplate({"SET", "k", "__data__"}, 3)), "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$3\r\nxxx\r\n");
   EXPECT_EQ(one(RequestTemplate({"GET", "__rand_int__"}, 3)), "*2\r\n$3\r\nGET\r\n$12\r\n000000000000\r\n");
   EXPECT_EQ(one(RequestTemplate({"GET", "__rand_int__"}, 3), 1), "*2\r\n$3\r\nGET\r\n$12\r\n000000000000\r\n");
+}
+
+// Three threads fill ten keys: each goes on where the one before it ends.
+TEST(RequestSource, SequencesOfThreadsLeaveNoHole) {
+  const auto options = *parse_load_options({"-r", "10", "--keys", "sequential", "GET", "__rand_int__"});
+  const auto chosen = choose_workloads(options);
+  ASSERT_TRUE(chosen.ok());
+  Buffer out;
+  for (uint64_t stream = 0; stream < 3; ++stream) {
+    RequestSource source((*chosen)[0], options, stream, 3);
+    for (int i = 0; i < (stream == 0 ? 4 : 3); ++i) source.append_to(out);
+  }
+  for (char key = '0'; key <= '9'; ++key) {
+    EXPECT_NE(Bytes(out.bytes()).find(std::string(11, '0') + key), Bytes::npos) << key;
+  }
+}
+
+TEST(Report, TextIsQuoted) {
+  EXPECT_EQ(json_text("a\"b\\c\n"), "\"a\\\"b\\\\c\\u000a\"");
+  EXPECT_EQ(csv_text("a\"b"), "\"a\"\"b\"");
+}
+
+TEST(LoadOptions, ComparingHasNoCsv) {
+  EXPECT_FALSE(parse_load_options({"--csv", "--compare", "a=h:1", "b=h:2"}).ok());
+  EXPECT_TRUE(parse_load_options({"--json", "--compare", "a=h:1", "b=h:2"}).ok());
 }
 
 TEST(Workloads, PingIsBothForms) {
