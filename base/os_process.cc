@@ -11,6 +11,9 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <string>
+
+#include "base/control_group.h"
 
 // There when jemalloc is linked in or preloaded.
 extern "C" int mallctl(const char* name, void* old_value, size_t* old_bytes, void* new_value, size_t new_bytes)
@@ -32,6 +35,18 @@ int rusage_scope(CpuScope scope) {
   if (scope == CpuScope::kThisThread) return RUSAGE_THREAD;
 #endif
   return RUSAGE_SELF;
+}
+
+// The text of /proc/self/cgroup; without it, what a container sees with either version.
+std::string own_control_groups() {
+  std::string text;
+  if (std::FILE* file = std::fopen("/proc/self/cgroup", "r")) {
+    char part[4096];
+    size_t size = 0;
+    while ((size = std::fread(part, 1, sizeof(part), file)) > 0) text.append(part, size);
+    std::fclose(file);
+  }
+  return text.empty() ? "0::/\n1:memory:/\n" : text;
 }
 
 }  // namespace
@@ -60,9 +75,8 @@ uint64_t os_total_memory_bytes() {
 
 uint64_t os_memory_limit_bytes() {
   uint64_t limit = os_total_memory_bytes();
-  // Control groups, version 2 and version 1, as a container sees its own.
-  for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
-    std::FILE* file = std::fopen(path, "r");
+  for (const std::string& path : memory_limit_files(own_control_groups())) {
+    std::FILE* file = std::fopen(path.c_str(), "r");
     if (file == nullptr) continue;
     unsigned long long bytes = 0;
     if (std::fscanf(file, "%llu", &bytes) == 1 && bytes > 0 && (limit == 0 || bytes < limit)) limit = bytes;
