@@ -173,9 +173,9 @@ void Keyspace::write_string(Entry* entry, const StringPlan& plan, Bytes value) {
 }
 
 Assigned Keyspace::assign_string(const HashedKey& key, Bytes value, DeadlineRule deadline, int64_t now_ms,
-                                 StringForm form) {
+                                 StringForm form, Touch touch) {
   const StringPlan plan = plan_string(value, form);
-  EntrySlot* slot = find_slot(key, now_ms, Touch::kYes);
+  EntrySlot* slot = find_slot(key, now_ms, touch);
   if (slot == nullptr) {
     create_string(key, plan, value, deadline.applied_to(kNoDeadline), now_ms);
     return Assigned::kCreated;
@@ -296,12 +296,12 @@ void Keyspace::set_access_state(const HashedKey& key, uint32_t state) {
 
 // ---- Deadlines
 
-bool Keyspace::set_deadline(const HashedKey& key, int64_t deadline_ms, int64_t now_ms) {
+bool Keyspace::set_deadline(const HashedKey& key, int64_t deadline_ms, int64_t now_ms, Touch touch) {
   if (deadline_ms == kNoDeadline) {
-    clear_deadline(key, now_ms);
+    clear_deadline(key, now_ms, touch);
     return contains(key, now_ms);
   }
-  EntrySlot* slot = find_slot(key, now_ms, Touch::kNo);
+  EntrySlot* slot = find_slot(key, now_ms, touch);
   if (slot == nullptr) return false;
   announce_change(slot);
   const int64_t old_deadline_ms = slot->item()->deadline_ms();
@@ -314,8 +314,8 @@ bool Keyspace::set_deadline(const HashedKey& key, int64_t deadline_ms, int64_t n
   return true;
 }
 
-bool Keyspace::clear_deadline(const HashedKey& key, int64_t now_ms) {
-  EntrySlot* slot = find_slot(key, now_ms, Touch::kNo);
+bool Keyspace::clear_deadline(const HashedKey& key, int64_t now_ms, Touch touch) {
+  EntrySlot* slot = find_slot(key, now_ms, touch);
   if (slot == nullptr || !slot->item()->has_deadline()) return false;
   announce_change(slot);
   note_deadline(key.hash, slot->item()->deadline_ms(), kNoDeadline, now_ms);
@@ -333,10 +333,11 @@ int64_t Keyspace::average_ttl_ms(int64_t now_ms) const {
 
 // ---- Moving and copying
 
-bool Keyspace::move_entry(const HashedKey& from, Keyspace& to_keyspace, const HashedKey& to, int64_t now_ms) {
+bool Keyspace::move_entry(const HashedKey& from, Keyspace& to_keyspace, const HashedKey& to, int64_t now_ms,
+                          Touch touch) {
   // What is past its deadline there expires, rather than being replaced.
   to_keyspace.find_slot(to, now_ms, Touch::kNo);
-  EntrySlot* slot = find_slot(from, now_ms, Touch::kNo);
+  EntrySlot* slot = find_slot(from, now_ms, touch);
   if (slot == nullptr) return false;
   if (this == &to_keyspace && from.bytes == to.bytes) return true;
   const Entry& old = *slot->item();

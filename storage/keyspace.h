@@ -50,7 +50,8 @@ class Store;
 // Whether a look-up counts as a use of the key (CLIENT NO-TOUCH, OBJECT, TTL and the like do not).
 enum class Touch : uint8_t { kYes, kNo };
 
-// What happens to keys past their deadline. kHide is for a replica: they are invisible, and stay until the primary says.
+// What happens to keys past their deadline. kHide is for a replica and for paused clients: they are invisible, and stay until
+// the primary says, or the pause is over.
 // kKeep is for loading a log: they are as alive as the others, because the log says when they went.
 enum class ExpiryMode : uint8_t { kRemove, kHide, kKeep };
 
@@ -150,6 +151,11 @@ class Keyspace {
   // ---- Look-up. Null if there is no such key (or no longer).
   const Entry* find(const HashedKey& key, int64_t now_ms, Touch touch = Touch::kYes);
   bool contains(const HashedKey& key, int64_t now_ms) { return find(key, now_ms, Touch::kNo) != nullptr; }
+  // Whether the key is there and past its deadline, which it may be as long as nobody has looked. Removes nothing.
+  bool is_left_expired(const HashedKey& key, int64_t now_ms) const {
+    const EntrySlot* slot = table_.find(key.hash, key.bytes);
+    return slot != nullptr && slot->item()->is_expired(now_ms);
+  }
 
   // A handle on the value: Value is StringValue, ListValue ...
   template <class Value>
@@ -165,7 +171,7 @@ class Keyspace {
   // ---- Whole values
   // SET: replaces whatever the key holds, of any type. `value` may point into the value it replaces.
   Assigned assign_string(const HashedKey& key, Bytes value, DeadlineRule deadline, int64_t now_ms,
-                         StringForm form = StringForm::kAny);
+                         StringForm form = StringForm::kAny, Touch touch = Touch::kYes);
   // Returns whether the key existed.
   bool erase(const HashedKey& key, int64_t now_ms);
 
@@ -180,13 +186,14 @@ class Keyspace {
   // ---- Deadlines
   // Return whether the key exists (and, for clear_deadline, had a deadline). A deadline that has passed already is
   // kept as it is: the next look-up or advance_expiry() removes the key.
-  bool set_deadline(const HashedKey& key, int64_t deadline_ms, int64_t now_ms);
-  bool clear_deadline(const HashedKey& key, int64_t now_ms);
+  bool set_deadline(const HashedKey& key, int64_t deadline_ms, int64_t now_ms, Touch touch = Touch::kNo);
+  bool clear_deadline(const HashedKey& key, int64_t now_ms, Touch touch = Touch::kNo);
 
   // ---- Moving and copying between keys and databases
   // RENAME and MOVE: takes value, deadline and access state along. What lives at `to` is replaced. Returns whether
   // `from` existed. from and to may be the same key.
-  bool move_entry(const HashedKey& from, Keyspace& to_keyspace, const HashedKey& to, int64_t now_ms);
+  bool move_entry(const HashedKey& from, Keyspace& to_keyspace, const HashedKey& to, int64_t now_ms,
+                  Touch touch = Touch::kNo);
   // COPY: the copy has a value of its own and the same deadline. What lives at `to` is replaced.
   bool copy_entry(const HashedKey& from, Keyspace& to_keyspace, const HashedKey& to, int64_t now_ms);
 
@@ -407,7 +414,15 @@ class Store {
   // A reference to the blob of a string that is kept in one. Requires: entry.encoding() == Encoding::kBlob.
   BlobPin pin(const Entry& entry) { return BlobPin(entry.blob(), blobs_); }
   uint64_t hash_of(const Entry& entry) const { return hash_bytes(entry.key(), hash_seed_); }
-  void set_expiry_mode(ExpiryMode mode) { expiry_mode_ = mode; }
+  void set_expiry_mode(ExpiryMode mode) {
+    unpaused_expiry_mode_ = mode;
+    expiry_mode_ = mode == ExpiryMode::kRemove && removal_paused_ ? ExpiryMode::kHide : mode;
+  }
+  // While clients are paused the data set stands still: kHide in place of kRemove.
+  void pause_removal(bool on) {
+    removal_paused_ = on;
+    set_expiry_mode(unpaused_expiry_mode_);
+  }
   ExpiryMode expiry_mode() const { return expiry_mode_; }
 
   // Bytes of everything stored: blocks as large as they are in the allocator, blobs, tables, expiry indexes.
@@ -445,6 +460,8 @@ class Store {
   bool tells_created_ = false;
   ImmediateDisposal immediate_disposal_;
   ExpiryMode expiry_mode_ = ExpiryMode::kRemove;
+  ExpiryMode unpaused_expiry_mode_ = ExpiryMode::kRemove;
+  bool removal_paused_ = false;
   bool counts_uses_ = false;
   AccessTracker access_;
   BlockAllocator blocks_;

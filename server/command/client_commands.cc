@@ -153,6 +153,7 @@ void client_pause(CommandContext& ctx, ArgReader& args) {
   const int64_t running_until_ms = pause.active(ctx.now_ms()) ? pause.until_ms : 0;
   pause.until_ms = std::max(running_until_ms, ctx.now_ms() + timeout_ms);
   pause.mode = mode;
+  ctx.services().store.pause_removal(true);
   ctx.dispatcher().set_gate(kServerPaused, true);
   ctx.reply().ok();
 }

@@ -137,7 +137,7 @@ constexpr CommandSpec kGenericRows[] = {
 // Moves the value to its new name and tells of both. Requires: the names differ and `from` exists.
 void rename_entry(CommandContext& ctx, Key from, Key to) {
   KeyAccess& keys = ctx.keys();
-  keys.keyspace().move_entry(keys.hashed(from), keys.keyspace(), keys.hashed(to), ctx.now_ms());
+  keys.keyspace().move_entry(keys.hashed(from), keys.keyspace(), keys.hashed(to), ctx.now_ms(), keys.touch());
   ctx.changed(from.bytes, Event::kRenameFrom);
   ctx.changed(to.bytes, Event::kRenameTo, 0);
 }
@@ -239,7 +239,7 @@ void move(CommandContext& ctx, ArgReader& args) {
   Keyspace& target = keys.keyspace(to_db);
   const HashedKey hashed = keys.hashed(key);
   if (!keys.contains(key) || target.contains(hashed, ctx.now_ms())) return ctx.reply().integer(0);
-  keys.keyspace().move_entry(hashed, target, hashed, ctx.now_ms());
+  keys.keyspace().move_entry(hashed, target, hashed, ctx.now_ms(), keys.touch());
   ctx.changed(key.bytes, Event::kMoveFrom);
   ctx.changed_in(static_cast<uint16_t>(to_db), key.bytes, Event::kMoveTo, 0);
   ctx.reply().integer(1);

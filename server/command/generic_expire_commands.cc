@@ -1,5 +1,7 @@
 // Times to live: setting, asking, removing them.
 
+#include <utility>
+
 #include "base/number_text.h"
 #include "server/command/expiry_time.h"
 #include "server/command/generic_handlers.h"
@@ -52,8 +54,10 @@ bool read_conditions(CommandContext& ctx, std::span<const Bytes> words, ExpireCo
 bool apply_deadline(CommandContext& ctx, Key key, int64_t deadline_ms, const ExpireConditions& conditions) {
   KeyAccess& keys = ctx.keys();
   const HashedKey hashed = keys.hashed(key);
+  // One request is one use of the key, whether the conditions hold or not.
+  Touch touch = keys.touch();
   if (conditions.any()) {
-    const Entry* entry = keys.find(key);
+    const Entry* entry = keys.keyspace().find(hashed, ctx.now_ms(), std::exchange(touch, Touch::kNo));
     if (entry == nullptr || !conditions.hold(entry->deadline_ms(), deadline_ms)) return false;
   }
   if (keys.is_past(deadline_ms)) {
@@ -62,7 +66,7 @@ bool apply_deadline(CommandContext& ctx, Key key, int64_t deadline_ms, const Exp
     ctx.propagate_as({"DEL", key.bytes});
     return true;
   }
-  if (!keys.keyspace().set_deadline(hashed, deadline_ms, ctx.now_ms())) return false;
+  if (!keys.keyspace().set_deadline(hashed, deadline_ms, ctx.now_ms(), touch)) return false;
   ctx.changed(key.bytes, Event::kExpire);
   propagate_deadline(ctx, key, deadline_ms);
   return true;
@@ -113,7 +117,8 @@ void pexpiretime(CommandContext& ctx, ArgReader& args) { reply_expiry(ctx, args,
 void persist(CommandContext& ctx, ArgReader& args) {
   const auto key = args.take<Key>();
   if (!args.done(ctx.reply())) return;
-  if (!ctx.keys().keyspace().clear_deadline(ctx.keys().hashed(key), ctx.now_ms())) return ctx.reply().integer(0);
+  KeyAccess& keys = ctx.keys();
+  if (!keys.keyspace().clear_deadline(keys.hashed(key), ctx.now_ms(), keys.touch())) return ctx.reply().integer(0);
   ctx.changed(key.bytes, Event::kPersist);
   ctx.reply().integer(1);
 }

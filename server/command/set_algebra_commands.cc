@@ -35,7 +35,10 @@ bool take_sets(CommandContext& ctx, std::span<const Bytes> keys, Sets& sets) {
     }
   }
   sets.reserve(keys.size());
-  for (const Bytes key : keys) sets.push_back(*ctx.keys().edit_or_create<SetValue>(Key{key}));
+  Keyspace& keyspace = ctx.keys().keyspace();
+  for (const Bytes key : keys) {
+    sets.push_back(*keyspace.edit_or_create<SetValue>(ctx.keys().hashed(Key{key}), ctx.now_ms(), Touch::kNo));
+  }
   return true;
 }
 

@@ -142,7 +142,7 @@ void set_with_options(CommandContext& ctx, ArgReader& args, Key key, Bytes value
   }
   if (!holds) return;
   const DeadlineRule deadline = deadline_rule(expiry, options.has(kKeepTtl));
-  ctx.keys().assign_string(key, value, deadline);
+  ctx.keys().assign_string_again(key, value, deadline);
   ctx.changed(key.bytes, set_event(expiry));
   propagate_set(ctx, key, value, deadline);
 }

@@ -31,10 +31,11 @@ void discard(CommandContext& ctx, ArgReader& args) {
 
 void watch(CommandContext& ctx, ArgReader& args) {
   if (in_transaction(ctx.client())) return ctx.reply().error(kWatchInsideMulti);
+  KeyAccess& keys = ctx.keys();
   for (const Bytes key : args.rest()) {
-    // The look-up removes a key whose time is over, so that its removal later is no change to this client.
-    ctx.keys().find(Key{key});
-    ctx.services().transactions.watch(ctx.client(), ctx.client().db, key, false);
+    // A key whose time is over is not removed: a script that is running may be counting on it.
+    const bool was_expired = keys.keyspace().is_left_expired(keys.hashed(Key{key}), ctx.now_ms());
+    ctx.services().transactions.watch(ctx.client(), ctx.client().db, key, was_expired);
   }
   ctx.reply().ok();
 }

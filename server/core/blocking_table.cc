@@ -28,6 +28,7 @@ void BlockingTable::wait(Client& client, const Command& command, std::span<const
   state.command = &command;
   const std::span<const Bytes> kept = request.request.empty() ? argv : request.request;
   state.arguments.assign(kept.begin(), kept.end());
+  for (const std::string& argument : state.arguments) state.argument_bytes += sizeof(argument) + argument.capacity();
   state.is_unanswered = (client.flags & (kClientReplyOff | kClientReplySkip)) != 0;
   state.deadline_ms = request.deadline_ms;
   if (state.deadline_ms != 0) state.deadline_at = deadlines_.emplace(state.deadline_ms, &client);

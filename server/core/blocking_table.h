@@ -66,6 +66,7 @@ struct BlockedState {
 
   const Command* command = nullptr;
   std::vector<std::string> arguments;
+  size_t argument_bytes = 0;    // what they take, of memory
   std::vector<Waiter> waiters;  // never moves: the queues refer to them
   int64_t deadline_ms = 0;      // wall clock; 0: none
   Deadlines::iterator deadline_at;

@@ -21,8 +21,7 @@ size_t Client::memory_bytes() const {
   if (queue_) bytes += sizeof(OutputQueue) + queue_->owed_bytes();
   if (transaction) bytes += sizeof(Transaction) + transaction->queued_bytes;
   if (blocked) {
-    bytes += sizeof(BlockedState) + blocked->waiters.capacity() * sizeof(Waiter);
-    for (const std::string& argument : blocked->arguments) bytes += sizeof(argument) + argument.capacity();
+    bytes += sizeof(BlockedState) + blocked->waiters.capacity() * sizeof(Waiter) + blocked->argument_bytes;
   }
   bytes += subscription_bytes(*this);
   if (tracking) {

@@ -84,6 +84,10 @@ class KeyAccess {
                          StringForm form = StringForm::kAny) {
     return keyspace().assign_string(hashed(key), value, deadline, now_ms_, form);
   }
+  // For a key that the request has looked up before: one request is one use.
+  Assigned assign_string_again(Key key, Bytes value, DeadlineRule deadline) {
+    return keyspace().assign_string(hashed(key), value, deadline, now_ms_, StringForm::kAny, Touch::kNo);
+  }
   bool erase(Key key) { return keyspace().erase(hashed(key), now_ms_); }
 
   // Starts the two stages of a look-up for keys that a command is about to visit one after the other (MGET, DEL): call
@@ -97,8 +101,10 @@ class KeyAccess {
     first_key_hash_ = first_key_hash;
   }
 
- private:
+  // Whether the client's look-ups count as uses.
   Touch touch() const { return (client_.flags & kClientNoTouch) ? Touch::kNo : Touch::kYes; }
+
+ private:
   void count(bool hit, Key key) {
     if (!hit) return missed(key);
     ++services_.stats.keyspace_hits;

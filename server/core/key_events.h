@@ -55,7 +55,7 @@ class KeyEvents final : public KeyspaceObserver {
   // would be repeated.
   void tell(uint16_t db, Bytes key, Event event, const Client* by) {
     if (!parts_.transactions.empty()) [[unlikely]]
-      parts_.transactions.key_changed(db, key);
+      parts_.transactions.key_changed(db, key, event == Event::kExpired);
     if (parts_.tracking.active()) [[unlikely]]
       parts_.tracking.key_changed(key, by);
     tell_waiting_and_subscribed(db, key, event);

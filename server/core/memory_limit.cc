@@ -1,9 +1,14 @@
 #include "server/core/memory_limit.h"
 
+#include <algorithm>
+
 #include "base/clock.h"
 #include "base/os_process.h"
 #include "server/config/settings.h"
 #include "server/core/flush_queue.h"
+#include "server/core/loading.h"
+#include "server/core/pause.h"
+#include "server/core/scripting.h"
 #include "server/core/server_stats.h"
 #include "storage/keyspace.h"
 
@@ -11,11 +16,13 @@ namespace larder {
 namespace {
 
 constexpr uint32_t kStepsPerLook = 16;
+// A larger maxmemory-samples counts as this: the pool of candidates gives the order that more samples would.
+constexpr int64_t kSamplesMax = 64;
 constexpr size_t kFreedElementsPerStep = 64;
 
 EvictionPolicy policy_of(const Settings& settings) {
   EvictionPolicy policy;
-  policy.samples = static_cast<uint32_t>(settings.maxmemory_samples);
+  policy.samples = static_cast<uint32_t>(std::min<int64_t>(settings.maxmemory_samples, kSamplesMax));
   switch (settings.maxmemory_policy) {
     case MaxmemoryPolicy::kNoEviction:
       break;
@@ -67,16 +74,30 @@ uint64_t MemoryLimit::used_bytes() const {
   return services_.store.memory_bytes() + stats.buffer_bytes + stats.client_bytes + stats.script_bytes;
 }
 
+bool MemoryLimit::may_evict() const {
+  if (services_.loading.active() || services_.pause.mode != PauseState::Mode::kNone) return false;
+  return services_.scripting == nullptr || !services_.scripting->is_busy();
+}
+
 bool MemoryLimit::make_room(int64_t now_ms) {
-  if (!exceeded()) return true;
-  const int64_t deadline_us = services_.clock.mono_us() + kRoomBudgetUs;
-  for (uint32_t step = 1; exceeded(); ++step) {
-    const Eviction result = free_one(now_ms);
-    if (result == Eviction::kNothing) return false;
-    const bool look = step % kStepsPerLook == 0 || result == Eviction::kNotYet;
-    if (look && services_.clock.mono_us() >= deadline_us) break;
+  if (!exceeded() || !may_evict()) return true;
+  if (now_ms != budget_ms_) {
+    budget_ms_ = now_ms;
+    budget_used_us_ = 0;
   }
-  return true;
+  const bool is_used_up = budget_used_us_ >= kRoomBudgetUs;
+  const uint64_t target_bytes = is_used_up ? std::max(limit_bytes_, settled_bytes_) : limit_bytes_;
+  const int64_t started_us = services_.clock.mono_us();
+  const int64_t deadline_us = started_us + (is_used_up ? kRoomBudgetUs : kRoomBudgetUs - budget_used_us_);
+  int64_t now_us = started_us;
+  Eviction result = Eviction::kDone;
+  for (uint32_t step = 1; result != Eviction::kNothing && now_us < deadline_us && used_bytes() > target_bytes; ++step) {
+    result = free_one(now_ms);
+    if (step % kStepsPerLook == 0 || result == Eviction::kNotYet) now_us = services_.clock.mono_us();
+  }
+  budget_used_us_ += services_.clock.mono_us() - started_us;
+  if (!is_used_up) settled_bytes_ = used_bytes();
+  return result != Eviction::kNothing || !exceeded();
 }
 
 Eviction MemoryLimit::free_one(int64_t now_ms) {

@@ -2,9 +2,9 @@
 
 // maxmemory: how much the server uses, how much it may use, and what is done when that is too much.
 //
-// Before each request, while a limit is set, keys are evicted until the server is under it again. One request waits for
-// that no longer than kRoomBudgetUs; what is left is done before the next ones and in the background, so the limit is passed by a
-// few values at the most. Memory that is about to be given back anyway (flushed databases, large collections that were
+// Before each request, while a limit is set, keys are evicted until the server is under it again. The requests of one
+// millisecond wait for that no longer than kRoomBudgetUs; the rest is done before later ones and in the background. Once the budget is
+// used, a request only makes up for what came since, so the limit is passed by a few values at the most. Memory that is about to be given back anyway (flushed databases, large collections that were
 // deleted) is freed before any key goes. A request that needs memory is refused only when there is nothing left that the
 // policy lets go.
 
@@ -17,7 +17,7 @@ namespace larder {
 
 class MemoryLimit {
  public:
-  // What making room may take of one request.
+  // What making room may take of the requests of one millisecond together.
   static constexpr int64_t kRoomBudgetUs = 500;
 
   explicit MemoryLimit(Services& services) : services_(services) {}
@@ -31,7 +31,10 @@ class MemoryLimit {
   uint64_t used_bytes() const;
   bool exceeded() const { return is_set() && used_bytes() > limit_bytes_; }
 
-  // Evicts until the limit holds or the time is over. False: it does not hold, and nothing may go.
+  // Whether keys may go now: not while data is loaded (what the log says next counts on them), nor while clients are paused or
+  // under a script that is running.
+  bool may_evict() const;
+  // Evicts, if keys may go now, until the limit holds or the time is over. False: it does not hold, and nothing may go.
   bool make_room(int64_t now_ms);
 
  private:
@@ -39,6 +42,9 @@ class MemoryLimit {
 
   Services& services_;
   uint64_t limit_bytes_ = 0;
+  int64_t budget_ms_ = 0;  // the millisecond that budget_used_us_ counts for
+  int64_t budget_used_us_ = 0;
+  uint64_t settled_bytes_ = 0;  // in use when that budget was found used up
 };
 
 }  // namespace larder

@@ -45,6 +45,7 @@ void OutputQueue::append(Bytes bytes) {
 
 void OutputQueue::append(PinnedBytes pinned) {
   count_appended(pinned.size);
+  pinned_bytes_ += pinned.size;
   pieces_.emplace_back(pinned);
 }
 
@@ -74,7 +75,8 @@ size_t OutputQueue::owed_bytes() const {
 }
 
 size_t OutputQueue::stored_bytes() const {
-  size_t total = 0;
+  size_t total = pinned_bytes_;
+  if (!pieces_.empty() && std::holds_alternative<PinnedBytes>(pieces_.front())) total -= front_sent_;
   for (const ReplySource* source : sources_) total += source->stored_bytes();
   return total;
 }
@@ -136,7 +138,10 @@ void OutputQueue::consume(size_t count) {
       return;
     }
     count -= size;
-    if (auto* pinned = std::get_if<PinnedBytes>(&pieces_.front())) pinned->release(pinned->owner);
+    if (auto* pinned = std::get_if<PinnedBytes>(&pieces_.front())) {
+      pinned_bytes_ -= pinned->size;
+      pinned->release(pinned->owner);
+    }
     pieces_.pop_front();
   }
 }
@@ -149,7 +154,7 @@ void OutputQueue::clear() {
   holds_.clear();
   front_sent_ = 0;
   sources_.clear();
-  bytes_ = held_bytes_ = 0;
+  bytes_ = held_bytes_ = pinned_bytes_ = 0;
 }
 
 }  // namespace larder

@@ -45,7 +45,7 @@ class OutputQueue {
   size_t bytes() const { return bytes_; }
   // These, and what sources keep for themselves: what limits are held against.
   size_t owed_bytes() const;
-  // What of them the store counts as its own, too.
+  // What of them the store counts as its own, too: pinned values, and what sources keep of structures.
   size_t stored_bytes() const;
   size_t piece_count() const { return pieces_.size(); }
 
@@ -88,6 +88,7 @@ class OutputQueue {
   std::deque<Piece> pieces_;
   size_t front_sent_ = 0;  // bytes of the first piece that are sent already
   size_t bytes_ = 0;
+  size_t pinned_bytes_ = 0;                  // of the pinned pieces, the part of the first one that is sent included
   std::vector<const ReplySource*> sources_;  // of the pieces, those that have more to write
   std::vector<Hold> holds_;                  // of the last held_bytes_ bytes, in their order
   size_t held_bytes_ = 0;

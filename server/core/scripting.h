@@ -51,6 +51,9 @@ class Scripting {
   // The wall clock when the running script began: it stands still for the script. Requires: one runs.
   virtual int64_t started_us() const = 0;
 
+  // Whether one has been running for so long that other clients are let in.
+  virtual bool is_busy() const = 0;
+
   // The flags that a request of a command that runs scripts counts as: a script or function that says of itself what it
   // does is judged by that, like a command.
   virtual uint32_t request_flags(const Command& command, std::span<const Bytes> argv) = 0;

@@ -382,6 +382,7 @@ void Server::close_idle_clients(int64_t now_ms) {
 void Server::update_pause(int64_t now_ms) {
   if (!dispatcher_.has_gate(kServerPaused) || pause_.active(now_ms)) return;
   pause_.mode = PauseState::Mode::kNone;
+  store_.pause_removal(false);
   dispatcher_.set_gate(kServerPaused, false);
   resume_requested_ = true;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 #include "server/core/client.h"
 
@@ -19,6 +20,7 @@ void TransactionTable::watch(Client& client, uint16_t db, Bytes key, bool alread
   if (std::find(watchers.begin(), watchers.end(), &client) != watchers.end()) return;
   watchers.push_back(&client);
   client.transaction->watched.push_back({db, std::string(key), already_expired});
+  client.transaction->watches_expired |= already_expired;
 }
 
 void TransactionTable::unwatch_all(Client& client) {
@@ -30,6 +32,7 @@ void TransactionTable::unwatch_all(Client& client) {
     if (place->second.empty()) watchers_.erase(place);
   }
   client.transaction->watched.clear();
+  client.transaction->watches_expired = false;
   client.transaction->watch_broken = false;
 }
 
@@ -45,9 +48,22 @@ void TransactionTable::close(Client& client) {
   client.transaction.reset();
 }
 
-void TransactionTable::key_changed(uint16_t db, Bytes key) {
+// Whether the key was expired already when the client began to watch it, and the client has not been told of its removal.
+bool TransactionTable::forgives_removal(Client& client, uint16_t db, Bytes key) {
+  if (!client.transaction->watches_expired) return false;
+  for (WatchedKey& watched : client.transaction->watched) {
+    if (watched.db == db && watched.key == key) return std::exchange(watched.was_expired, false);
+  }
+  return false;
+}
+
+void TransactionTable::key_changed(uint16_t db, Bytes key, bool has_expired) {
   const auto place = watchers_.find(Place{db, std::string(key)});
-  if (place != watchers_.end()) break_all(place->second);
+  if (place == watchers_.end()) return;
+  if (!has_expired) return break_all(place->second);
+  for (Client* client : place->second) {
+    if (!forgives_removal(*client, db, key)) client->transaction->watch_broken = true;
+  }
 }
 
 void TransactionTable::break_all(const std::vector<Client*>& clients) {

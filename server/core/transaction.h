@@ -31,7 +31,7 @@ struct QueuedRequest {
 struct WatchedKey {
   uint16_t db = 0;
   std::string key;
-  bool was_expired = false;  // its deadline had passed when it was watched: its removal is no change
+  bool was_expired = false;  // its deadline had passed when it was watched: its removal alone is no change
 };
 
 struct Transaction {
@@ -39,9 +39,10 @@ struct Transaction {
   size_t queued_bytes = 0;
   uint32_t request_flags = 0;  // CommandFlag of all requests together
   std::vector<WatchedKey> watched;
-  bool open = false;          // MULTI was given
-  bool aborted = false;       // a request could not be queued: EXEC answers EXECABORT
-  bool watch_broken = false;  // a watched key changed: EXEC answers null
+  bool open = false;             // MULTI was given
+  bool watches_expired = false;  // a key was_expired
+  bool aborted = false;          // a request could not be queued: EXEC answers EXECABORT
+  bool watch_broken = false;     // a watched key changed: EXEC answers null
 };
 
 class TransactionTable {
@@ -51,7 +52,8 @@ class TransactionTable {
   void watch(Client& client, uint16_t db, Bytes key, bool already_expired);
   void unwatch_all(Client& client);
 
-  void key_changed(uint16_t db, Bytes key);
+  // `has_expired`: it is removed because its deadline has passed, which is news only to those who saw it alive.
+  void key_changed(uint16_t db, Bytes key, bool has_expired = false);
   // A flush: every watched key of the database that exists (or, with another database swapped in, may change).
   // `exists` tells whether the key was there.
   template <typename Exists>
@@ -78,6 +80,7 @@ class TransactionTable {
     size_t operator()(const Place& place) const;
   };
   static void break_all(const std::vector<Client*>& clients);
+  static bool forgives_removal(Client& client, uint16_t db, Bytes key);
 
   std::unordered_map<Place, std::vector<Client*>, PlaceHash> watchers_;
 };

@@ -125,8 +125,12 @@ struct MemoryFigures {
 
 MemoryFigures memory_figures(const Services& services) {
   MemoryFigures memory;
-  for (const auto& client : services.clients.all()) memory.clients += client->memory_bytes();
-  uint64_t beside_data = services.stats.buffer_bytes + memory.clients;
+  uint64_t stored = 0;  // of that: what the store counts, too
+  for (const auto& client : services.clients.all()) {
+    memory.clients += client->memory_bytes();
+    stored += client->stored_bytes();
+  }
+  uint64_t beside_data = services.stats.buffer_bytes + memory.clients - stored;
   if (services.scripting != nullptr) beside_data += services.scripting->usage().source_bytes();
   memory.used = services.store.memory_bytes() + beside_data;
   memory.overhead = services.store.overhead_bytes() + beside_data;
@@ -188,7 +192,7 @@ void memory_section(const Services& services, InfoFields& fields) {
   fields.number("mem_aof_buffer", services.append_log.figures().pending_bytes);
   fields.text("mem_allocator", os_allocator_name());
   fields.number("active_defrag_running", services.stats.defrag_running_percent);
-  fields.number("lazyfree_pending_objects", services.flushed.pending_entries());
+  fields.number("lazyfree_pending_objects", services.flushed.pending_entries() + services.store.garbage_count());
   fields.number("lazyfreed_objects", 0);
 }
 

@@ -95,6 +95,7 @@ class ScriptEngine final : public Scripting, public ScriptListener {
   // ---- Scripting, ScriptListener
   Usage usage() const override;
   int64_t started_us() const override;
+  bool is_busy() const override { return run_ != nullptr && run_->is_busy; }
   uint32_t request_flags(const Command& command, std::span<const Bytes> argv) override;
   std::vector<std::string> library_sources() const override;
   Status load_library(Bytes source) override;

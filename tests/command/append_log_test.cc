@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "persistence/aof_manifest.h"
+#include "server/core/memory_limit.h"
 #include "tests/command/log_server.h"
 #include "tests/support/dataset.h"
 #include "tests/support/in_process_server.h"
@@ -430,6 +431,20 @@ TEST(AppendLog, TurnedOnWhileDataIsLoadedItBeginsWithAllOfThem) {
   }
   InProcessServer server(log_options(files, "always"));
   EXPECT_EQ(started(server).call("GET", "k"), "$1\r\nv\r\n");
+}
+
+// What the log says next counts on the keys that it made before.
+TEST(AppendLog, NothingIsEvictedWhileItIsLoaded) {
+  MemoryFileSystem files;
+  {
+    InProcessServer server(log_options(files, "always"));
+    started(server).call("RPUSH", "list", "a", "b");
+  }
+  InProcessServer server(log_options(files, "always", {"--maxmemory", "1", "--maxmemory-policy", "allkeys-random"}));
+  Connection& client = server.connect();
+  EXPECT_FALSE(server.services().memory_limit.may_evict());
+  EXPECT_TRUE(client.call("LLEN", "list").starts_with("-LOADING"));
+  EXPECT_TRUE(server.services().memory_limit.may_evict());
 }
 
 TEST(AppendLog, TurnedOffAndOnWhileItIsLoadedItGoesOn) {

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "server/core/memory_limit.h"
 #include "server/core/server_stats.h"
 #include "tests/support/in_process_server.h"
 
@@ -48,6 +49,26 @@ TEST(Dispatcher, UnknownAndArityComeBeforeAuthentication) {
   EXPECT_EQ(client.call("NOSUCH").rfind("-ERR unknown command", 0), 0u);
   EXPECT_EQ(client.call("GET").rfind("-ERR wrong number of arguments", 0), 0u);
   EXPECT_EQ(client.call("GET", "k"), "-NOAUTH Authentication required.\r\n");
+}
+
+// Others are served while a script is busy, but no key goes from under it.
+TEST(Dispatcher, NothingIsEvictedWhileAScriptIsBusy) {
+  InProcessServer server({.arguments = {"--maxmemory-policy", "allkeys-random", "--busy-reply-threshold", "1"}});
+  Connection& caller = server.connect();
+  Connection& other = server.connect();
+  for (int i = 0; i < 200; ++i) caller.call("SET", "k" + std::to_string(i), "v");
+  const uint64_t limit = server.services().memory_limit.used_bytes() + 50'000;
+  caller.call("CONFIG", "SET", "maxmemory", std::to_string(limit));
+  caller.send_request({"EVAL",
+                       "redis.call('SET', 'big', string.rep('x', 500000)) local before = redis.call('DBSIZE') "
+                       "local i = 0 while i < 30000000 do i = i + 1 end return before - redis.call('DBSIZE')",
+                       "0"});
+  other.send_request({"PING"});
+  server.run();
+  EXPECT_EQ(caller.take(), ":0\r\n");
+  EXPECT_TRUE(other.take().starts_with("-BUSY"));
+  caller.call("PING");
+  EXPECT_LE(server.services().memory_limit.used_bytes(), limit);
 }
 
 TEST(Dispatcher, MemoryIsCheckedForCommandsThatUseMore) {

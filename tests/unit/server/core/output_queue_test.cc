@@ -61,6 +61,24 @@ TEST(OutputQueue, KeepsOrderAroundPins) {
   EXPECT_EQ(owner.released, 0);
 }
 
+// Pinned values are the store's: who sums both counts them once.
+TEST(OutputQueue, PinnedBytesAreStoredBytes) {
+  OutputQueue queue;
+  Owner owner{"0123456789"};
+  queue.append("ab");
+  queue.append(owner.pin());
+  queue.append(owner.pin());
+  EXPECT_EQ(queue.owed_bytes(), 22u);
+  EXPECT_EQ(queue.stored_bytes(), 20u);
+  queue.consume(6);
+  EXPECT_EQ(queue.stored_bytes(), 16u);
+  queue.consume(9);
+  EXPECT_EQ(queue.owed_bytes(), 7u);
+  EXPECT_EQ(queue.stored_bytes(), 7u);
+  queue.clear();
+  EXPECT_EQ(queue.stored_bytes(), 0u);
+}
+
 TEST(OutputQueue, ReleasesAPinOnceWhenItsLastByteIsSent) {
   OutputQueue queue;
   Owner owner{"0123456789"};

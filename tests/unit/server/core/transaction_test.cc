@@ -46,6 +46,19 @@ TEST_F(TransactionTableTest, DatabasesAreApart) {
   EXPECT_TRUE(broken(a));
 }
 
+TEST_F(TransactionTableTest, TheRemovalOfAKeyThatWasWatchedExpiredIsNoChange) {
+  Client& early = add();
+  Client& late = add();
+  table_.watch(early, 0, "k", false);
+  table_.watch(late, 0, "k", true);
+  table_.key_changed(0, "k", true);
+  EXPECT_TRUE(broken(early));
+  EXPECT_FALSE(broken(late));
+  // It came back, and this time its end is news.
+  table_.key_changed(0, "k", true);
+  EXPECT_TRUE(broken(late));
+}
+
 TEST_F(TransactionTableTest, WatchingTwiceCountsOnce) {
   Client& a = add();
   table_.watch(a, 0, "k", false);
