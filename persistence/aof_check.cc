@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "persistence/aof_cut.h"
+#include "persistence/aof_format.h"
 #include "persistence/aof_manifest.h"
 #include "persistence/aof_reader.h"
 #include "persistence/rdb_format.h"
@@ -40,6 +41,8 @@ class Check {
     LARDER_TRY_ASSIGN(const std::unique_ptr<File> file, files_.open(path, OpenMode::kRead));
     LARDER_TRY_ASSIGN(const uint64_t file_bytes, file->size());
     report_ += path + ": " + bytes_text(file_bytes) + "\n";
+    if (!empty_before_.empty()) LARDER_TRY(check_behind_empty(*file));
+    empty_before_ = file_bytes == 0 && more_follow ? path : std::string();
     const Result<uint64_t> begin = check_preamble(*file, file_bytes, now_ms_, &report_);
     if (!begin) return Error{ErrorCode::kCorruption, path + ": " + begin.error().message};
     AofReader reader(*file, file_bytes, *begin);
@@ -51,18 +54,30 @@ class Check {
   }
 
  private:
+  // No file that we begin follows an empty one.
+  Status check_behind_empty(File& file) {
+    char magic[kRdbMagicBytes];
+    LARDER_TRY_ASSIGN(const size_t got, file.read_at(0, magic, sizeof magic));
+    if (!begins_aof_file({magic, got})) return {};
+    report_ += "  begun behind groups that " + empty_before_ + " has lost\n";
+    return {ErrorCode::kCorruption, empty_before_ + ": the file is empty, and was not when the next one was begun"};
+  }
+
   Status judge(const std::string& path, const AofReader& reader, bool more_follow) {
     const AofReader::End& end = reader.end();
     report_ += "  " + std::to_string(reader.command_count()) + " commands";
     if (reader.salt()) report_ += ", " + std::to_string(reader.last_sequence()) + " groups with checksums";
     report_ += "\n";
+    const bool is_cut_short = end.ending == AofReader::Ending::kCutShort;
+    if (is_cut_short || (more_follow && end.ending == AofReader::Ending::kComplete && reader.end_is_missing())) {
+      return judge_cut_short(path, reader, more_follow);
+    }
     if (end.ending == AofReader::Ending::kComplete) {
       const uint64_t padding_bytes = reader.file_bytes() - end.offset;
       if (padding_bytes > 0) report_ += "  " + bytes_text(padding_bytes) + " of padding behind them\n";
       report_ += "  complete\n";
       return {};
     }
-    if (end.ending == AofReader::Ending::kCutShort) return judge_cut_short(path, reader, more_follow);
     const std::string lost = bytes_text(reader.file_bytes() - end.offset);
     report_ += end.ending == AofReader::Ending::kTorn ? "  torn: " : "  damaged: ";
     report_ += end.reason + "\n  whole up to offset " + std::to_string(end.offset) + ", " + lost + " behind\n";
@@ -74,12 +89,12 @@ class Check {
   }
 
   Status judge_cut_short(const std::string& path, const AofReader& reader, bool more_follow) {
-    const std::string& reason = reader.end().reason;
+    const std::string reason = reader.is_base() ? reader.end().reason : "the end of the file is missing";
     report_ += "  cut short: " + reason + "\n  what is there is whole, how much is missing cannot be said\n";
     if (!fix_) return {ErrorCode::kCorruption, path + ": " + reason};
-    if (more_follow) return not_mended(path);
+    if (more_follow && reader.is_base()) return not_mended(path);
     LARDER_TRY(end_aof_base(files_, path, reader));
-    report_ += "  given an end: what is left of it is the whole base now\n";
+    report_ += "  given an end: what is left of it is the whole file now\n";
     return {};
   }
 
@@ -89,6 +104,7 @@ class Check {
 
   FileSystem& files_;
   const bool fix_;
+  std::string empty_before_;  // the incremental file in front is empty
   const int64_t now_ms_;
   std::string& report_;
 };

@@ -45,7 +45,7 @@ Result<std::string> cut_aof_file(FileSystem& files, const std::string& path, con
 }
 
 Status end_aof_base(FileSystem& files, const std::string& path, const AofReader& reader) {
-  LARDER_ASSERT(reader.end().ending == AofReader::Ending::kCutShort);
+  LARDER_ASSERT(reader.end().ending == AofReader::Ending::kCutShort || reader.end_is_missing());
   LARDER_TRY_ASSIGN(const std::unique_ptr<File> file, files.open(path, OpenMode::kReadWrite));
   LARDER_TRY(append_base_end(*file, reader));
   return file->sync();

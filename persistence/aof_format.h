@@ -61,6 +61,9 @@ std::optional<AofGroupLine> parse_aof_group_line(Bytes bytes);  // the checksum 
 // Whether `commands` are the ones that the line (kAofGroupLineBytes long) was written for.
 bool aof_group_is_intact(Bytes line, uint64_t salt, Bytes commands);
 
+// Whether a file that begins so is one that we have begun.
+inline bool begins_aof_file(Bytes bytes) { return bytes.starts_with("#LF:"); }
+
 void write_aof_durable_line(char* out, uint64_t salt, uint64_t durable);
 // The sequence that the line claims to be durable.
 std::optional<uint64_t> parse_aof_durable_line(Bytes bytes, uint64_t salt);

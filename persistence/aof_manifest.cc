@@ -93,6 +93,15 @@ std::string aof_incr_name(const std::string& file_name, uint64_t sequence) {
   return file_name + "." + std::to_string(sequence) + ".incr.aof";
 }
 
+std::optional<uint64_t> aof_sequence_in_name(const std::string& file_name, Bytes name) {
+  if (!name.starts_with(file_name + ".")) return std::nullopt;
+  name.remove_prefix(file_name.size() + 1);
+  for (const Bytes end : {Bytes(".incr.aof"), Bytes(".base.rdb"), Bytes(".base.aof")}) {
+    if (name.ends_with(end)) return parse_uint64(name.substr(0, name.size() - end.size()));
+  }
+  return std::nullopt;
+}
+
 Result<AofManifest> AofManifest::parse(Bytes text) {
   AofManifest manifest;
   size_t number = 0;

@@ -26,6 +26,8 @@ namespace larder {
 std::string aof_manifest_name(const std::string& file_name);
 std::string aof_base_name(const std::string& file_name, uint64_t sequence, bool is_rdb);
 std::string aof_incr_name(const std::string& file_name, uint64_t sequence);
+// The number in a name that is one of a base or an incremental file of this log.
+std::optional<uint64_t> aof_sequence_in_name(const std::string& file_name, Bytes name);
 
 struct AofManifest {
   struct File {

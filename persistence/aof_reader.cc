@@ -15,6 +15,9 @@ RequestLimits file_limits() {
   return limits;
 }
 
+// Of what is behind a broken place so many times its length is looked through for groups that are whole.
+constexpr uint64_t kHashedPart = 8;
+
 // A command begins with '*' and a count above zero.
 bool begins_command(Bytes bytes) {
   return bytes.size() < 2 ? bytes.starts_with('*') : bytes[0] == '*' && bytes[1] >= '1' && bytes[1] <= '9';
@@ -231,23 +234,38 @@ Result<AofReader::Step> AofReader::finish_broken(uint64_t offset, std::string re
 // Looks through the rest of the file for an intact line of ours which says that group `sequence` had been synced.
 Result<bool> AofReader::durability_claimed_behind(uint64_t offset, uint64_t sequence) {
   constexpr size_t kOverlapBytes = std::max(kAofGroupLineBytes, kAofDurableLineBytes);
+  uint64_t hashed_bytes_left = kHashedPart * (file_bytes_ - offset);
   std::string piece(static_cast<size_t>(std::min<uint64_t>(kReadBytes, file_bytes_ - offset)), '\0');
   // From the broken place itself on: where a group is missing, what stands there may be whole, and make the claim.
   for (uint64_t at = offset; at < file_bytes_;) {
     LARDER_TRY_ASSIGN(const size_t got, file_.read_at(at, piece.data(), piece.size()));
     if (got == 0) break;
-    const Bytes bytes(piece.data(), got);
-    for (size_t found = bytes.find("#L"); found != Bytes::npos; found = bytes.find("#L", found + 1)) {
-      const Bytes rest = bytes.substr(found);
-      const std::optional<uint64_t> claim = parse_aof_durable_line(rest, *salt_);
-      if (claim && *claim >= sequence) return true;
-      const std::optional<AofGroupLine> line = parse_aof_group_line(rest);
-      if (!line || line->durable < sequence) continue;
-      LARDER_TRY_ASSIGN(const bool intact, group_is_intact_at(at + found, rest.substr(0, kAofGroupLineBytes)));
-      if (intact) return true;
-    }
+    LARDER_TRY_ASSIGN(const bool claimed, claims_in({piece.data(), got}, at, sequence, hashed_bytes_left));
+    if (claimed) return true;
     if (at + got >= file_bytes_) break;
     at += got > kOverlapBytes ? got - kOverlapBytes : got;
+  }
+  return false;
+}
+
+// Values that clients store may look like lines of ours, each of a group that reaches to the end of the file. When too much
+// had to be looked through to tell, it is taken for a claim: then nothing is cut off that may have been durable.
+Result<bool> AofReader::claims_in(Bytes piece, uint64_t at, uint64_t sequence, uint64_t& hashed_bytes_left) {
+  for (size_t found = piece.find("#L"); found != Bytes::npos; found = piece.find("#L", found + 1)) {
+    const Bytes rest = piece.substr(found);
+    const std::optional<uint64_t> claim = parse_aof_durable_line(rest, *salt_);
+    if (claim && *claim >= sequence) return true;
+    const std::optional<AofGroupLine> line = parse_aof_group_line(rest);
+    if (!line || line->durable < sequence) continue;
+    // More groups than fit between cannot be missing.
+    const uint64_t sequence_max = sequence + file_bytes_ / kAofGroupLineBytes;
+    if (line->sequence <= line->durable || line->sequence > sequence_max) continue;
+    const uint64_t begin = at + found + kAofGroupLineBytes;
+    if (begin > file_bytes_ || line->bytes > file_bytes_ - begin) continue;
+    if (line->bytes > hashed_bytes_left) return true;
+    hashed_bytes_left -= line->bytes;
+    LARDER_TRY_ASSIGN(const bool intact, group_is_intact_at(at + found, rest.substr(0, kAofGroupLineBytes)));
+    if (intact) return true;
   }
   return false;
 }

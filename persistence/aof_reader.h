@@ -79,6 +79,10 @@ class AofReader {
   bool is_base() const { return is_base_; }
   // It is one, and nothing so far said that it ends with the last group.
   bool base_end_is_missing() const { return is_base_ && claimed_sequence_ != last_sequence_; }
+  // Groups of ours are at the end, and no claim behind the last of them: no file ends so that another one follows.
+  bool end_is_missing() const {
+    return salt_ && !outside_group_ && last_sequence_ > 0 && claimed_sequence_ != last_sequence_;
+  }
 
  private:
   enum class Step : uint8_t { kCommand, kSkipped, kNeedsMore, kEnd };
@@ -100,6 +104,8 @@ class AofReader {
   // The file ends, or goes wrong, at `offset`: torn or damaged?
   Result<Step> finish_broken(uint64_t offset, std::string reason, bool ends_early);
   Result<bool> durability_claimed_behind(uint64_t offset, uint64_t sequence);
+  // What one piece of the rest, read at `at`, says.
+  Result<bool> claims_in(Bytes piece, uint64_t at, uint64_t sequence, uint64_t& hashed_bytes_left);
   Result<bool> group_is_intact_at(uint64_t offset, Bytes line);
   void note_transaction(Bytes name, uint64_t offset);
 

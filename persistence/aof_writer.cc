@@ -41,12 +41,27 @@ Status AofWriter::prepare_directory() {
   return files_.sync_directory(parent_path(options_.directory));
 }
 
+Status AofWriter::count_from(const AofManifest& manifest) {
+  last_base_sequence_ = manifest.base ? manifest.base->sequence : 0;
+  last_incremental_sequence_ = manifest.incremental.empty() ? 0 : manifest.incremental.back().sequence;
+  LARDER_TRY_ASSIGN(const std::vector<DirectoryEntry> entries, files_.list(options_.directory));
+  bool found = false;
+  for (const DirectoryEntry& entry : entries) {
+    const std::optional<uint64_t> sequence = aof_sequence_in_name(options_.file_name, entry.name);
+    if (!sequence) continue;
+    found = true;
+    uint64_t& last = entry.name.ends_with(".incr.aof") ? last_incremental_sequence_ : last_base_sequence_;
+    last = std::max(last, *sequence);
+  }
+  has_unnamed_files_ = found && manifest.empty();
+  return {};
+}
+
 Status AofWriter::open(AofManifest manifest, const Resume& resume) {
   manifest_ = std::move(manifest);
-  last_base_sequence_ = manifest_.base ? manifest_.base->sequence : 0;
-  last_incremental_sequence_ = manifest_.incremental.empty() ? 0 : manifest_.incremental.back().sequence;
   names_files_ = true;
   LARDER_TRY(prepare_directory());
+  LARDER_TRY(count_from(manifest_));
   if (!manifest_.incremental.empty()) return resume_file(resume);
   LARDER_TRY(begin_file());
   manifest_.incremental.push_back(file_entry_);
@@ -56,10 +71,9 @@ Status AofWriter::open(AofManifest manifest, const Resume& resume) {
 
 Status AofWriter::open_without_base(AofManifest manifest) {
   manifest_ = std::move(manifest);
-  last_base_sequence_ = manifest_.base ? manifest_.base->sequence : 0;
-  last_incremental_sequence_ = manifest_.incremental.empty() ? 0 : manifest_.incremental.back().sequence;
   names_files_ = false;
   LARDER_TRY(prepare_directory());
+  LARDER_TRY(count_from(manifest_));
   LARDER_TRY(begin_file());
   manifest_.incremental.push_back(file_entry_);
   count_other_files();
@@ -68,6 +82,8 @@ Status AofWriter::open_without_base(AofManifest manifest) {
 
 Status AofWriter::resume_file(const Resume& resume) {
   file_entry_ = manifest_.incremental.back();
+  // What was loaded is there, or somebody has taken it away: then nothing is begun in its place.
+  LARDER_TRY(files_.file_size(path_of(file_entry_.name)).status());
   LARDER_TRY_ASSIGN(file_, files_.open(path_of(file_entry_.name), OpenMode::kOverwrite));
   LARDER_TRY_ASSIGN(padded_bytes_, file_->size());
   file_bytes_ = std::min(resume.end.value_or(padded_bytes_), padded_bytes_);
@@ -76,25 +92,28 @@ Status AofWriter::resume_file(const Resume& resume) {
   salt_ = resume.salt.value_or(random_.next());
   sequence_ = resume.last_sequence;
   if (!resume.salt) {
+    // An empty file that another server has left does not become one that begins as ours do: those never follow an empty one.
+    if (file_bytes_ == 0) LARDER_TRY(put(kAofShortLine));
     char line[kAofFileLineBytes];
     write_aof_file_line(line, AofFileKind::kIncremental, salt_);
     LARDER_TRY(put({line, sizeof line}));
   }
   LARDER_TRY(file_->sync());
   safe_bytes_ = file_bytes_;
-  durable_sequence_ = sequence_;
+  safe_sequence_ = durable_sequence_ = sequence_;
   claimed_sequence_ = 0;
   count_other_files();
   return {};
 }
 
 Status AofWriter::begin_file() {
+  // One that is there is nobody's but who made it.
+  while (file_size_or_zero(aof_incr_name(options_.file_name, last_incremental_sequence_ + 1)) > 0) {
+    ++last_incremental_sequence_;
+  }
   const uint64_t number = ++last_incremental_sequence_;
   AofManifest::File entry{aof_incr_name(options_.file_name, number), number};
   LARDER_TRY_ASSIGN(std::unique_ptr<File> file, files_.open(path_of(entry.name), OpenMode::kOverwrite));
-  // One that an earlier failure has left.
-  LARDER_TRY_ASSIGN(const uint64_t left_bytes, file->size());
-  if (left_bytes > 0) LARDER_TRY(file->truncate(0));
   const uint64_t salt = random_.next();
   char line[kAofFileLineBytes];
   write_aof_file_line(line, AofFileKind::kIncremental, salt);
@@ -103,9 +122,10 @@ Status AofWriter::begin_file() {
   file_ = std::move(file);
   file_entry_ = std::move(entry);
   salt_ = salt;
-  sequence_ = durable_sequence_ = claimed_sequence_ = 0;
+  sequence_ = durable_sequence_ = claimed_sequence_ = safe_sequence_ = 0;
   file_bytes_ = safe_bytes_ = padded_bytes_ = sizeof line;
   claim_bytes_ = 0;
+  is_cut_ = false;
   pads_ = true;
   return {};
 }
@@ -146,6 +166,7 @@ Status AofWriter::append(AofGroup group) {
   if (!written.ok()) return fail(std::move(written));
   if (sync_rule_ == AofSyncRule::kNever) {
     safe_bytes_ = file_bytes_;
+    safe_sequence_ = sequence_;
     claim_bytes_ = 0;
     dropped_number_ = written_number_;
     drop_kept();
@@ -226,7 +247,7 @@ Status AofWriter::sync() {
 void AofWriter::note_synced() {
   safe_bytes_ = file_bytes_;
   claim_bytes_ = 0;
-  durable_sequence_ = sequence_;
+  safe_sequence_ = durable_sequence_ = sequence_;
   if (!needs_base_) durable_number_ = written_number_;
   drop_kept();
 }
@@ -267,6 +288,7 @@ Status AofWriter::close() {
 
 Result<uint64_t> AofWriter::rotate() {
   LARDER_TRY(finish_file());
+  LARDER_TRY(prepare_directory());
   if (Status begun = begin_file(); !begun.ok()) {
     (void)files_.remove(path_of(aof_incr_name(options_.file_name, last_incremental_sequence_)));
     return begun;
@@ -292,7 +314,11 @@ Status AofWriter::adopt_base(const std::string& temporary_name, bool is_rdb, uin
     LARDER_TRY(files_.rename(path_of(temporary_name), path_of(next.base->name)));
     LARDER_TRY(files_.sync_directory(options_.directory));
   }
-  LARDER_TRY(write_aof_manifest(files_, options_.directory, options_.file_name, next));
+  const Status named = write_aof_manifest(files_, options_.directory, options_.file_name, next);
+  if (!named.ok()) {
+    if (next.base) remove_unnamed_base(*next.base);
+    return named;
+  }
   manifest_ = std::move(next);
   names_files_ = true;
   if (mended_from_ != 0 && first_sequence >= mended_from_) {
@@ -303,6 +329,12 @@ Status AofWriter::adopt_base(const std::string& temporary_name, bool is_rdb, uin
   remove_history();
   count_other_files();
   return {};
+}
+
+// Only when the manifest that is there certainly does not name it: one whose replacement has failed may be the new one.
+void AofWriter::remove_unnamed_base(const AofManifest::File& base) {
+  const Result<AofManifest> there = read_aof_manifest(files_, options_.directory, options_.file_name);
+  if (there && (!there->base || there->base->name != base.name)) (void)files_.remove(path_of(base.name));
 }
 
 // What cannot be removed now stays in the manifest's history and is tried again after the next rewrite.
@@ -331,13 +363,23 @@ void AofWriter::count_other_files() {
 
 // Nothing of the kept groups may stay in the old file, or they would be executed twice.
 Status AofWriter::cut_current_file() {
-  if (!file_) return {};
+  // Once it is cut it stays so: a manifest may name the file behind it that could not be replaced.
+  if (!file_ || is_cut_) return {};
   // Nor a claim that was to be synced with what could not be.
   const uint64_t bytes = safe_bytes_ - claim_bytes_;
   LARDER_TRY(file_->truncate(bytes));
-  LARDER_TRY(file_->sync());
   file_bytes_ = padded_bytes_ = safe_bytes_ = bytes;
   claim_bytes_ = 0;
+  // Another file follows: this one says where it ends.
+  if (safe_sequence_ > 0) {
+    char line[kAofDurableLineBytes];
+    write_aof_durable_line(line, salt_, safe_sequence_);
+    LARDER_TRY(file_->write_at(bytes, {line, sizeof line}));
+    claim_bytes_ = sizeof line;
+    file_bytes_ = padded_bytes_ = safe_bytes_ = bytes + sizeof line;
+  }
+  LARDER_TRY(file_->sync());
+  is_cut_ = true;
   return {};
 }
 
@@ -372,9 +414,10 @@ Status AofWriter::heal() {
     if (!healed.ok()) manifest_.incremental.pop_back();
   }
   if (!healed.ok()) {
-    file_ = std::move(old_file);
     file_entry_ = old_entry;
     file_bytes_ = safe_bytes_ = padded_bytes_ = old_bytes;
+    is_cut_ = old_file != nullptr;
+    file_ = std::move(old_file);
     return healed;
   }
   if (!kept_.empty()) written_number_ = kept_.back().number;

@@ -121,11 +121,15 @@ class AofWriter {
   // Bytes of the files that make up the log.
   uint64_t log_bytes() const { return other_files_bytes_ + file_bytes_; }
   const AofManifest& manifest() const { return manifest_; }
+  // When it was opened there was no manifest, but files that one may have named.
+  bool has_unnamed_files() const { return has_unnamed_files_; }
   const std::string& directory() const { return options_.directory; }
 
  private:
   std::string path_of(const std::string& name) const { return join_path(options_.directory, name); }
   Status prepare_directory();
+  // Numbers of files that are in the folder are not used again, whoever made them.
+  Status count_from(const AofManifest& manifest);
   Status resume_file(const Resume& resume);
   // Creates and syncs an incremental file with its first line; it becomes the current one.
   Status begin_file();
@@ -149,6 +153,7 @@ class AofWriter {
   uint64_t file_size_or_zero(const std::string& name) const;
   void count_other_files();
   void remove_history();
+  void remove_unnamed_base(const AofManifest::File& base);
 
   FileSystem& files_;
   const Options options_;
@@ -157,6 +162,7 @@ class AofWriter {
   bool avoids_cache_ = true;
   AofManifest manifest_;
   bool names_files_ = true;  // false: the base is not complete, so the manifest is left alone
+  bool has_unnamed_files_ = false;
   uint64_t last_base_sequence_ = 0;
   uint64_t last_incremental_sequence_ = 0;
 
@@ -170,6 +176,8 @@ class AofWriter {
   uint64_t padded_bytes_ = 0;      // the file's length: padding is behind file_bytes_
   bool pads_ = true;               // there was room on the disk
   uint64_t safe_bytes_ = 0;        // synced; with kNever written
+  uint64_t safe_sequence_ = 0;     // of the last group in them
+  bool is_cut_ = false;            // there, and with the claim behind them
   uint64_t claim_bytes_ = 0;       // the end of them, when it is a claim that is not synced
   uint64_t other_files_bytes_ = 0;
 

@@ -11,6 +11,7 @@
 #include "server/config/option_table.h"
 #include "server/core/context.h"
 #include "server/core/dispatcher.h"
+#include "server/core/loading.h"
 #include "server/core/server_stats.h"
 
 namespace larder {
@@ -41,11 +42,14 @@ void config_set(CommandContext& ctx, ArgReader& args) {
   const auto pairs = args.rest();
   if (pairs.size() % 2 != 0) return ctx.reply().error(kSyntax);
   std::vector<OptionTable::Assignment> assignments;
+  bool refused_by_loading = false;
   for (size_t i = 0; i < pairs.size(); i += 2) {
     const OptionRow* row = find_option(pairs[i]);
     if (row != nullptr && row->has(kSensitive)) ctx.dispatcher().redact(pairs[i + 1]);
+    refused_by_loading |= row != nullptr && row->has(kNotWhileLoading) && ctx.services().loading.active();
     assignments.push_back({pairs[i], pairs[i + 1]});
   }
+  if (refused_by_loading) return ctx.reply().error(kLoading);
   const Status set = ctx.services().options.set(assignments, protected_configs(ctx));
   if (!set.ok()) return ctx.reply().error(set.message());
   ctx.reply().ok();

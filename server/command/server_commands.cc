@@ -72,9 +72,10 @@ void shutdown(CommandContext& ctx, ArgReader& args) {
   if (words.abort) return ctx.reply().error(kShutdownNotInProgress);
   // Half of a script's effects is not to be saved.
   if (!words.nosave && ctx.dispatcher().has_gate(kServerBusy)) return ctx.reply().error(ctx.dispatcher().busy_text());
-  if (!ctx.services().saves.save_at_shutdown(words.save, words.nosave).ok() && !words.force) {
-    return ctx.reply().error(kShutdownFailed);
-  }
+  const Status saved =
+      ctx.services().saves.save_at_shutdown({.always = words.save, .never = words.nosave, .forced = words.force});
+  if (!saved.ok() && !words.force) return ctx.reply().error(kShutdownFailed);
+  ctx.dispatcher().set_gate(kServerEnding, true);
   ctx.client().close_after_reply();
   ctx.services().process.request_shutdown();
 }

@@ -246,7 +246,7 @@ constexpr OptionRow kRows[] = {
     kept_flag("set-proc-title", "yes", kImmutable),
     not_yet(text("proc-title-template", &Settings::proc_title_template, 0, check_title_template)),
     kept_text("locale-collate"),
-    text("dir", &Settings::dir, kProtectedConfig),
+    text("dir", &Settings::dir, kProtectedConfig | kNotWhileLoading),
     not_yet(special("hz", kHzOption, 0)),
     not_yet(flag("dynamic-hz", &Settings::dynamic_hz)),
     kept_number("watchdog-period", "0", 0, INT_MAX, kHidden),
@@ -366,7 +366,7 @@ constexpr OptionRow kRows[] = {
     kept_memory("loading-process-events-interval-bytes", "2097152", 1024, INT_MAX, kHidden),
 
     // Append-only log
-    flag("appendonly", &Settings::append_only),
+    flag("appendonly", &Settings::append_only, kNotWhileLoading),
     text("appendfilename", &Settings::append_file_name, kImmutable, check_append_file_name),
     text("appenddirname", &Settings::append_directory, kImmutable, check_append_directory),
     word("appendfsync", &Settings::append_fsync, kFsyncWords),

@@ -38,6 +38,7 @@ enum OptionFlag : uint16_t {
   kMultiArgument = 1u << 4,  // a line of the file may give several words; CONFIG SET splits at spaces
   kAcceptedOnly = 1u << 5,
   kWarnWithoutEffect = 1u << 6,  // with kAcceptedOnly: without its effect a promise is broken, so the log says it
+  kNotWhileLoading = 1u << 7,
 };
 
 struct OptionRow;

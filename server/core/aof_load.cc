@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "persistence/aof_cut.h"
+#include "persistence/aof_format.h"
 #include "persistence/rdb_format.h"
 #include "server/config/settings.h"
 #include "server/core/registry.h"
@@ -107,6 +108,11 @@ Status AofLoad::open_part() {
   LARDER_TRY_ASSIGN(file_, services_.files.open(part.path, OpenMode::kRead));
   char magic[kRdbMagicBytes];
   LARDER_TRY_ASSIGN(const size_t got, file_->read_at(0, magic, sizeof magic));
+  if (part_ > 0 && !parts_[part_ - 1].is_base && parts_[part_ - 1].bytes == 0 && begins_aof_file({magic, got})) {
+    return Error{ErrorCode::kCorruption, parts_[part_ - 1].path +
+                                             ": the file is empty, and one that follows it was begun "
+                                             "behind its groups. Restore it"};
+  }
   client_.db = 0;
   in_transaction_ = false;
   queued_.clear();
@@ -129,6 +135,12 @@ Status AofLoad::finish_part() {
   const Part& part = parts_[part_];
   const AofReader::End end = reader_->end();
   if (end.ending != AofReader::Ending::kComplete) LARDER_TRY(cut(part, end));
+  if (!part.is_last && !part.is_base && reader_->end_is_missing()) {
+    return refused(
+        "the end of the file is missing behind offset " + std::to_string(end.offset) +
+        ", and more files follow; how much is lost cannot be said. Restore the file, or let larder-check-aof "
+        "--fix make what is left of it the whole file");
+  }
   if (part.is_last && !part.is_base) place_->resume = {reader_->salt(), reader_->last_sequence(), end.offset};
   command_count_ += reader_->command_count();
   bytes_before_ += part.bytes;

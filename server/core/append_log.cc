@@ -37,6 +37,8 @@ bool is_temporary_base(Bytes name, Bytes prefix) {
 // After a rewrite that failed by itself: 5 s, 10 s, ... until an hour.
 constexpr int64_t kRetryMs = 5000;
 constexpr int64_t kRetryMsMax = 3600 * 1000;
+// While requests that write are refused, because the log has no base yet.
+constexpr int64_t kFirstBaseRetryMsMax = 60 * 1000;
 
 AofSyncRule rule_of(const std::string& word) {
   if (word == "always") return AofSyncRule::kAlways;
@@ -53,9 +55,13 @@ AppendLog::~AppendLog() { (void)turn_off(); }
 
 // ---- On and off
 
+std::string AppendLog::log_directory() const {
+  return join_path(environment_.settings.dir, environment_.settings.append_directory);
+}
+
 void AppendLog::open_thread() {
   AofWriter::Options options;
-  options.directory = join_path(environment_.settings.dir, environment_.settings.append_directory);
+  options.directory = log_directory();
   options.file_name = environment_.settings.append_file_name;
   options.random_seed = environment_.random_seed + last_group_;
   thread_ = std::make_unique<LogThread>(environment_.files, environment_.clock, std::move(options),
@@ -65,9 +71,10 @@ void AppendLog::open_thread() {
 
 void AppendLog::begin_state(State state) {
   state_ = state;
-  groups_before_ = last_group_;
+  groups_before_ = begun_group_ = last_group_;
   selected_db_ = -1;
   behind_ = false;
+  base_failure_.clear();
   apply_sync_rule();
   thread_->start(environment_.use_thread);
   report_ = thread_->report();
@@ -81,9 +88,17 @@ Status AppendLog::start(AofManifest manifest, const AofWriter::Resume& resume) {
     thread_.reset();
     return opened;
   }
+  warn_of_unnamed_files();
   remove_unfinished_bases();
   begin_state(State::kOn);
   return {};
+}
+
+// They were named by a manifest that is gone, or could not be removed. Their numbers are not used again.
+void AppendLog::warn_of_unnamed_files() {
+  if (!thread_->writer().has_unnamed_files()) return;
+  environment_.log.warning("{} has no manifest, but files of an append only log: they are left alone, and not loaded",
+                           thread_->writer().directory());
 }
 
 // What rewrites have left that were going on when the server ended. What cannot be removed is only in the way of nobody.
@@ -106,24 +121,48 @@ Status AppendLog::turn_on() {
   return begin_with_base();
 }
 
-Status AppendLog::begin_with_base() {
+Status AppendLog::open_with_base(bool needs_base) {
   open_thread();
-  const bool needs_base = producer_ == nullptr || !producer_->is_empty();
   AofWriter& writer = thread_->writer();
-  const auto opened = [&]() -> Status {
-    LARDER_TRY_ASSIGN(AofManifest manifest, read_aof_manifest(environment_.files, writer.directory(),
-                                                              environment_.settings.append_file_name));
-    LARDER_TRY(writer.open_without_base(std::move(manifest)));
-    if (needs_base) return {};
-    return writer.adopt_base({}, false, writer.manifest().incremental.back().sequence);
-  };
-  if (Status status = opened(); !status.ok()) {
+  LARDER_TRY_ASSIGN(AofManifest manifest,
+                    read_aof_manifest(environment_.files, writer.directory(), environment_.settings.append_file_name));
+  LARDER_TRY(writer.open_without_base(std::move(manifest)));
+  if (needs_base) return {};
+  return writer.adopt_base({}, false, writer.manifest().incremental.back().sequence);
+}
+
+Status AppendLog::begin_with_base() {
+  const bool needs_base = producer_ == nullptr || !producer_->is_empty();
+  if (Status opened = open_with_base(needs_base); !opened.ok()) {
     thread_.reset();
-    return status;
+    return opened;
   }
+  warn_of_unnamed_files();
+  retry_at_ms_ = 0;
   begin_state(needs_base ? State::kBeginning : State::kOn);
   if (needs_base) rewrite_scheduled_ = true;
   cron();
+  return {};
+}
+
+// What was written so far stays in the folder that it was written to.
+Status AppendLog::move() {
+  end_group();
+  const uint64_t durable = durable_group();
+  std::unique_ptr<LogThread> old = std::move(thread_);
+  const uint64_t seen_rotations = seen_rotations_;
+  const uint64_t seen_bases = seen_bases_;
+  if (Status opened = open_with_base(true); !opened.ok()) {
+    thread_ = std::move(old);
+    seen_rotations_ = seen_rotations;
+    seen_bases_ = seen_bases;
+    return opened;
+  }
+  environment_.log.notice("The append only log goes on in {}", thread_->writer().directory());
+  const Status finished = old->finish();
+  begin_state(State::kBeginning);
+  // Whoever waits for what the old folder lacks waits for the new base.
+  if (!finished.ok()) groups_before_ = durable;
   return {};
 }
 
@@ -144,6 +183,8 @@ Status AppendLog::turn_off() {
   thread_.reset();
   state_ = State::kOff;
   only_once_ = false;
+  behind_ = base_failed_ = false;
+  base_failure_.clear();
   report_ = {};
   groups_before_ = last_group_;
   return finished;
@@ -157,9 +198,11 @@ void AppendLog::apply_sync_rule() {
 
 void AppendLog::settings_changed() {
   if (!thread_) return;
+  const bool was_waited_for = waits_for_disk_;
   apply_sync_rule();
-  // What was written under another rule may not be durable yet, and the writer may sleep.
-  if (rule_of(environment_.settings.append_fsync) != AofSyncRule::kNever) thread_->sync();
+  // What was written under another rule may not be durable yet, and the writer may sleep. Also under kNever there are
+  // replies that wait for what was written before.
+  if (was_waited_for || rule_of(environment_.settings.append_fsync) != AofSyncRule::kNever) thread_->sync();
 }
 
 // ---- What the ticks changed
@@ -254,7 +297,7 @@ uint64_t AppendLog::end_group() {
 uint64_t AppendLog::reply_group() const { return group_to_wait_for(current_group()); }
 
 uint64_t AppendLog::group_to_wait_for(uint64_t group) const {
-  if (!waits_for_disk_ || state_ != State::kOn || report_.failed) return 0;
+  if (!waits_for_disk_ || !keeps_log() || failed()) return 0;
   return group > durable_group() ? group : 0;
 }
 
@@ -277,12 +320,15 @@ void AppendLog::note_load() {
 bool AppendLog::step() { return thread_ && !environment_.use_thread && thread_->step(); }
 
 bool AppendLog::poll() {
-  if (!thread_ || !thread_->changed()) return false;
+  const bool base_changed = base_failed_ == base_failure_.empty();
+  base_failed_ = !base_failure_.empty();
+  if (!thread_ || !thread_->changed()) return base_changed;
   const bool was_failed = report_.failed;
   report_ = thread_->report();
   note_load();
   note_failure_change(was_failed);
   rewrite_goes_on();
+  base_failed_ = !base_failure_.empty();
   return true;
 }
 
@@ -315,6 +361,7 @@ std::string AppendLog::temporary_name() const {
 Status AppendLog::rewrite(bool later) {
   if (rewriting_) return {ErrorCode::kBusy, std::string(kRewriteInProgress.text())};
   if (producer_ == nullptr) return {ErrorCode::kUnsupported, "ERR Append only file rewriting is not available"};
+  retry_at_ms_ = 0;  // somebody asks: failures before do not count
   if (later || producer_->is_busy()) {
     rewrite_scheduled_ = true;
     return {};
@@ -334,13 +381,18 @@ Status AppendLog::rewrite(bool later) {
 void AppendLog::begin_rewrite() {
   rewrite_scheduled_ = false;
   end_group();
+  rewrite_began_ms_ = environment_.clock.mono_ms();
+  if (is_elsewhere()) {
+    if (const Status moved = move(); !moved.ok()) return end_rewrite(moved);
+  }
   rewriting_ = true;
   walked_ = rotated_ = adopting_ = false;
-  rewrite_began_ms_ = environment_.clock.mono_ms();
   selected_db_ = -1;
   thread_->rotate();
   const std::string path = join_path(thread_->writer().directory(), temporary_name());
   base_is_rdb_ = environment_.settings.aof_use_rdb_preamble;
+  // The folder may have been removed: the writer makes it again, too, but later.
+  (void)environment_.files.make_directory(thread_->writer().directory());
   const Status begun = producer_->start(path, base_is_rdb_, [this](const Status& status) {
     walked_ = true;
     if (!rewriting_) return;
@@ -373,20 +425,30 @@ void AppendLog::rewrite_goes_on() {
 
 void AppendLog::end_rewrite(const Status& outcome) {
   rewriting_ = false;
-  const int64_t now_ms = environment_.clock.mono_ms();
-  figures_.last_rewrite_ok = outcome.ok();
-  figures_.last_rewrite_s = (now_ms - rewrite_began_ms_) / 1000;
-  if (outcome.ok()) {
-    ++figures_.rewrites;
-    figures_.rewrite_failures_in_a_row = 0;
-    figures_.base_bytes = report_.log_bytes;
-    if (!only_once_) state_ = State::kOn;
-    environment_.log.notice("Background append only file rewriting finished: {} bytes", report_.log_bytes);
+  if (is_beginning() && !outcome.ok()) rewrite_scheduled_ = true;
+  if (outcome.code() == ErrorCode::kCancelled) {
+    environment_.log.notice("Background append only file rewriting was given up");
     return;
   }
+  figures_.last_rewrite_ok = outcome.ok();
+  figures_.last_rewrite_s = (environment_.clock.mono_ms() - rewrite_began_ms_) / 1000;
+  if (!outcome.ok()) return note_rewrite_failure(outcome);
+  ++figures_.rewrites;
+  figures_.rewrite_failures_in_a_row = 0;
+  figures_.base_bytes = report_.log_bytes;
+  if (is_beginning()) {
+    state_ = State::kOn;
+    groups_before_ = begun_group_;
+    base_failure_.clear();
+  }
+  environment_.log.notice("Background append only file rewriting finished: {} bytes", report_.log_bytes);
+}
+
+void AppendLog::note_rewrite_failure(const Status& outcome) {
   const uint64_t failures = ++figures_.rewrite_failures_in_a_row;
-  retry_at_ms_ = now_ms + std::min(kRetryMs << std::min<uint64_t>(failures - 1, 16), kRetryMsMax);
-  if (state_ == State::kBeginning && !only_once_) rewrite_scheduled_ = true;
+  const int64_t wait_ms_max = is_beginning() ? kFirstBaseRetryMsMax : kRetryMsMax;
+  retry_at_ms_ = environment_.clock.mono_ms() + std::min(kRetryMs << std::min<uint64_t>(failures - 1, 16), wait_ms_max);
+  if (is_beginning()) base_failure_ = outcome.to_string();
   environment_.log.warning("Background append only file rewriting failed: {}", outcome.to_string());
 }
 

@@ -37,7 +37,7 @@ class LogBaseProducer {
   virtual void cancel() = 0;
   // Another save runs, so that start() would fail.
   virtual bool is_busy() const = 0;
-  // There are no data, so that no base is needed.
+  // There are neither data nor libraries, so that no base is needed.
   virtual bool is_empty() const = 0;
 };
 
@@ -96,15 +96,20 @@ class AppendLog final : public PropagationSink {
   bool on() const { return state_ == State::kOn; }
   // On or about to be: not off, and not only rewritten once.
   bool keeps_log() const { return state_ != State::kOff && !only_once_; }
-  // Writing has failed and has not been mended: requests that write are to be refused.
-  bool failed() const { return keeps_log() && report_.failed; }
-  const std::string& failure() const { return report_.failure; }
+  // Turned on, and not complete: what is in the folder yet is another log, or none.
+  bool is_beginning() const { return state_ == State::kBeginning && !only_once_; }
+  // Writing has failed and has not been mended, or the first base could not be written: requests that write are to be
+  // refused. Changes with poll().
+  bool failed() const { return keeps_log() && (report_.failed || base_failed_); }
+  const std::string& failure() const { return report_.failed ? report_.failure : base_failure_; }
   // More waits for the disk than is good: requests that write are to be held.
   bool is_behind() const { return behind_; }
 
   // The group that changes made now will be in (or the last one, when there are none), and the last durable one.
   uint64_t current_group() const { return building_.empty() ? last_group_ : last_group_ + 1; }
-  uint64_t durable_group() const { return std::max(report_.durable_number, groups_before_); }
+  uint64_t durable_group() const {
+    return state_ == State::kBeginning ? groups_before_ : std::max(report_.durable_number, groups_before_);
+  }
 
   // The group that whatever is said to a client now must wait for; 0: it need not wait.
   uint64_t reply_group() const;
@@ -131,7 +136,14 @@ class AppendLog final : public PropagationSink {
 
  private:
   void open_thread();
+  Status open_with_base(bool needs_base);
   Status begin_with_base();
+  std::string log_directory() const;
+  // `dir` was changed since the log was opened.
+  bool is_elsewhere() const { return thread_->writer().directory() != log_directory(); }
+  // Begins anew in the folder of now.
+  Status move();
+  void warn_of_unnamed_files();
   void remove_unfinished_bases();
   void begin_state(State state);
   void apply_sync_rule();
@@ -146,6 +158,7 @@ class AppendLog final : public PropagationSink {
   void begin_rewrite();
   void rewrite_goes_on();
   void end_rewrite(const Status& outcome);
+  void note_rewrite_failure(const Status& outcome);
   std::string temporary_name() const;
 
   const Environment environment_;
@@ -162,6 +175,7 @@ class AppendLog final : public PropagationSink {
   AofGroup building_;
   uint64_t last_group_ = 0;     // submitted
   uint64_t groups_before_ = 0;  // those up to this one went to a log that was turned off since
+  uint64_t begun_group_ = 0;    // those up to this one are in the base that the log begins with
   int32_t selected_db_ = -1;    // what the file has selected at its end
   int64_t last_timestamp_s_ = 0;
   bool in_unit_ = false;
@@ -178,6 +192,8 @@ class AppendLog final : public PropagationSink {
   bool rewrite_scheduled_ = false;
   int64_t rewrite_began_ms_ = 0;
   int64_t retry_at_ms_ = 0;
+  std::string base_failure_;  // why the log that begins has no base; empty: it was not tried, or it goes on
+  bool base_failed_ = false;  // the same, as of the last poll()
   uint64_t first_sequence_ = 0;
   uint64_t seen_rotations_ = 0;
   uint64_t seen_bases_ = 0;

@@ -177,7 +177,7 @@ bool Dispatcher::reject_unknown(Client& client, const Command* command, std::spa
 
 Dispatcher::Admission Dispatcher::admit(Client& client, const Command* command, std::span<const Bytes> argv,
                                         ReplyWriter& reply) {
-  if (client.gate & kGateBlocked) return Admission::kHold;
+  if ((client.gate & kGateBlocked) || (gate_ & kServerEnding)) return Admission::kHold;
   if (reject_unknown(client, command, argv, reply)) return Admission::kAnswered;
   const CommandSpec& spec = *command->spec;
   if (!(spec.flags & kNoAuthNeeded) && must_authenticate(client, services_.settings)) {

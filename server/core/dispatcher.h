@@ -31,6 +31,7 @@ enum ServerGate : uint32_t {
   kServerSnapshotFailed = 1u << 3,  // stop-writes-on-bgsave-error applies
   kServerLogFailed = 1u << 4,       // the append-only log cannot be written: requests that write are refused
   kServerLogBehind = 1u << 5,       // too much waits for the log's disk: requests that write wait
+  kServerEnding = 1u << 6,          // what was to be saved is saved: nothing more is executed
   kServerBusy = 1u << 8,            // a script runs for too long
 };
 

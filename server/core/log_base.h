@@ -11,6 +11,8 @@
 #include "base/random.h"
 #include "persistence/rdb_commands.h"
 #include "server/core/append_log.h"
+#include "server/core/scripting.h"
+#include "server/core/services.h"
 #include "server/core/snapshot.h"
 #include "storage/keyspace.h"
 
@@ -56,16 +58,15 @@ class CommandsOutput final : public SnapshotOutput {
 class SnapshotBase final : public LogBaseProducer {
  public:
   // All outlive this.
-  SnapshotBase(Snapshots& snapshots, FileSystem& files, Store& store)
-      : snapshots_(snapshots), files_(files), store_(store) {}
+  SnapshotBase(Snapshots& snapshots, Services& services) : snapshots_(snapshots), services_(services) {}
 
   Status start(const std::string& path, bool as_rdb, std::function<void(const Status&)> done) override {
     SnapshotRequest request;
     request.kind = SnapshotKind::kRewrite;
     if (as_rdb) {
-      request.output = std::make_unique<FileSnapshotOutput>(files_, path, std::string());
+      request.output = std::make_unique<FileSnapshotOutput>(services_.files, path, std::string());
     } else {
-      request.output = std::make_unique<CommandsOutput>(files_, path);
+      request.output = std::make_unique<CommandsOutput>(services_.files, path);
     }
     request.aof_base = true;
     const uint64_t turn = ++turn_;
@@ -81,16 +82,15 @@ class SnapshotBase final : public LogBaseProducer {
   }
   bool is_busy() const override { return snapshots_.active(); }
   bool is_empty() const override {
-    for (int db = 0; db < store_.database_count(); ++db) {
-      if (store_.database(db).size() > 0) return false;
+    for (int db = 0; db < services_.store.database_count(); ++db) {
+      if (services_.store.database(db).size() > 0) return false;
     }
-    return true;
+    return services_.scripting == nullptr || services_.scripting->usage().libraries == 0;
   }
 
  private:
   Snapshots& snapshots_;
-  FileSystem& files_;
-  Store& store_;
+  Services& services_;
   uint64_t turn_ = 0;  // whoever was cancelled is of an earlier one
 };
 

@@ -6,6 +6,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "server/config/settings.h"
+#include "server/core/append_log.h"
+#include "server/core/loading.h"
 #include "server/core/server_stats.h"
 
 namespace larder {
@@ -105,12 +107,17 @@ void SaveControl::cron(int64_t now_ms) {
   }
 }
 
-Status SaveControl::save_at_shutdown(bool always, bool never) {
+Status SaveControl::save_at_shutdown(const AtShutdown& how) {
+  if (services_.loading.active()) return Status();
+  if (services_.append_log.is_beginning()) {
+    services_.log.warning("Writing initial AOF, {}.", how.forced ? "exiting anyway" : "can't exit");
+    if (!how.forced) return {ErrorCode::kBusy, "the append only log has no complete base yet"};
+  }
   if (snapshots_.active()) {
     snapshots_.cancel();
     snapshots_.finish();
   }
-  if (never || (!always && services_.settings.save_points.empty())) return Status();
+  if (how.never || (!how.always && services_.settings.save_points.empty())) return Status();
   services_.log.notice("Saving the final RDB snapshot before exiting.");
   return save_now();
 }

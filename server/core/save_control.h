@@ -35,8 +35,14 @@ class SaveControl {
   void data_flushed();
   // Every 100 ms: save points and what was scheduled.
   void cron(int64_t now_ms);
-  // Before the process ends: saves if there are save points or `always` says so, but not if `never` does. Whatever snapshot runs is given up.
-  Status save_at_shutdown(bool always, bool never);
+  // Before the process ends: saves if there are save points or the words of SHUTDOWN say so. Whatever snapshot runs is given
+  // up. While data are loaded nothing is saved, because the file has more of them. Not ok: the process is not to end.
+  struct AtShutdown {
+    bool always = false;
+    bool never = false;
+    bool forced = false;  // it ends whatever is lost
+  };
+  Status save_at_shutdown(const AtShutdown& how);
 
   // The last background save failed, and writes are to be refused because of it.
   bool refuses_writes() const;

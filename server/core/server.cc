@@ -70,7 +70,7 @@ Server::Server(const Environment& environment, const Settings& settings, std::sp
       snapshots_(services_, environment.snapshot_worker),
       saves_(services_, snapshots_),
       loading_(clock_),
-      log_base_(snapshots_, environment.files, store_),
+      log_base_(snapshots_, services_),
       defragmentation_(clock_, store_, settings_, stats_),
       dispatcher_(services_, environment.use_cycle_counter),
       tick_(services_, dispatcher_),
@@ -254,7 +254,13 @@ void Server::load_log() {
 
 void Server::fail_loading(const std::string& what, const Error& error) {
   log_.warning("{}: {}. Exiting.", what, error.to_string());
+  end_unloaded();
+}
+
+// Nobody is to see, change or save what was loaded so far.
+void Server::end_unloaded() {
   load_failed_ = true;
+  dispatcher_.set_gate(kServerEnding, true);
   services_.process.request_shutdown();
 }
 
@@ -277,12 +283,15 @@ void Server::begin_loading(std::unique_ptr<LoadTask> task, const std::string& wh
         "{} cannot be loaded: {}. Nothing was changed on disk; larder-check-rdb or larder-check-aof tells more. "
         "Exiting.",
         what, status.to_string());
-    load_failed_ = true;
-    services_.process.request_shutdown();
+    end_unloaded();
   });
 }
 
-bool Server::prepare_shutdown() { return loading_.active() || saves_.save_at_shutdown(false, false).ok(); }
+bool Server::prepare_shutdown() {
+  if (!load_failed_ && !saves_.save_at_shutdown({}).ok()) return false;
+  dispatcher_.set_gate(kServerEnding, true);
+  return true;
+}
 
 bool Server::background() {
   const int64_t deadline_us = clock_.mono_us() + kBackgroundBudgetUs;

@@ -134,6 +134,7 @@ class Server {
   Result<std::unique_ptr<LoadTask>> open_snapshot();
   void load_log();
   void fail_loading(const std::string& what, const Error& error);
+  void end_unloaded();
   void close_idle_clients(int64_t now_ms);
   void update_pause(int64_t now_ms);
 

@@ -411,28 +411,6 @@ TEST(AppendLog, TurnedOnWithDataItBeginsWithThem) {
   EXPECT_EQ(started(server).call("DBSIZE"), ":2\r\n");
 }
 
-TEST(AppendLog, TurnedOnWhileDataIsLoadedItBeginsWithAllOfThem) {
-  MemoryFileSystem files;
-  {
-    InProcessServer server(log_options(files, "always", {"--appendonly", "no"}));
-    Connection& client = started(server);
-    client.call("SET", "k", "v");
-    EXPECT_EQ(client.call("SAVE"), "+OK\r\n");
-  }
-  {
-    InProcessServer server(log_options(files, "always", {"--appendonly", "no"}));
-    Connection& client = server.connect();
-    client.send_request({"GET", "k"});
-    const std::string answers = client.call("CONFIG", "SET", "appendonly", "yes");
-    EXPECT_TRUE(answers.starts_with("-LOADING")) << answers;
-    EXPECT_TRUE(answers.ends_with("\r\n+OK\r\n")) << answers;
-    EXPECT_EQ(client.call("GET", "k"), "$1\r\nv\r\n");
-    EXPECT_EQ(client.call("CONFIG", "GET", "appendonly"), "*2\r\n$10\r\nappendonly\r\n$3\r\nyes\r\n");
-  }
-  InProcessServer server(log_options(files, "always"));
-  EXPECT_EQ(started(server).call("GET", "k"), "$1\r\nv\r\n");
-}
-
 // What the log says next counts on the keys that it made before.
 TEST(AppendLog, NothingIsEvictedWhileItIsLoaded) {
   MemoryFileSystem files;
@@ -447,21 +425,23 @@ TEST(AppendLog, NothingIsEvictedWhileItIsLoaded) {
   EXPECT_TRUE(server.services().memory_limit.may_evict());
 }
 
-TEST(AppendLog, TurnedOffAndOnWhileItIsLoadedItGoesOn) {
+// What is loaded and what is logged afterwards is of one folder.
+TEST(AppendLog, WhileDataAreLoadedItIsNeitherTurnedOnNorOffNorMoved) {
   MemoryFileSystem files;
   {
     InProcessServer server(log_options(files, "always"));
     started(server).call("SET", "k", "v");
   }
-  for (const char* last : {"yes", "no"}) {
-    InProcessServer server(log_options(files, "always"));
-    Connection& client = server.connect();
-    client.send_request({"GET", "k"});
-    client.send_request({"CONFIG", "SET", "appendonly", "no"});
-    EXPECT_TRUE(client.call("CONFIG", "SET", "appendonly", last).starts_with("-LOADING"));
-    EXPECT_EQ(client.call("GET", "k"), "$1\r\nv\r\n");
-    EXPECT_EQ(info_field(client, "aof_enabled"), std::string(last) == "yes" ? "1" : "0");
-  }
+  InProcessServer server(log_options(files, "always", {"--enable-protected-configs", "yes"}));
+  Connection& client = server.connect();
+  const std::string loading = "-LOADING Redis is loading the dataset in memory\r\n";
+  client.send_request({"CONFIG", "SET", "appendonly", "no"});
+  client.send_request({"CONFIG", "SET", "dir", "/other"});
+  client.send_request({"CONFIG", "SET", "appendfsync", "no", "dir", "/other"});
+  EXPECT_EQ(client.call("CONFIG", "SET", "dbfilename", "x.rdb"), loading + loading + loading + "+OK\r\n");
+  EXPECT_EQ(client.call("GET", "k"), "$1\r\nv\r\n");
+  EXPECT_EQ(info_field(client, "aof_enabled"), "1");
+  EXPECT_EQ(client.call("CONFIG", "GET", "dir"), "*2\r\n$3\r\ndir\r\n$1\r\n/\r\n");
 }
 
 TEST(AppendLog, WhileItIsOffARewriteLeavesALogOfThePresentData) {

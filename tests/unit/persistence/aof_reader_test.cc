@@ -320,6 +320,30 @@ TEST(AofReader, ValuesDoNotPassForClaims) {
   EXPECT_EQ(read(text).end.ending, Ending::kTorn);
 }
 
+// A torn tail that is a client's value of lines which each look like a group to the end of the file: the time is bounded, also
+// when the sequence is guessed, and what cannot be told is not cut off.
+TEST(AofReader, ManyThatLookLikeClaimsCostLittle) {
+  constexpr size_t kLines = 20000;
+  const std::string kDigits = "000000080000";  // half of the value
+  for (const bool is_plausible : {false, true}) {
+    FileText file;
+    file.file_line().group({1}, 0);
+    const size_t end = file.text().size();
+    std::string value;
+    for (size_t i = 0; i < kLines; ++i) {
+      char line[kAofGroupLineBytes];
+      const uint64_t sequence = is_plausible ? 5 : 0;
+      write_aof_group_line(line, kSalt + 1, sequence, is_plausible ? 4 : UINT64_MAX, {});
+      std::string text(line, sizeof line);
+      value += text.replace(4 + 16 + 1 + 16 + 1, kDigits.size(), kDigits);
+    }
+    file.raw_group("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$9999999\r\n" + value, 1);
+    const ReadLog log = read(file.text().substr(0, file.text().size() - 10));
+    EXPECT_EQ(log.end.offset, end);
+    EXPECT_EQ(log.end.ending, is_plausible ? Ending::kDamaged : Ending::kTorn);
+  }
+}
+
 TEST(AofReader, WhatAnotherServerAppendedIsTaken) {
   FileText file;
   file.file_line().group({1}, 0).claim(1).plain(command_text(2)).plain("#TS:1700000001\r\n").plain(command_text(3));

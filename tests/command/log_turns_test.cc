@@ -1,0 +1,327 @@
+// The log when it is turned on, off, moved or ended in the middle of something.
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "persistence/aof_manifest.h"
+#include "tests/command/log_server.h"
+
+namespace larder {
+namespace {
+
+using testing::InProcessServer;
+using testing::log_options;
+using testing::started;
+using Connection = InProcessServer::Connection;
+
+std::string persistence_field(Connection& client, const std::string& name) {
+  const std::string text = client.call("INFO", "persistence");
+  const size_t at = text.find("\n" + name + ":");
+  if (at == std::string::npos) return "(none)";
+  const size_t begin = at + name.size() + 2;
+  return text.substr(begin, text.find('\r', begin) - begin);
+}
+
+std::string value_at_the_next_start(MemoryFileSystem& files, const std::string& rule, const std::string& key) {
+  InProcessServer server(log_options(files, rule));
+  return started(server).call("GET", key);
+}
+
+// ---- The end of the process
+
+TEST(LogTurns, WhatIsHalfLoadedIsNotSavedOverTheFile) {
+  for (const char* word : {"SAVE", "NOSAVE", "NOW"}) {
+    MemoryFileSystem files;
+    const std::vector<std::string> save = {"--appendonly", "no", "--save", "3600 1"};
+    {
+      InProcessServer server(log_options(files, "no", save));
+      Connection& client = started(server);
+      client.call("SET", "k", "v");
+      client.call("SAVE");
+    }
+    const std::string before = files.content("/dump.rdb");
+    {
+      InProcessServer server(log_options(files, "no", save));
+      server.connect().send_request({"SHUTDOWN", word});
+      server.run_turn();
+      EXPECT_TRUE(server.shutdown_requested());
+    }
+    EXPECT_EQ(files.content("/dump.rdb"), before) << word;
+    InProcessServer server(log_options(files, "no", save));
+    EXPECT_TRUE(server.server().prepare_shutdown()) << "a signal";
+    EXPECT_EQ(files.content("/dump.rdb"), before);
+  }
+}
+
+TEST(LogTurns, NothingIsExecutedBehindAShutdown) {
+  MemoryFileSystem files;
+  {
+    InProcessServer server(log_options(files, "everysec", {"--save", "3600 1"}));
+    Connection& first = started(server);
+    Connection& second = server.connect();
+    first.call("SET", "k", "1");
+    first.send_request({"SHUTDOWN"});
+    second.send_request({"SET", "k", "2"});
+    server.run();
+    EXPECT_TRUE(server.shutdown_requested());
+    EXPECT_EQ(second.take(), "");
+    EXPECT_EQ(second.call("SET", "k", "3"), "");
+    server.server().finish();
+  }
+  EXPECT_EQ(value_at_the_next_start(files, "everysec", "k"), "$1\r\n1\r\n");
+}
+
+// ---- The first base
+
+TEST(LogTurns, LibrariesAloneAreData) {
+  for (const char* as_rdb : {"yes", "no"}) {
+    MemoryFileSystem files;
+    {
+      InProcessServer server(log_options(files, "always", {"--appendonly", "no", "--aof-use-rdb-preamble", as_rdb}));
+      Connection& client = started(server);
+      client.call("FUNCTION", "LOAD", "#!lua name=m\nredis.register_function('f', function() return 7 end)");
+      EXPECT_EQ(client.call("CONFIG", "SET", "appendonly", "yes"), "+OK\r\n");
+      server.advance_ms(200);
+    }
+    InProcessServer server(log_options(files, "always"));
+    EXPECT_EQ(started(server).call("FCALL", "f", "0"), ":7\r\n");
+  }
+}
+
+// What is written meanwhile can be loaded only when the base is there.
+TEST(LogTurns, UnderAlwaysRepliesWaitForTheFirstBase) {
+  MemoryFileSystem files;
+  {
+    InProcessServer server(log_options(files, "always", {"--appendonly", "no"}));
+    Connection& client = started(server);
+    Connection& writer = server.connect();
+    client.call("SET", "before", "1");
+    client.send_request({"CONFIG", "SET", "appendonly", "yes"});
+    writer.send_request({"SET", "k", "v"});
+    server.run_turn();
+    EXPECT_EQ(writer.take(), "");
+    server.run();
+    EXPECT_EQ(writer.take(), "+OK\r\n");
+    files.power_cut();
+  }
+  EXPECT_EQ(value_at_the_next_start(files, "always", "k"), "$1\r\nv\r\n");
+}
+
+TEST(LogTurns, WithoutItsFirstBaseTheLogTakesNoWritesAndTheServerDoesNotEnd) {
+  MemoryFileSystem files;
+  InProcessServer server(log_options(files, "everysec", {"--appendonly", "no", "--rdbcompression", "no"}));
+  Connection& client = started(server);
+  client.call("SET", "k", std::string(2000, 'x'));
+  files.set_capacity(1000);
+  EXPECT_EQ(client.call("CONFIG", "SET", "appendonly", "yes"), "+OK\r\n");
+  server.advance_ms(200);
+  EXPECT_EQ(persistence_field(client, "aof_last_bgrewrite_status"), "err");
+  const std::string refusal = client.call("SET", "j", "1");
+  EXPECT_TRUE(refusal.starts_with("-MISCONF ")) << refusal;
+  for (const char* word : {"NOSAVE", "NOW"}) {
+    EXPECT_EQ(client.call("SHUTDOWN", word), "-ERR Errors trying to SHUTDOWN. Check logs.\r\n");
+  }
+  EXPECT_FALSE(server.server().prepare_shutdown());
+  EXPECT_NE(server.log_text().find("Writing initial AOF, can't exit"), std::string::npos);
+  EXPECT_EQ(client.call("GET", "j"), "$-1\r\n");
+  files.set_capacity(UINT64_MAX);
+  server.advance_ms(65000);
+  EXPECT_EQ(persistence_field(client, "aof_last_bgrewrite_status"), "ok");
+  EXPECT_EQ(client.call("SET", "j", "1"), "+OK\r\n");
+  EXPECT_EQ(client.call("SHUTDOWN", "NOSAVE"), "");
+  EXPECT_TRUE(server.shutdown_requested());
+}
+
+TEST(LogTurns, OffAndOnAgainItBeginsAtOnce) {
+  MemoryFileSystem files;
+  {
+    InProcessServer server(log_options(files, "always", {"--appendonly", "no"}));
+    Connection& client = started(server);
+    client.call("SET", "k", "v");
+    for (const char* word : {"yes", "no", "yes"}) client.send_request({"CONFIG", "SET", "appendonly", word});
+    server.run();
+    server.advance_ms(300);
+    EXPECT_EQ(persistence_field(client, "aof_last_bgrewrite_status"), "ok");
+    EXPECT_EQ(persistence_field(client, "aof_rewrite_in_progress"), "0");
+    files.power_cut();
+  }
+  EXPECT_EQ(value_at_the_next_start(files, "always", "k"), "$1\r\nv\r\n");
+}
+
+TEST(LogTurns, WhoAsksForARewriteDoesNotWaitForEarlierFailures) {
+  MemoryFileSystem files;
+  InProcessServer server(log_options(files, "everysec", {"--rdbcompression", "no"}));
+  Connection& client = started(server);
+  client.call("SET", "k", std::string(2000, 'x'));
+  server.advance_ms(1500);
+  files.set_capacity(2300);
+  for (int i = 0; i < 5; ++i) {
+    client.call("BGREWRITEAOF");
+    server.advance_ms(200);
+  }
+  EXPECT_EQ(persistence_field(client, "aof_last_bgrewrite_status"), "err");
+  files.set_capacity(UINT64_MAX);
+  client.call("MULTI");
+  client.call("BGREWRITEAOF");
+  client.call("EXEC");
+  server.advance_ms(2000);
+  EXPECT_EQ(persistence_field(client, "aof_last_bgrewrite_status"), "ok");
+}
+
+// ---- The rule, and what waits
+
+struct LogAlone final : ProcessControl {
+  explicit LogAlone(const std::string& rule) {
+    settings.dir = "/";
+    settings.append_fsync = rule;
+    files.set_content("/x", "");
+    EXPECT_TRUE(append_log.start({}, {}).ok());
+  }
+  void request_shutdown() override {}
+  void wake_loop() override {}
+  void sleep_us(int64_t) override {}
+  uint64_t resident_bytes() const override { return 0; }
+  void write(size_t bytes) {
+    const std::string value(bytes, 'x');
+    const Bytes argv[] = {"SET", "k", value};
+    append_log.command(0, argv);
+    append_log.end_group();
+  }
+  void work() {
+    while (append_log.step()) {
+    }
+    append_log.poll();
+  }
+
+  SimulatedClock clock;
+  MemoryFileSystem files;
+  MemoryLogSink sink;
+  Log log{sink, clock, LogLevel::kNotice};
+  Settings settings;
+  AppendLog append_log{{clock, files, log, *this, settings, 1, false}};
+};
+
+TEST(LogTurns, WhatWaitsUnderAlwaysIsSyncedWhateverTheRuleIsThen) {
+  for (const char* rule : {"no", "everysec"}) {
+    LogAlone alone("always");
+    alone.write(10);
+    EXPECT_NE(alone.append_log.reply_group(), 0u);
+    alone.settings.append_fsync = rule;
+    alone.append_log.settings_changed();
+    alone.work();
+    EXPECT_EQ(alone.append_log.durable_group(), alone.append_log.current_group()) << rule;
+  }
+}
+
+TEST(LogTurns, TurnedOffItIsNotBehindAnyMore) {
+  LogAlone alone("everysec");
+  for (int i = 0; i < 3; ++i) alone.write(30 * 1024 * 1024);
+  EXPECT_TRUE(alone.append_log.is_behind());
+  EXPECT_TRUE(alone.append_log.turn_off().ok());
+  EXPECT_FALSE(alone.append_log.is_behind());
+}
+
+// ---- Folders
+
+TEST(LogTurns, ARewriteAfterAChangeOfDirBeginsInTheNewFolder) {
+  MemoryFileSystem files;
+  files.set_content("/other/x", "");
+  {
+    InProcessServer server(log_options(files, "always", {"--enable-protected-configs", "yes"}));
+    Connection& client = started(server);
+    client.call("SET", "k", "1");
+    EXPECT_EQ(client.call("CONFIG", "SET", "dir", "/other"), "+OK\r\n");
+    EXPECT_EQ(client.call("SET", "k", "2"), "+OK\r\n");
+    EXPECT_FALSE(files.exists("/other/appendonlydir").value_or(true)) << "it goes on where it is";
+    client.call("BGREWRITEAOF");
+    EXPECT_EQ(client.call("SET", "k", "3"), "+OK\r\n");
+    server.advance_ms(200);
+    EXPECT_EQ(persistence_field(client, "aof_last_bgrewrite_status"), "ok");
+    EXPECT_EQ(client.call("SET", "j", "3"), "+OK\r\n");
+    files.power_cut();
+  }
+  EXPECT_EQ(value_at_the_next_start(files, "always", "k"), "$1\r\n2\r\n") << "as it was left";
+  InProcessServer server(log_options(files, "always", {"--dir", "/other"}));
+  EXPECT_EQ(started(server).call("MGET", "k", "j"), "*2\r\n$1\r\n3\r\n$1\r\n3\r\n");
+}
+
+TEST(LogTurns, FilesThatNoManifestNamesAreLeftAlone) {
+  MemoryFileSystem files;
+  {
+    InProcessServer server(log_options(files, "always"));
+    Connection& client = started(server);
+    client.call("SET", "k", "1");
+    client.call("BGREWRITEAOF");
+    server.advance_ms(200);
+    client.call("SET", "k", "2");
+  }
+  const std::string base = "/appendonlydir/appendonly.aof.1.base.rdb";
+  const std::string incremental = "/appendonlydir/appendonly.aof.2.incr.aof";
+  const std::string base_before = files.content(base);
+  const std::string before = files.content(incremental);
+  ASSERT_TRUE(files.remove("/appendonlydir/appendonly.aof.manifest").ok());
+  InProcessServer server(log_options(files, "always"));
+  Connection& client = started(server);
+  EXPECT_EQ(client.call("DBSIZE"), ":0\r\n");
+  EXPECT_NE(server.log_text().find("has no manifest, but files of an append only log"), std::string::npos);
+  client.call("SET", "k", "3");
+  client.call("BGREWRITEAOF");
+  server.advance_ms(200);
+  EXPECT_EQ(persistence_field(client, "aof_last_bgrewrite_status"), "ok");
+  EXPECT_EQ(files.content(base), base_before);
+  EXPECT_EQ(files.content(incremental), before);
+}
+
+// ---- Files that another one follows
+
+// A log of two files: the second was begun by a rewrite that failed, or because the first could not be written.
+void make_two_files(MemoryFileSystem& files, bool heals, uint64_t failing) {
+  InProcessServer server(log_options(files, "always"));
+  Connection& client = started(server);
+  client.call("SET", "a", "1");
+  client.call("SET", "b", "1");
+  client.call("SET", "c", "1");
+  files.fail_call(failing, ErrorCode::kIo, heals);
+  heals ? client.send_request({"SET", "d", "1"}) : client.send_request({"BGREWRITEAOF"});
+  server.run();
+  server.advance_ms(200);
+  files.fail_call(0);
+  server.advance_ms(1500);
+  client.call("SET", "d", "1");
+}
+
+TEST(LogTurns, AFileThatLostItsEndIsNotServedAsWhole) {
+  size_t tried = 0;
+  for (uint64_t failing = 1; failing < 16; ++failing) {
+    MemoryFileSystem files;
+    make_two_files(files, failing < 3, failing);
+    const auto manifest = read_aof_manifest(files, "/appendonlydir", "appendonly.aof");
+    ASSERT_TRUE(manifest.ok());
+    if (manifest->incremental.size() < 2) continue;
+    ++tried;
+    EXPECT_EQ(value_at_the_next_start(files, "always", "d"), "$1\r\n1\r\n") << failing;
+    const std::string path = "/appendonlydir/" + manifest->incremental[0].name;
+    const std::string whole = files.content(path);
+    for (size_t size = 0; size < whole.size(); ++size) {
+      // A bare first line, padding behind it or not, is what is left of a file without groups.
+      const size_t begin = whole.find('\n') + 1;
+      if (size == begin || size == begin + 1) continue;
+      MemoryFileSystem cut;
+      for (const auto& file : manifest->incremental) {
+        cut.set_content("/appendonlydir/" + file.name, files.content("/appendonlydir/" + file.name));
+      }
+      cut.set_content("/appendonlydir/appendonly.aof.manifest", manifest->text());
+      cut.set_content(path, whole.substr(0, size));
+      InProcessServer server(log_options(cut, "always"));
+      server.run();
+      ASSERT_TRUE(server.server().load_failed()) << failing << ", " << size;
+      EXPECT_EQ(cut.content(path), whole.substr(0, size));
+    }
+  }
+  EXPECT_GE(tried, 3u);
+}
+
+}  // namespace
+}  // namespace larder
