@@ -240,12 +240,16 @@ void AppendLog::encoded(uint16_t db, Bytes encoding, std::span<const Bytes>) {
 }
 
 void AppendLog::begin_command(uint16_t db) {
+  // Most units turn out to be one command, which needs no MULTI.
+  if (in_unit_ && unit_commands_ == 1) {
+    char* const room = building_.bytes.resize_gap(unit_begin_, 0, kMulti.size());
+    std::copy(kMulti.begin(), kMulti.end(), room);
+  }
   select(db);
   ++building_.commands;
   if (in_unit_ && unit_commands_++ == 0) {
     unit_begin_ = building_.bytes.size();
     unit_db_ = selected_db_;
-    building_.bytes.append(kMulti);
   }
 }
 
@@ -260,11 +264,8 @@ void AppendLog::begin_unit() {
 
 void AppendLog::end_unit() {
   in_unit_ = false;
-  if (unit_commands_ > 1) {
-    building_.bytes.append(kExec);
-  } else if (unit_commands_ == 1) {
-    building_.bytes.resize_gap(unit_begin_, kMulti.size(), 0);
-  }
+  if (unit_commands_ > 1) building_.bytes.append(kExec);
+  end_command();
 }
 
 void AppendLog::abandon_unit() {
@@ -282,9 +283,25 @@ void AppendLog::submit() {
   note_load();
 }
 
+// The unit is to stay whole, and goes on.
+void AppendLog::submit_before_unit() {
+  if (unit_commands_ == 0) return submit();
+  if (building_.commands == unit_commands_) return;
+  Buffer unit;
+  unit.append(building_.bytes.bytes().substr(unit_begin_));
+  building_.bytes.truncate(unit_begin_);
+  building_.commands -= unit_commands_;
+  const int32_t db = std::exchange(selected_db_, unit_db_);
+  submit();
+  selected_db_ = db;
+  building_.db_before = unit_db_;
+  building_.commands = unit_commands_;
+  unit_begin_ = building_.bytes.size();
+  building_.bytes.append(unit.bytes());
+}
+
 uint64_t AppendLog::end_group() {
-  // Others are answered while a script runs: its unit is never cut in two.
-  if (!building_.empty() && !in_unit_) submit();
+  if (!building_.empty()) in_unit_ ? submit_before_unit() : submit();
   if (hastened_group_ > synced_group_ && hastened_group_ <= last_group_) {
     synced_group_ = last_group_;
     thread_->sync();

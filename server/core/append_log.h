@@ -153,6 +153,7 @@ class AppendLog final : public PropagationSink {
   uint64_t group_to_wait_for(uint64_t group) const;
   void end_command();
   void submit();
+  void submit_before_unit();
   void note_load();
   void note_failure_change(bool was_failed);
   void begin_rewrite();
@@ -179,7 +180,7 @@ class AppendLog final : public PropagationSink {
   int32_t selected_db_ = -1;    // what the file has selected at its end
   int64_t last_timestamp_s_ = 0;
   bool in_unit_ = false;
-  size_t unit_begin_ = 0;  // offset of the unit's MULTI in building_
+  size_t unit_begin_ = 0;  // offset of the unit in building_
   int32_t unit_db_ = 0;    // selected there
   uint32_t unit_commands_ = 0;
 

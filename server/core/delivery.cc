@@ -20,6 +20,14 @@ const OutputLimit& limit_of(const Settings& settings, const Client& client) {
 
 bool is_over(int64_t owed_bytes, int64_t limit_bytes) { return limit_bytes > 0 && owed_bytes > limit_bytes; }
 
+void close_over_limit(Services& services, Client& client, int64_t owed_bytes) {
+  ++services.stats.output_limit_disconnections;
+  services.log.warning("Client id={} addr={} closed for overcoming of output buffer limits: {} bytes are owed",
+                       client.id, client.peer, owed_bytes);
+  if (client.queue_) client.queue_->clear();
+  client.close_now();
+}
+
 }  // namespace
 
 PushMessage::PushMessage(Buffer& scratch, std::initializer_list<Bytes> front, const Payload& payload)
@@ -78,12 +86,14 @@ void check_output_limits(Services& services, Client& client) {
   } else {
     client.over_soft_limit_since_ms = 0;
   }
-  if (!exceeded || (client.flags & kClientCloseNow)) return;
-  ++services.stats.output_limit_disconnections;
-  services.log.warning("Client id={} addr={} closed for overcoming of output buffer limits: {} bytes are owed",
-                       client.id, client.peer, owed);
-  client.queue_->clear();
-  client.close_now();
+  if (exceeded && !(client.flags & kClientCloseNow)) close_over_limit(services, client, owed);
+}
+
+bool close_over_hard_limit(Services& services, Client& client, size_t more_bytes) {
+  const auto owed = static_cast<int64_t>(client.owed_bytes() + more_bytes);
+  if (!is_over(owed, limit_of(services.settings, client).hard_bytes) || (client.flags & kClientCloseNow)) return false;
+  close_over_limit(services, client, owed);
+  return true;
 }
 
 }  // namespace larder

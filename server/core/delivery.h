@@ -108,4 +108,7 @@ class Delivery {
 // and frees what it is owed. Call it when the queue has grown, when it has shrunk, and now and then.
 void check_output_limits(Services& services, Client& client);
 
+// The same for the hard limit alone, with `more_bytes` that are not in the client's queue yet: whether it was closed for that.
+bool close_over_hard_limit(Services& services, Client& client, size_t more_bytes);
+
 }  // namespace larder

@@ -20,7 +20,7 @@ void KeyEvents::fields_expired(Keyspace& keyspace, Bytes key, std::span<const By
   if (!parts_.propagation.active()) return;
   std::vector<Bytes> argv = {"HDEL", key};
   argv.insert(argv.end(), fields.begin(), fields.end());
-  parts_.propagation.command(db, argv);
+  parts_.propagation.removal(db, argv);
 }
 
 void KeyEvents::evicted(Keyspace& keyspace, Bytes key) {
@@ -36,7 +36,7 @@ void KeyEvents::created(Keyspace& keyspace, Bytes key) {
 void KeyEvents::propagate_removal(uint16_t db, Bytes key) {
   if (!parts_.propagation.active()) return;
   const Bytes argv[] = {"DEL", key};
-  parts_.propagation.command(db, argv);
+  parts_.propagation.removal(db, argv);
 }
 
 }  // namespace larder

@@ -25,12 +25,13 @@ class PropagationSink {
   virtual void encoded(uint16_t db, [[maybe_unused]] Bytes encoding, std::span<const Bytes> argv) { command(db, argv); }
   // A published message, which changes nothing: for replicas alone, no log keeps it.
   virtual void message(std::span<const Bytes>) {}
-  // Around the commands of one transaction or script, when there is more than one.
+  // Around the commands of one transaction or script, or that one request stands for.
   virtual void begin_unit() = 0;
   virtual void end_unit() = 0;
   // In place of end_unit(): the unit is not to be, and nothing comes after it.
   virtual void abandon_unit() = 0;
-  // The changes of this tick, or of the background work after it, are complete: they are one group. Returns the number of
+  // The changes of this tick, or of the background work after it, are complete: they are one group. Inside a unit that
+  // holds for what lies before it. Returns the number of
   // the group that the tick's replies must wait for, 0 when they need not wait.
   virtual uint64_t end_group() = 0;
 };
@@ -39,25 +40,39 @@ class Propagation {
  public:
   // Null: nobody listens. The sink outlives this or is replaced.
   void set_sink(PropagationSink* sink) {
-    if (unit_open_) sink_->end_unit();
-    unit_open_ = false;
+    if (unit_open_) close_unit();
     sink_ = sink;
   }
   bool active() const { return sink_ != nullptr; }
 
-  // A command (or what it stands for) that took effect in database `db`.
+  // A command that stands for one that took effect in database `db`. Those of one request are a unit.
   void command(uint16_t db, std::span<const Bytes> argv) {
+    if (muted_ || sink_ == nullptr) return;
+    if (in_request_ || unit_depth_ > 0) open_unit();
+    sink_->command(db, argv);
+  }
+  // The removal of what expired or was evicted. It is told whatever a script wants to be told of its own commands: what
+  // others write to the key afterwards would be written to the old value elsewhere.
+  void removal(uint16_t db, std::span<const Bytes> argv) {
     if (begin_command()) sink_->command(db, argv);
   }
   // A command that took effect as it was requested.
   void request(uint16_t db, std::span<const Bytes> argv) {
-    if (!begin_command()) return;
+    if (muted_ || !begin_command()) return;
     if (lies_in(request_, argv.front())) return sink_->encoded(db, request_, argv);
     sink_->command(db, argv);
   }
-  // Around the execution of a request: its bytes as they came, if they are the encoding of its arguments, then nothing. They
-  // save encoding it again.
-  void set_request(Bytes bytes) { request_ = bytes; }
+  // Around the execution of a request: its bytes as they came, if they are the encoding of its arguments, else nothing.
+  // They save encoding it again.
+  void begin_request(Bytes bytes) {
+    request_ = bytes;
+    in_request_ = true;
+  }
+  void end_request() {
+    request_ = {};
+    in_request_ = false;
+    if (unit_open_ && unit_depth_ == 0) close_unit();
+  }
   // PUBLISH and its relatives.
   void message(std::span<const Bytes> argv) {
     if (sink_ != nullptr && !muted_) sink_->message(argv);
@@ -67,9 +82,7 @@ class Propagation {
   // Units nest (a script inside a transaction); the outermost one counts.
   void begin_unit() { unit_depth_++; }
   void end_unit() {
-    if (--unit_depth_ > 0 || !unit_open_) return;
-    unit_open_ = false;
-    sink_->end_unit();
+    if (--unit_depth_ == 0 && unit_open_) close_unit();
   }
   // The server stops in the middle of a unit that is not to be kept: neither it nor what may follow is told to anybody.
   void abandon_unit() {
@@ -77,18 +90,24 @@ class Propagation {
     unit_open_ = false;
     sink_ = nullptr;
   }
-  // At the end of each tick and of each round of background work.
+  // At the end of each tick and of each round of background work, and when others are answered while a script runs.
   uint64_t end_group() { return sink_ == nullptr ? 0 : sink_->end_group(); }
 
  private:
   // False: nobody wants to know.
   bool begin_command() {
-    if (sink_ == nullptr || muted_) return false;
-    if (unit_depth_ > 0 && !unit_open_) {
-      unit_open_ = true;
-      sink_->begin_unit();
-    }
+    if (sink_ == nullptr) return false;
+    if (unit_depth_ > 0) open_unit();
     return true;
+  }
+  void open_unit() {
+    if (unit_open_) return;
+    unit_open_ = true;
+    sink_->begin_unit();
+  }
+  void close_unit() {
+    unit_open_ = false;
+    sink_->end_unit();
   }
   // The arguments of another request (of a script, of a transaction) lie elsewhere.
   static bool lies_in(Bytes request, Bytes argument) {
@@ -99,6 +118,7 @@ class Propagation {
   Bytes request_;
   uint32_t unit_depth_ = 0;
   bool unit_open_ = false;
+  bool in_request_ = false;
   bool muted_ = false;
 };
 

@@ -8,6 +8,7 @@
 #include "server/config/settings.h"
 #include "server/core/append_log.h"
 #include "server/core/client_memory.h"
+#include "server/core/delivery.h"
 #include "server/core/held_replies.h"
 #include "server/core/propagation.h"
 #include "server/core/registry.h"
@@ -21,6 +22,9 @@ namespace {
 
 // What the output buffer may keep between ticks.
 constexpr size_t kKeptOutputBytes = 1024 * 1024;
+
+// From here on the replies to one client are judged against its limit while they are written.
+constexpr size_t kJudgedOutputBytes = 1024 * 1024;
 
 RequestLimits limits_for(const Client& client, const Settings& settings) {
   RequestLimits limits;
@@ -42,6 +46,10 @@ void Tick::PinCollector::shift(size_t from_offset, ptrdiff_t by_bytes) {
   for (auto pin = pins_.rbegin(); pin != pins_.rend() && pin->offset >= from_offset; ++pin) {
     pin->offset = static_cast<size_t>(static_cast<ptrdiff_t>(pin->offset) + by_bytes);
   }
+}
+
+void Tick::drop(Pin& pin) {
+  if (pin.bytes.release != nullptr) pin.bytes.release(pin.bytes.owner);
 }
 
 Tick::Tick(Services& services, Dispatcher& dispatcher) : services_(services), dispatcher_(dispatcher) {}
@@ -136,6 +144,7 @@ void Tick::parse(uint32_t turn_index) {
 }
 
 void Tick::run(int64_t now_ms) {
+  barrier_ = 0;
   dispatcher_.set_now_ms(now_ms);
   services_.store.set_now(now_ms);
   ++services_.stats.ticks;
@@ -161,7 +170,7 @@ void Tick::run(int64_t now_ms) {
     count_unread(*turn.client, services_.stats);
     services_.client_memory.measure(*turn.client);
   }
-  barrier_ = services_.propagation.end_group();
+  end_group();
   services_.tracking.send_broadcasts();
   services_.client_memory.enforce();
 }
@@ -234,18 +243,30 @@ bool Tick::execute_one(const Request& request) {
   Client* client = turn.client;
   if (client == nullptr || turn.held || client->wants_close()) return false;
   Propagation& propagation = services_.propagation;
-  if (propagation.active() && request.is_encoding) {
-    propagation.set_request(turn.input.substr(turn.executed, request.end - turn.executed));
+  if (propagation.active()) {
+    const Bytes bytes = turn.input.substr(turn.executed, request.end - turn.executed);
+    propagation.begin_request(request.is_encoding ? bytes : Bytes());
   }
   const auto outcome = dispatcher_.execute(
       *client, request.command, arguments_.slice(request.first_argument, request.argument_count), request.hash, reply_);
-  propagation.set_request({});
+  propagation.end_request();
   if (outcome == Dispatcher::Outcome::kHold) {
     turn.held = true;
     return false;
   }
   turn.executed = request.end;
+  if (output_.size() - turn.output_begin > kJudgedOutputBytes) [[unlikely]]
+    judge_output(turn);
   return turn.client != nullptr && !client->wants_close();
+}
+
+// Large replies to one pipeline are not to fill the memory before the limit is looked at behind the tick.
+void Tick::judge_output(Turn& turn) {
+  Client* client = turn.client;
+  if (client == nullptr || !close_over_hard_limit(services_, *client, output_.size() - turn.output_begin)) return;
+  output_.truncate(turn.output_begin);
+  for (size_t i = turn.first_pin; i < pins_.size(); ++i) drop(pins_[i]);
+  pins_.resize(std::min<size_t>(pins_.size(), turn.first_pin));
 }
 
 bool Tick::has_unparsed_input(const Turn& turn) {
@@ -338,6 +359,8 @@ OutputQueue& Tick::outbox(Client& client) {
   return queue;
 }
 
+void Tick::end_group() { barrier_ = services_.propagation.end_group(); }
+
 void Tick::release(uint32_t turn_index) {
   LARDER_ASSERT(turn_index != running_turn_);
   Turn& turn = turns_[turn_index];
@@ -353,9 +376,7 @@ void Tick::finish() {
   for (Turn& turn : turns_) {
     if (turn.client != nullptr) turn.client->turn = Client::kNoTurn;
   }
-  for (Pin& pin : pins_) {
-    if (pin.bytes.release != nullptr) pin.bytes.release(pin.bytes.owner);
-  }
+  for (Pin& pin : pins_) drop(pin);
   pins_.clear();
   turns_.clear();
   requests_.clear();

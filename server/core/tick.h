@@ -101,6 +101,8 @@ class Tick {
   // the turn's client free for another tick; what it has sent and is not executed stays with it (resume() takes it up
   // there). Its output is to be taken before. Requires: turn_index != running_turn().
   uint32_t running_turn() const { return running_turn_; }
+  // Before the first release(): the output that is taken from now on waits for what the tick has changed so far.
+  void end_group();
   void release(uint32_t turn_index);
 
   // The client is gone: its turn is void. Must be called before a client in turns() is destroyed.
@@ -143,9 +145,11 @@ class Tick {
   void close_turn();
   void execute(const Request& request);
   bool execute_one(const Request& request);
+  void judge_output(Turn& turn);
   static bool has_unparsed_input(const Turn& turn);
   void keep_rest(Turn& turn);
   void check_input_limit(Client& client);
+  static void drop(Pin& pin);
   void append_output(OutputQueue& queue, size_t begin, size_t end, size_t first_pin, size_t pin_count);
 
   Services& services_;

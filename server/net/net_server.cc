@@ -181,6 +181,7 @@ bool NetServer::serve_others() {
 // what they still wait for is executed (or refused) in the other tick.
 void NetServer::release_others() {
   Tick& tick = server_.tick();
+  tick.end_group();
   for (uint32_t i = 0; i < tick.turns().size(); ++i) {
     Client* client = tick.turns()[i].client;
     if (client == nullptr || i == tick.running_turn()) continue;

@@ -161,3 +161,13 @@ def test_many_full_pipelines_are_not_taken_at_once(binary):
             one.close()
         # All at once is 120 MB.
         equal(status_number(server, "VmHWM") < 60 * 1024, True)
+
+
+def test_the_hard_output_limit_ends_a_pipeline_of_large_replies(binary):
+    count = 12
+    with Server(binary, ["--client-output-buffer-limit", "normal 20mb 0 0"]) as server:
+        with Client(server.port) as greedy, Client(server.port) as other:
+            request = greedy.encode("EVAL", "redis.call('incr', 'n') return string.rep('x', 20000000)", 0)
+            greedy.send_raw(request * count)
+            greedy.read_to_close()
+            assert int(other.call("GET", "n")) <= 3, other.call("GET", "n")

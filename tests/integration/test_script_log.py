@@ -1,5 +1,6 @@
 """What scripts and functions leave in the log and in snapshots: whole effects or none, and nobody else's."""
 
+import signal
 import time
 
 from harness import Client, ReplyError, Server, equal, wait_until
@@ -95,3 +96,44 @@ def test_others_are_answered_while_a_script_runs_and_the_log_is_synced(binary):
                 assert error_of(other, "PING").startswith("BUSY")
                 equal(killer.call("SCRIPT", "KILL"), b"OK")
                 equal(running.read(), b"OK")
+
+
+def stopped(server, send):
+    """Everything that `send` sends arrives in one tick."""
+    server.process.send_signal(signal.SIGSTOP)
+    send()
+    time.sleep(0.1)
+    server.process.send_signal(signal.SIGCONT)
+
+
+def test_what_is_answered_while_a_script_runs_is_in_the_log(binary):
+    with Server(binary, [*ALWAYS, "--busy-reply-threshold", "50"]) as server:
+        with Client(server.port) as writer, Client(server.port) as runner, Client(server.port) as other:
+            for client in (writer, runner, other):
+                client.call("PING")
+
+            def send():
+                writer.send("SET", "answered", 1)
+                runner.send("EVAL", HALF, 0)
+            stopped(server, send)
+            wait_busy(other)
+            equal(writer.read(), b"OK")
+            server.kill()
+        server.restart()
+        with Client(server.port) as client:
+            equal(client.call("MGET", "answered", "half1", "half2"), [b"1", None, None])
+
+
+def test_a_script_that_is_not_told_of_still_removes_what_expired(binary):
+    script = "redis.set_repl(redis.REPL_NONE) return redis.call('exists', 'k')"
+    with Server(binary, [*ALWAYS, "--enable-debug-command", "yes"]) as server:
+        with Client(server.port) as client:
+            client.call("DEBUG", "SET-ACTIVE-EXPIRE", 0)
+            client.call("SET", "k", 10, "PX", 20)
+            time.sleep(0.1)
+            equal(client.call("EVAL", script, 0), 0)
+            equal(client.call("INCR", "k"), 1)
+        server.kill()
+        server.restart()
+        with Client(server.port) as client:
+            equal(client.call("GET", "k"), b"1")

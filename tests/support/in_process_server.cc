@@ -145,6 +145,7 @@ void InProcessServer::run_tick(Tick& tick) {
 // What server/net does in its place, step by step.
 bool InProcessServer::serve_others() {
   Tick& outer = server_->tick();
+  outer.end_group();
   for (uint32_t i = 0; i < outer.turns().size(); ++i) {
     Client* client = outer.turns()[i].client;
     if (client == nullptr || i == outer.running_turn()) continue;
