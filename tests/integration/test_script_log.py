@@ -1,5 +1,6 @@
 """What scripts and functions leave in the log and in snapshots: whole effects or none, and nobody else's."""
 
+import pathlib
 import signal
 import time
 
@@ -137,3 +138,12 @@ def test_a_script_that_is_not_told_of_still_removes_what_expired(binary):
         server.restart()
         with Client(server.port) as client:
             equal(client.call("GET", "k"), b"1")
+
+
+def test_what_one_request_stands_for_is_one_unit(binary):
+    with Server(binary, ALWAYS) as server:
+        with Client(server.port) as client:
+            client.call("RL.ACQUIRE", "lease", "holder", 1, 600000)
+        text = b"".join(path.read_bytes() for path in pathlib.Path(server.folder).rglob("*.incr.aof"))
+        assert text.count(b"MULTI") == text.count(b"EXEC") == 1, text
+        assert text.index(b"MULTI") < text.index(b"ZADD") < text.index(b"PEXPIREAT") < text.index(b"EXEC"), text
