@@ -27,8 +27,9 @@ constexpr ErrorText kNoLibraryName{"ERR library name argument was not given"};
 void run(CommandContext& ctx, ArgReader& args, bool read_only) {
   ScriptEngine& engine = ScriptEngine::of(ctx);
   const auto name = args.take<Bytes>();
-  if (engine.functions().find(name) == nullptr) return ctx.reply().error(kFunctionNotFound);
-  if (const auto call = take_call(ctx, args, read_only, kBadKeyCount)) engine.fcall(ctx, name, *call);
+  LibraryFunction* function = engine.functions().find(name);
+  if (function == nullptr) return ctx.reply().error(kFunctionNotFound);
+  if (const auto call = take_call(ctx, args, read_only, kBadKeyCount)) engine.fcall(ctx, *function, *call);
 }
 
 void reply_function(ReplyWriter& reply, const LibraryFunction& function) {

@@ -586,20 +586,18 @@ void ScriptEngine::release_functions(const FunctionLibrary& library) {
   for (const auto& function : library.functions) function_state_->release(function->reference);
 }
 
-void ScriptEngine::fcall(CommandContext& ctx, Bytes name, const ScriptCall& call) {
-  LibraryFunction* function = functions_.find(name);
-  LARDER_ASSERT(function != nullptr);
+void ScriptEngine::fcall(CommandContext& ctx, LibraryFunction& function, const ScriptCall& call) {
   LuaRuntime& runtime = function_runtime();
-  if (function->library->generation != function_generation_) {
-    if (const Status status = rebuild(*function->library); !status.ok()) return ctx.reply().error(status.message());
+  if (function.library->generation != function_generation_) {
+    if (const Status status = rebuild(*function.library); !status.ok()) return ctx.reply().error(status.message());
   }
-  if (!may_run(ctx, function->flags, call.read_only)) return;
+  if (!may_run(ctx, function.flags, call.read_only)) return;
   Run run{.engine = this, .call = &call, .runtime = &runtime, .reply = &ctx.reply()};
-  run.name = function->name;
+  run.name = function.name;
   run.is_function = true;
-  run.reference = function->reference;
-  run.source = function->library->source;
-  execute(ctx, run, function->flags);
+  run.reference = function.reference;
+  run.source = function.library->source;
+  execute(ctx, run, function.flags);
   tidy_functions();
 }
 

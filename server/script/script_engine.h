@@ -69,8 +69,7 @@ class ScriptEngine final : public Scripting, public ScriptListener {
   void flush_scripts();
 
   // ---- Functions. The message of an error is the reply's text.
-  // Requires: functions() has the function.
-  void fcall(CommandContext& ctx, Bytes function, const ScriptCall& call);
+  void fcall(CommandContext& ctx, LibraryFunction& function, const ScriptCall& call);
   // Returns the library's name.
   Result<std::string> load_functions(Bytes source, bool replaces);
   bool remove_functions(Bytes library);
