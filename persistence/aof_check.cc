@@ -68,6 +68,9 @@ class Check {
     report_ += "  " + std::to_string(reader.command_count()) + " commands";
     if (reader.salt()) report_ += ", " + std::to_string(reader.last_sequence()) + " groups with checksums";
     report_ += "\n";
+    if (const auto offset = reader.taken_over()) {
+      report_ += "  another server has gone on behind an unfinished group at offset " + std::to_string(*offset) + "\n";
+    }
     const bool is_cut_short = end.ending == AofReader::Ending::kCutShort;
     if (is_cut_short || (more_follow && end.ending == AofReader::Ending::kComplete && reader.end_is_missing())) {
       return judge_cut_short(path, reader, more_follow);

@@ -85,6 +85,8 @@ bool is_aof_padding_end(Bytes bytes, uint64_t salt, uint64_t offset);
 void append_aof_timestamp(Buffer& out, int64_t unix_seconds);
 // Appends so many bytes of lines that everybody skips. Requires: bytes is not 1.
 void append_aof_filler(Buffer& out, size_t bytes);
+// How a database is selected in our files. Other servers write it in capitals, which tells where one of them went on.
+inline constexpr Bytes kAofSelect = "select";
 // Appends a command as an array of bulk strings.
 void append_aof_command(Buffer& out, std::span<const Bytes> argv);
 

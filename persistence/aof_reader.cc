@@ -15,6 +15,10 @@ RequestLimits file_limits() {
   return limits;
 }
 
+constexpr size_t kProbedCommands = 256;
+// What Redis and Valkey write; ours is kAofSelect.
+constexpr Bytes kOtherSelect = "SELECT";
+
 // Of what is behind a broken place so many times its length is looked through for groups that are whole.
 constexpr uint64_t kHashedPart = 8;
 
@@ -22,6 +26,9 @@ constexpr uint64_t kHashedPart = 8;
 bool begins_command(Bytes bytes) {
   return bytes.size() < 2 ? bytes.starts_with('*') : bytes[0] == '*' && bytes[1] >= '1' && bytes[1] <= '9';
 }
+
+bool begins_transaction(Bytes name) { return equals_ignore_case(name, "multi"); }
+bool ends_transaction(Bytes name) { return equals_ignore_case(name, "exec") || equals_ignore_case(name, "discard"); }
 
 // Whether a line that is none of ours may have been one: by its beginning, or by its length.
 bool looks_like_ours(Bytes line) {
@@ -81,6 +88,7 @@ Result<AofReader::Step> AofReader::read_annotation() {
   if (!commands_.empty()) return Step::kNeedsMore;
   LARDER_TRY(fill(kAofAnnotationBytesMax).status());
   const Bytes rest = available();
+  if (ends_at_our_lines_ && rest.starts_with("#L")) return finish(Ending::kDamaged, position_, "a line of ours");
   const bool is_run = rest.size() == 1 || rest[1] == '#' || rest[1] == '\n';
   if (salt_ && !is_base_ && is_run) return skip_padding();
   padding_.reset();
@@ -138,17 +146,48 @@ Result<AofReader::Step> AofReader::read_group() {
   if (!line) return finish_broken(begin, "a bad line", available().size() < kAofGroupLineBytes);
   const size_t whole_bytes = kAofGroupLineBytes + static_cast<size_t>(line->bytes);
   LARDER_TRY_ASSIGN(const bool is_there, fill(whole_bytes));
-  if (!is_there) return finish_broken(begin, "an unfinished group", true);
+  if (!is_there) return broken_group(begin, "an unfinished group", true);
   if (!salt_) return finish(Ending::kDamaged, begin, at_offset("a group without the file's first line", begin));
   const Bytes whole = available().substr(0, whole_bytes);
   if (!aof_group_is_intact(whole.substr(0, kAofGroupLineBytes), *salt_, whole.substr(kAofGroupLineBytes))) {
-    return finish_broken(begin, "a wrong checksum", false);
+    return broken_group(begin, "a wrong checksum", false);
   }
   if (line->sequence != last_sequence_ + 1) return finish_broken(begin, "a group is missing", false);
   last_sequence_ = line->sequence;
   advance(kAofGroupLineBytes);
   group_end_ = position_ + line->bytes;
   return Step::kSkipped;
+}
+
+// Another server that finds a group unfinished has executed what is whole of it, has cut off the rest, and has gone on
+// there: then it is no group any more.
+Result<AofReader::Step> AofReader::broken_group(uint64_t begin, std::string reason, bool ends_early) {
+  if (!salt_ || is_base_) return finish_broken(begin, std::move(reason), ends_early);
+  LARDER_TRY_ASSIGN(const bool other_went_on, other_server_went_on(begin + kAofGroupLineBytes));
+  if (!other_went_on) return finish_broken(begin, std::move(reason), ends_early);
+  taken_over_ = begin;
+  outside_group_ = true;
+  advance(kAofGroupLineBytes);
+  return Step::kSkipped;
+}
+
+// Whether whole commands follow that another server has added to: it selects a database first, and spells that as no group of
+// ours does. Behind a line of ours it was us who went on.
+Result<bool> AofReader::other_server_went_on(uint64_t offset) {
+  AofReader probe(file_, file_bytes_, offset);
+  probe.ends_at_our_lines_ = true;
+  bool selects = false;
+  bool in_multi = false;  // its own transaction, which is cut off again if it has no end
+  for (bool more = true; more;) {
+    LARDER_TRY_ASSIGN(more, probe.next(kProbedCommands));
+    for (const Command& command : probe.commands()) {
+      const std::span<const Bytes> argv = probe.argv(command);
+      selects |= argv.size() == 2 && argv[0] == kOtherSelect;
+      in_multi = begins_transaction(argv[0]) || (in_multi && !ends_transaction(argv[0]));
+      if (selects && !in_multi) return true;
+    }
+  }
+  return false;
 }
 
 Result<AofReader::Step> AofReader::read_command() {
@@ -180,9 +219,9 @@ Result<AofReader::Step> AofReader::read_command() {
 }
 
 void AofReader::note_transaction(Bytes name, uint64_t offset) {
-  if (equals_ignore_case(name, "multi")) {
+  if (begins_transaction(name)) {
     if (!open_multi_) open_multi_ = offset;
-  } else if (equals_ignore_case(name, "exec") || equals_ignore_case(name, "discard")) {
+  } else if (ends_transaction(name)) {
     open_multi_.reset();
   }
 }

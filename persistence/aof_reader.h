@@ -21,6 +21,9 @@
 //
 // A base of ours was complete when the manifest named it, so it is never torn.
 //
+// Redis and Valkey cut an unfinished group behind its last whole command, and go on there. What is left of it and all that they
+// wrote are commands outside of groups then: see taken_over().
+//
 // offset in end() is where the first command that is lost begins (for a MULTI without its EXEC: the MULTI), so that the file
 // cut there is complete. Padding at the end is in front of nothing: the offset is where it begins. Memory: the largest group or command, plus kReadBytes. Hostile files cost no more than their size.
 
@@ -75,6 +78,8 @@ class AofReader {
   // What a writer needs to go on with this file: its salt (nothing: no line of ours is in it) and its last group.
   std::optional<uint64_t> salt() const { return salt_; }
   uint64_t last_sequence() const { return last_sequence_; }
+  // The last group that was not finished when another server went on behind it, if there is one.
+  std::optional<uint64_t> taken_over() const { return taken_over_; }
   // The file says that it is a base of ours: what is cut off it must be followed by a new end.
   bool is_base() const { return is_base_; }
   // It is one, and nothing so far said that it ends with the last group.
@@ -92,6 +97,8 @@ class AofReader {
   // A run of '#' in a file of ours: what a group that did not reach the disk as a whole leaves of it is its end.
   Result<Step> skip_padding();
   Result<Step> read_group();
+  Result<Step> broken_group(uint64_t begin, std::string reason, bool ends_early);
+  Result<bool> other_server_went_on(uint64_t offset);
   Result<Step> read_command();
   void skip_group_annotation();
   // True when `bytes` are there from the position on. May move what was read: only while no command is collected.
@@ -122,10 +129,12 @@ class AofReader {
   bool is_base_ = false;
   uint64_t last_sequence_ = 0;
   std::optional<uint64_t> claimed_sequence_;  // by the last #LD
+  std::optional<uint64_t> taken_over_;        // offset of the group's line
   uint64_t command_count_ = 0;
   std::optional<uint64_t> padding_;     // offset of what was skipped last, if it was padding
   std::optional<uint64_t> open_multi_;  // offset of a MULTI without an EXEC so far
   bool ended_ = false;
+  bool ends_at_our_lines_ = false;
   End end_;
 };
 

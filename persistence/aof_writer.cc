@@ -389,7 +389,7 @@ Status AofWriter::write_kept_anew() {
   // A file begins with database 0 for whoever loads it.
   if (const int32_t db = kept_.empty() ? selected_db_ : kept_.front().db_before; db > 0) {
     const std::string index = std::to_string(db);
-    const Bytes select[] = {"SELECT", index};
+    const Bytes select[] = {kAofSelect, index};
     AofGroup group{AofGroup::with_room()};
     append_aof_command(group.bytes, select);
     LARDER_TRY(write_group(group));

@@ -143,6 +143,12 @@ Status AofLoad::finish_part() {
   }
   if (part.is_last && !part.is_base) place_->resume = {reader_->salt(), reader_->last_sequence(), end.offset};
   command_count_ += reader_->command_count();
+  if (const auto offset = reader_->taken_over()) {
+    services_.log.warning(
+        "{}: the group at offset {} is unfinished, and another server has gone on behind it: what that took of it is "
+        "taken",
+        part.path, *offset);
+  }
   bytes_before_ += part.bytes;
   reader_.reset();
   file_.reset();

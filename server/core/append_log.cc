@@ -218,7 +218,7 @@ void AppendLog::select(uint16_t db) {
   }
   if (selected_db_ == db) return;
   char digits[kInt64TextBytesMax];
-  const Bytes argv[] = {"SELECT", {digits, write_int64(digits, db)}};
+  const Bytes argv[] = {kAofSelect, {digits, write_int64(digits, db)}};
   append_aof_command(building_.bytes, argv);
   selected_db_ = db;
 }

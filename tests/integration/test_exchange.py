@@ -377,3 +377,58 @@ def test_logs_of_commands_go_to_redis_and_back(binary):
                 equal(client.call("DEBUG", "DIGEST"), digest)
                 equal(client.call("FCALL", "answer", 0), 42)
                 rewrite(client)
+
+
+@limit(120)
+def test_a_torn_log_that_redis_went_on_with_comes_back(binary):
+    """A kill leaves a group in part. Redis takes its whole commands and goes on behind them: all of that comes back."""
+    rng = random.Random(SEED + 8)
+    log = ["--appendonly", "yes"]
+    for turn in range(4):
+        with Server(binary, log) as larder, Server(reference_server(), log) as redis:
+            with Client(larder.port) as client:
+                client.expect_ok("SET", "before", "1")
+                time.sleep(0.05)
+                for i in range(20):
+                    client.send("RPUSH", "list", "x" * rng.randrange(1, 60))
+                for i in range(20):
+                    client.read()
+                time.sleep(0.05)
+            larder.kill()
+            path = os.path.join(larder.folder, "appendonlydir", "appendonly.aof.1.incr.aof")
+            with open(path, "rb") as file:
+                text = file.read()
+            begin = text.rindex(b"#LG:") + 300
+            os.truncate(path, rng.randrange(begin, len(text)))
+            redis.kill()
+            shutil.rmtree(os.path.join(redis.folder, "appendonlydir"), ignore_errors=True)
+            shutil.copytree(os.path.dirname(path), os.path.join(redis.folder, "appendonlydir"))
+            redis.restart()
+            with Client(redis.port) as client:
+                if turn % 2:
+                    for request in [("MULTI",), ("SET", "theirs", "1"), ("RPUSH", "list", "theirs"), ("EXEC",)]:
+                        client.call(*request)
+                else:
+                    client.call("RPUSH", "list", *["y" * 50] * rng.randrange(1, 50))
+                expected = contents(client)
+            redis.stop()
+            shutil.rmtree(os.path.dirname(path))
+            shutil.copytree(os.path.join(redis.folder, "appendonlydir"), os.path.dirname(path))
+            larder.restart()
+            wait_until(lambda: loaded(larder.port))
+            assert "another server has gone on behind it" in larder.output(), larder.output()
+            with Client(larder.port) as client:
+                compare(contents(client), expected)
+                client.call("RPUSH", "list", "ours")
+                expected = contents(client)
+                equal(client.call("WAITAOF", 1, 0, 0), [1, 0])
+            larder.kill()
+            larder.restart()
+            wait_until(lambda: loaded(larder.port))
+            with Client(larder.port) as client:
+                compare(contents(client), expected)
+
+
+def loaded(port):
+    with Client(port) as client:
+        return b"loading:0" in client.call("INFO", "persistence")

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "persistence/aof_format.h"
 #include "tests/unit/persistence/aof_test_log.h"
 
 namespace larder {
@@ -88,6 +89,47 @@ TEST_F(AofCheck, ABaseWithoutItsEndIsFoundAndGivenOneOnRequest) {
   files_.set_content("/log/a.1.base.aof", base + "#LG:");
   EXPECT_TRUE(check_aof(files_, "/log/a.1.base.aof", true, 0, &report_).ok());
   EXPECT_TRUE(check().ok()) << report_;
+}
+
+// One that another file follows, cut exactly behind a group.
+TEST_F(AofCheck, AFileWithoutItsEndIsFoundAndGivenOneOnRequest) {
+  const std::string whole = files_.content("/log/a.1.incr.aof");
+  const std::string cut = whole.substr(0, whole.rfind("#LG:"));
+  files_.set_content("/log/a.1.incr.aof", cut);
+  EXPECT_EQ(check().code(), ErrorCode::kCorruption);
+  EXPECT_NE(report_.find("  cut short: the end of the file is missing\n"), std::string::npos) << report_;
+  EXPECT_EQ(files_.content("/log/a.1.incr.aof"), cut);
+  EXPECT_TRUE(check(true).ok()) << report_;
+  EXPECT_NE(report_.find("  given an end"), std::string::npos) << report_;
+  EXPECT_TRUE(check().ok()) << report_;
+  EXPECT_EQ(read_aof_folder(files_).numbers, (std::vector<uint64_t>{1, 2, 4, 5, 6}));
+  // By itself it is a file that may go on.
+  files_.set_content("/log/a.1.incr.aof", cut);
+  EXPECT_TRUE(check_aof(files_, "/log/a.1.incr.aof", false, 0, &report_).ok());
+}
+
+TEST_F(AofCheck, AnEmptyFileInFrontOfOneOfOursIsFound) {
+  files_.set_content("/log/a.1.incr.aof", "");
+  for (const bool fix : {false, true}) {
+    EXPECT_EQ(check(fix).code(), ErrorCode::kCorruption);
+    EXPECT_NE(report_.find("begun behind groups that /log/a.1.incr.aof has lost"), std::string::npos) << report_;
+  }
+  files_.set_content("/log/a.2.incr.aof", "*1\r\n$4\r\nPING\r\n");
+  EXPECT_TRUE(check().ok()) << report_;
+}
+
+TEST_F(AofCheck, WhereAnotherServerWentOnIsTold) {
+  const std::string whole = files_.content("/log/a.2.incr.aof");
+  const size_t last_group = whole.rfind("#LG:");
+  files_.set_content("/log/a.2.incr.aof",
+                     whole.substr(0, last_group + kAofGroupLineBytes) +
+                         "*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*3\r\n$3\r\nSET\r\n$1\r\n7\r\n$1\r\nx\r\n");
+  EXPECT_TRUE(check().ok()) << report_;
+  EXPECT_NE(
+      report_.find("another server has gone on behind an unfinished group at offset " + std::to_string(last_group)),
+      std::string::npos)
+      << report_;
+  EXPECT_EQ(read_aof_folder(files_).numbers, (std::vector<uint64_t>{1, 2, 3, 4, 5, 7}));
 }
 
 TEST_F(AofCheck, WhatIsNoLogIsSaidSo) {

@@ -353,6 +353,65 @@ TEST(AofReader, WhatAnotherServerAppendedIsTaken) {
   EXPECT_EQ(cut.end.ending, Ending::kTorn);
 }
 
+// Redis executes the whole commands of a group that is not finished, cuts off the rest, and goes on there.
+TEST(AofReader, WhatAnotherServerWroteBehindAnUnfinishedGroupIsTaken) {
+  FileText file;
+  file.file_line().group({1}, 0).group({2, 3, 4}, 1);
+  const size_t begin = file.end_of_group(0) + kAofGroupLineBytes;
+  const std::string select = "*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n";
+  for (size_t whole = 0; whole < 3; ++whole) {
+    for (const size_t filler_bytes : {1u, 1000u}) {  // less and more than what is missing of the group
+      std::string text = file.text().substr(0, begin + whole * command_text(2).size()) + select;
+      Buffer more;
+      append_numbered(more, 5, filler_bytes);
+      text += more.bytes();
+      std::vector<uint64_t> expected = {1};
+      for (uint64_t number = 2; number < 2 + whole; ++number) expected.push_back(number);
+      expected.push_back(5);
+      const ReadLog log = read(text);
+      EXPECT_EQ(log.numbers, expected) << whole;
+      EXPECT_EQ(log.end.ending, Ending::kComplete);
+      EXPECT_EQ(log.end.offset, text.size());
+      // We go on with groups, the first under the number of the unfinished one.
+      char line[kAofGroupLineBytes];
+      write_aof_group_line(line, kSalt, 2, 1, command_text(6));
+      const std::string ours = text + std::string(line, sizeof line) + command_text(6);
+      expected.push_back(6);
+      EXPECT_EQ(read(ours).numbers, expected) << whole;
+      EXPECT_EQ(read(ours).end.ending, Ending::kComplete);
+      EXPECT_EQ(read(ours).resume.last_sequence, 2u);
+      EXPECT_EQ(read(text.substr(0, text.size() - 1)).end.ending, Ending::kTorn);
+    }
+  }
+}
+
+// A broken group is one as long as nothing shows that another server took it over.
+TEST(AofReader, OnlyAnotherServerTakesAGroupOver) {
+  const auto read_behind = [](Bytes behind) {
+    FileText file;
+    file.file_line().group({1}, 0).group({2, 3}, 1);
+    std::string text = file.text();
+    text[text.size() - 5] ^= 1;
+    return read(text + std::string(behind));
+  };
+  const std::string select = "*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n";
+  EXPECT_EQ(read_behind(select + command_text(4)).end.ending, Ending::kComplete);
+  FileText claimed;
+  claimed.claim(2).plain(select).plain(command_text(4));
+  const ReadLog damaged = read_behind(claimed.text());
+  EXPECT_EQ(damaged.end.ending, Ending::kDamaged);
+  EXPECT_EQ(damaged.numbers, std::vector<uint64_t>{1});
+  // It may begin with a transaction, which counts if it has its end.
+  const std::string transaction = "*1\r\n$5\r\nMULTI\r\n" + select + command_text(4);
+  EXPECT_EQ(read_behind(transaction + "*1\r\n$4\r\nEXEC\r\n").end.ending, Ending::kComplete);
+  const ReadLog open = read_behind(transaction);
+  EXPECT_EQ(open.end.ending, Ending::kTorn);
+  EXPECT_EQ(open.numbers, std::vector<uint64_t>{1});
+  for (const std::string ours : {"*2\r\n$6\r\nselect\r\n$1\r\n0\r\n", ""}) {
+    EXPECT_EQ(read_behind(ours + command_text(4)).end.ending, Ending::kTorn);
+  }
+}
+
 TEST(AofReader, HostileFilesEndInAWord) {
   EXPECT_EQ(read("hello").end.ending, Ending::kDamaged);
   EXPECT_EQ(read("*0\r\n").end.ending, Ending::kDamaged);
