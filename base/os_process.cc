@@ -8,6 +8,7 @@
 #endif
 
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -50,6 +51,8 @@ std::string own_control_groups() {
 }
 
 }  // namespace
+
+bool os_process_exists(int64_t process_id) { return ::kill(static_cast<pid_t>(process_id), 0) == 0 || errno != ESRCH; }
 
 uint64_t os_resident_bytes() {
   const int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);

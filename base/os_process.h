@@ -17,6 +17,9 @@ uint64_t os_total_memory_bytes();
 // The same, or the limit of the container (control group) that the process runs in when that is less.
 uint64_t os_memory_limit_bytes();
 
+// Whether a process of this number lives on this machine, as far as this process can see.
+bool os_process_exists(int64_t process_id);
+
 struct CpuTime {
   int64_t user_us = 0;
   int64_t system_us = 0;

@@ -47,7 +47,8 @@ void flushall(CommandContext& ctx, ArgReader& args) {
   const FlushMode mode = take_flush_mode(args);
   if (!args.done(ctx.reply())) return;
   for (int db = 0; db < ctx.services().store.database_count(); ++db) flush_database(ctx, db, mode);
-  ctx.services().saves.data_flushed();
+  // Inside a transaction the file is to have all of it.
+  ctx.services().saves.data_flushed(ctx.may_block());
   ctx.services().tracking.database_changed();
   ctx.reply().ok();
 }

@@ -12,7 +12,7 @@ namespace {
 
 void save(CommandContext& ctx, ArgReader& args) {
   if (!args.done(ctx.reply())) return;
-  if (ctx.services().snapshots.active()) return ctx.reply().error(kSaveInProgress);
+  if (ctx.services().saves.is_in_the_way()) return ctx.reply().error(kSaveInProgress);
   if (!ctx.services().saves.save_now().ok()) return ctx.reply().error(Bytes("ERR"));
   ctx.reply().ok();
 }
@@ -28,11 +28,11 @@ void bgsave(CommandContext& ctx, ArgReader& args) {
   if (!args.done(ctx.reply())) return;
   if (cancels) return cancel_save(ctx);
   SaveControl& saves = ctx.services().saves;
-  if (saves.in_progress()) return ctx.reply().error(kSaveInProgress);
+  if (saves.is_in_the_way()) return ctx.reply().error(kSaveInProgress);
   // Inside a transaction it waits for the end, so that the file has all of the transaction or nothing.
   const bool waits = !ctx.may_block();
-  if (!ctx.services().snapshots.active() && !waits) {
-    saves.save_in_background();
+  if (!waits && (saves.in_progress() || !ctx.services().snapshots.active())) {
+    saves.in_progress() ? saves.schedule() : saves.save_in_background();
     return ctx.reply().simple("Background saving started");
   }
   if (!schedules && !waits) return ctx.reply().error(kOtherSnapshotInProgress);

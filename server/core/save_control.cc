@@ -1,10 +1,15 @@
 #include "server/core/save_control.h"
 
 #include <memory>
+#include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/number_text.h"
+#include "base/os_process.h"
 #include "server/config/settings.h"
 #include "server/core/append_log.h"
 #include "server/core/loading.h"
@@ -16,6 +21,18 @@ namespace {
 // After a failed save the next try by a save point waits this long.
 constexpr int64_t kRetryMs = 5000;
 
+// A file that is being saved is called temp-<number of the process>.rdb.
+constexpr Bytes kTemporaryPrefix = "temp-";
+constexpr Bytes kTemporarySuffix = ".rdb";
+
+std::optional<int64_t> process_in_temporary_name(Bytes name) {
+  if (!name.starts_with(kTemporaryPrefix) || !name.ends_with(kTemporarySuffix)) return {};
+  const std::optional<uint64_t> number = parse_uint64(
+      name.substr(kTemporaryPrefix.size(), name.size() - kTemporaryPrefix.size() - kTemporarySuffix.size()));
+  if (!number || *number == 0 || *number > INT32_MAX) return {};
+  return static_cast<int64_t>(*number);
+}
+
 }  // namespace
 
 SaveControl::SaveControl(Services& services, Snapshots& snapshots)
@@ -24,7 +41,9 @@ SaveControl::SaveControl(Services& services, Snapshots& snapshots)
 std::string SaveControl::path() const { return join_path(services_.settings.dir, services_.settings.db_filename); }
 
 std::string SaveControl::temporary_path() const {
-  return join_path(services_.settings.dir, "temp-" + std::to_string(services_.identity.process_id) + ".rdb");
+  return join_path(
+      services_.settings.dir,
+      std::string(kTemporaryPrefix) + std::to_string(services_.identity.process_id) + std::string(kTemporarySuffix));
 }
 
 uint64_t SaveControl::changes() const { return services_.stats.dirty - saved_dirty_; }
@@ -41,7 +60,23 @@ void SaveControl::note_saved(uint64_t dirty_at_start) {
 
 void SaveControl::note_loaded() { saved_dirty_ = services_.stats.dirty; }
 
+// A save has its file locked, wherever it runs. Other servers call theirs alike and lock nothing, but their number shows that
+// they live.
+void SaveControl::remove_unfinished() {
+  FileSystem& files = services_.files;
+  const Result<std::vector<DirectoryEntry>> entries = files.list(services_.settings.dir);
+  if (!entries) return;
+  for (const DirectoryEntry& entry : *entries) {
+    const std::optional<int64_t> process = process_in_temporary_name(entry.name);
+    if (!process || (*process != services_.identity.process_id && os_process_exists(*process))) continue;
+    const std::string path = join_path(services_.settings.dir, entry.name);
+    if (!files.lock(path) || !files.remove(path).ok()) continue;
+    services_.log.notice("Removed {}, a snapshot that did not come to its end", path);
+  }
+}
+
 Status SaveControl::save_now() {
+  snapshots_.finish();
   FileSnapshotOutput output(services_.files, temporary_path(), path());
   const Status saved = snapshots_.write_now(output, false);
   if (!saved.ok()) {
@@ -55,6 +90,16 @@ Status SaveControl::save_now() {
 }
 
 void SaveControl::save_in_background() {
+  follows_flush_ = false;
+  begin();
+}
+
+void SaveControl::schedule() {
+  follows_flush_ &= in_progress();
+  scheduled_ = true;
+}
+
+void SaveControl::begin() {
   scheduled_ = false;
   SnapshotRequest request;
   request.kind = SnapshotKind::kSave;
@@ -70,6 +115,7 @@ void SaveControl::save_in_background() {
 
 void SaveControl::finished(const Status& status, int64_t started_ms, uint64_t dirty_at_start) {
   last_duration_s_ = (services_.clock.wall_ms() - started_ms) / 1000;
+  follows_flush_ &= scheduled_;
   if (status.ok()) {
     services_.log.notice("Background saving terminated with success");
     ++saves_;
@@ -83,6 +129,7 @@ void SaveControl::finished(const Status& status, int64_t started_ms, uint64_t di
 }
 
 bool SaveControl::cancel() {
+  if (follows_flush_ && (in_progress() || scheduled_)) return false;
   if (in_progress()) {
     snapshots_.cancel();
     return true;
@@ -90,15 +137,18 @@ bool SaveControl::cancel() {
   return std::exchange(scheduled_, false);
 }
 
-void SaveControl::data_flushed() {
-  if (in_progress()) snapshots_.cancel();
+void SaveControl::data_flushed(bool at_once) {
+  // One of nothing is left to end, or FLUSHALLs in a row would keep the old file.
+  if (in_progress() && snapshots_.keys_total() > 0) snapshots_.cancel();
   if (services_.settings.save_points.empty()) return;
+  follows_flush_ |= !scheduled_;
+  if (at_once && !snapshots_.active()) return begin();
   scheduled_ = true;
 }
 
 void SaveControl::cron(int64_t now_ms) {
   if (snapshots_.active()) return;
-  if (scheduled_) return save_in_background();
+  if (scheduled_) return begin();
   for (const SavePoint& point : services_.settings.save_points) {
     const bool due = changes() >= static_cast<uint64_t>(point.changes) && now_ms - last_save_ms_ > point.seconds * 1000;
     if (!due || (!last_ok_ && now_ms - last_try_ms_ <= kRetryMs)) continue;
@@ -114,7 +164,7 @@ Status SaveControl::save_at_shutdown(const AtShutdown& how) {
     if (!how.forced) return {ErrorCode::kBusy, "the append only log has no complete base yet"};
   }
   if (snapshots_.active()) {
-    snapshots_.cancel();
+    if (!in_progress() || !follows_flush_) snapshots_.cancel();
     snapshots_.finish();
   }
   if (how.never || (!how.always && services_.settings.save_points.empty())) return Status();

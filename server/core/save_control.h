@@ -19,24 +19,30 @@ class SaveControl {
   // The data file, and its temporary name.
   std::string path() const;
 
-  // SAVE: writes the file now. Requires: no snapshot is running.
+  // Before anything is saved: removes what saves have left whose process has ended in the middle of them.
+  void remove_unfinished();
+
+  // SAVE: writes the file now. A snapshot of another kind that is running is brought to its end first.
   Status save_now();
   // BGSAVE: starts one. Requires: no snapshot is running.
   void save_in_background();
   // BGSAVE SCHEDULE while another kind of snapshot is running: starts as soon as that is over.
-  void schedule() { scheduled_ = true; }
+  void schedule();
   bool scheduled() const { return scheduled_; }
-  // Gives up the running or the scheduled one. False if there is none.
+  // Gives up the running or the scheduled one. False if there is none that somebody asked for.
   bool cancel();
   // Whether a snapshot into the data file is running.
   bool in_progress() const;
+  // And is in the way of another one: not when it only follows a FLUSHALL, of which nobody who asks for one knows.
+  bool is_in_the_way() const { return in_progress() && !follows_flush_; }
 
-  // FLUSHALL: a running snapshot is of no use any more, and an empty file replaces the old one if there are save points.
-  void data_flushed();
+  // FLUSHALL: a running snapshot is of no use any more, and an empty file replaces the old one if there are save points: it is
+  // begun `at_once`, or soon.
+  void data_flushed(bool at_once);
   // Every 100 ms: save points and what was scheduled.
   void cron(int64_t now_ms);
   // Before the process ends: saves if there are save points or the words of SHUTDOWN say so. Whatever snapshot runs is given
-  // up. While data are loaded nothing is saved, because the file has more of them. Not ok: the process is not to end.
+  // up, but that of a FLUSHALL. While data are loaded nothing is saved, because the file has more of them. Not ok: the process is not to end.
   struct AtShutdown {
     bool always = false;
     bool never = false;
@@ -60,12 +66,14 @@ class SaveControl {
 
  private:
   std::string temporary_path() const;
+  void begin();
   void finished(const Status& status, int64_t started_ms, uint64_t dirty_at_start);
   void note_saved(uint64_t dirty_at_start);
 
   Services& services_;
   Snapshots& snapshots_;
   bool scheduled_ = false;
+  bool follows_flush_ = false;  // the one that is running, or scheduled
   bool last_ok_ = true;
   int64_t last_save_ms_ = 0;
   int64_t last_try_ms_ = 0;

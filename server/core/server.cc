@@ -202,6 +202,7 @@ void Server::disconnect(Client& client) {
   clients_.remove(client);
 }
 
+  saves_.remove_unfinished();
 void Server::load_data() {
   if (settings_.append_only) return load_log();
   Result<std::unique_ptr<LoadTask>> task = open_snapshot();

@@ -33,6 +33,13 @@ constexpr uint64_t kSyncEveryBytes = 32 * 1024 * 1024;
 // ---- The file
 
 Status FileSnapshotOutput::open() {
+  Result<std::unique_ptr<FileLock>> lock = files_.lock(temporary_path_);
+  if (lock) {
+    lock_ = std::move(*lock);
+  } else if (lock.error().code == ErrorCode::kBusy) {
+    return lock.error();  // of a process with this number on another machine; not every file system has locks
+  }
+  is_ours_ = true;
   LARDER_TRY_ASSIGN(file_, files_.open(temporary_path_, OpenMode::kTruncate));
   return Status();
 }
@@ -49,6 +56,7 @@ Status FileSnapshotOutput::finish() {
   LARDER_TRY(file_->sync());
   LARDER_TRY(file_->close());
   file_.reset();
+  lock_.reset();
   if (final_path_.empty()) return Status();
   LARDER_TRY(files_.rename(temporary_path_, final_path_));
   return files_.sync_directory(parent_path(final_path_));
@@ -56,7 +64,8 @@ Status FileSnapshotOutput::finish() {
 
 void FileSnapshotOutput::abandon() {
   file_.reset();
-  (void)files_.remove(temporary_path_);  // it may not exist
+  if (is_ours_) (void)files_.remove(temporary_path_);  // it may not exist
+  lock_.reset();
 }
 
 // ---- What loop and helper share

@@ -41,7 +41,8 @@ class SnapshotOutput {
 };
 
 // A file that is written under a temporary name and, when complete and durable, takes the place of `final_path` (if that
-// is not empty). After a crash either the old file or the new one is there.
+// is not empty). After a crash either the old file or the new one is there. While it is written the file is locked, which
+// tells it from one that was left.
 class FileSnapshotOutput final : public SnapshotOutput {
  public:
   // `files` outlives the output.
@@ -57,6 +58,8 @@ class FileSnapshotOutput final : public SnapshotOutput {
   std::string temporary_path_;
   std::string final_path_;
   std::unique_ptr<File> file_;
+  std::unique_ptr<FileLock> lock_;
+  bool is_ours_ = false;
   uint64_t unsynced_bytes_ = 0;
 };
 

@@ -146,6 +146,111 @@ TEST(SaveFaultTest, APowerCutLeavesOneWholeSnapshot) {
   }
 }
 
+TEST(SaveFaultTest, SaveDoesNotMindARewriteOfTheLog) {
+  MemoryFileSystem files;
+  InProcessOptions options{.arguments = {"--save", "", "--appendonly", "yes", "--enable-debug-command", "yes"}};
+  options.files = &files;
+  {
+    InProcessServer server(options);
+    auto& client = server.connect();
+    client.call("SET", "k", "v");
+    for (const char* saving : {"SAVE", "DEBUG"}) {
+      client.send_request({"BGREWRITEAOF"});
+      saving[0] == 'S' ? client.send_request({"SAVE"}) : client.send_request({"DEBUG", "RELOAD"});
+      server.run();
+      EXPECT_EQ(client.take(), "+Background append only file rewriting started\r\n+OK\r\n");
+      server.advance_ms(200);
+      EXPECT_TRUE(has_field(client, "aof_last_bgrewrite_status:ok"));
+    }
+    EXPECT_TRUE(has_field(client, "aof_rewrites:2"));
+  }
+  for (const char* log : {"yes", "no"}) {
+    options.arguments[3] = log;
+    InProcessServer server(options);
+    server.run();
+    EXPECT_EQ(server.connect().call("GET", "k"), "$1\r\nv\r\n") << log;
+  }
+}
+
+TEST(SaveFaultTest, AStartRemovesWhatDeadProcessesHaveLeft) {
+  MemoryFileSystem files;
+  const std::string left[] = {"/temp-4242.rdb", "/temp-2000000001.rdb"};
+  const std::string others[] = {"/temp-1.rdb",           "/temp-x.rdb",  "/temp-.rdb",   "/temp-0.rdb",
+                                "/temp-99999999999.rdb", "/temp-5.rdb1", "/xtemp-5.rdb", "/temp-2000000002.rdb"};
+  for (const std::string& name : left) files.set_content(name, "half");
+  for (const std::string& name : others) files.set_content(name, "half");
+  const auto saved_elsewhere = files.lock("/temp-2000000002.rdb");
+  InProcessOptions options{.arguments = {"--dir", "/"}};
+  options.files = &files;
+  InProcessServer server(options);
+  for (const std::string& name : left) EXPECT_FALSE(*files.exists(name)) << name;
+  for (const std::string& name : others) EXPECT_TRUE(*files.exists(name)) << name;
+}
+
+// A process of the same number, on another machine, in the same folder.
+TEST(SaveFaultTest, WhatAnotherProcessIsSavingIsLeftAlone) {
+  InProcessServer server(kOptions);
+  auto& client = server.connect();
+  const std::string temporary = join_path(parent_path(server.services().saves.path()), "temp-4242.rdb");
+  server.files().set_content(temporary, "half");
+  {
+    const auto lock = server.files().lock(temporary);
+    EXPECT_EQ(client.call("SAVE").substr(0, 4), "-ERR");
+    client.call("BGSAVE");
+    EXPECT_TRUE(has_field(client, "rdb_last_bgsave_status:err"));
+    EXPECT_EQ(server.files().content(temporary), "half");
+  }
+  EXPECT_EQ(client.call("SAVE"), "+OK\r\n");
+  EXPECT_FALSE(*server.files().exists(temporary));
+}
+
+// ---- FLUSHALL
+
+// No time passes: nothing waits for the cron.
+TEST(SaveFaultTest, WhatWasFlushedDoesNotComeBack) {
+  for (const bool ends : {false, true}) {
+    MemoryFileSystem files;
+    InProcessOptions options = kOptions;
+    options.files = &files;
+    {
+      InProcessServer server(options);
+      save_once(server);
+      auto& client = server.connect();
+      EXPECT_EQ(client.call("FLUSHALL"), "+OK\r\n");
+      if (ends) client.call("SHUTDOWN", "NOSAVE");
+      files.power_cut();
+    }
+    EXPECT_EQ(value_after_restart(files), "$-1\r\n");
+  }
+}
+
+TEST(SaveFaultTest, TheSaveOfAFlushIsInNobodysWay) {
+  InProcessServer server(kOptions);
+  save_once(server);
+  auto& client = server.connect();
+  for (const char* request : {"FLUSHALL", "SAVE", "FLUSHALL", "BGSAVE", "FLUSHALL"}) client.send_request({request});
+  client.send_request({"BGSAVE", "CANCEL"});
+  client.send_request({"SHUTDOWN", "NOSAVE"});
+  server.run();
+  EXPECT_EQ(client.take(),
+            "+OK\r\n+OK\r\n+OK\r\n+Background saving started\r\n+OK\r\n"
+            "-ERR Background saving is currently not in progress or scheduled\r\n");
+  EXPECT_EQ(value_after_restart(server.files()), "$-1\r\n");
+}
+
+TEST(SaveFaultTest, FlushesInARowDoNotKeepTheOldFile) {
+  InProcessServer server(kOptions);
+  save_once(server);
+  server.clock().set_look_us(200);
+  auto& client = server.connect();
+  for (int i = 0; i < 300; ++i) {
+    client.send_request({"SET", "k", "new"});
+    client.send_request({"FLUSHALL"});
+    server.run_turn();
+  }
+  EXPECT_EQ(value_after_restart(server.files()), "$-1\r\n");
+}
+
 TEST(SaveFaultTest, ASavePointSavesInTime) {
   InProcessServer server({.arguments = {"--save", "10 2"}});
   auto& client = server.connect();
