@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "base/buffer.h"
@@ -74,6 +75,9 @@ class RdbInput {
   bool text(RdbText* text);
   // Skips a string.
   bool skip_text();
+
+  // Called each time that more of the file is read (256 KiB), in the middle of whatever is being read; null: by nobody.
+  std::function<void()> on_refill;
 
   // ---- Checksum
   // Of everything read so far.

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "base/bytes.h"
 #include "base/file_system.h"
@@ -68,6 +69,9 @@ class RdbLoader {
   // Behind the last key (or other part) that was read as a whole.
   uint64_t whole_offset() const { return whole_offset_; }
   const RdbLoadCounts& counts() const { return counts_; }
+
+  // Called every 256 KiB of a file, also inside a large collection, which is not to be looked at then.
+  void on_progress(std::function<void()> call) { in_.on_refill = std::move(call); }
 
   // Called for every library of functions and every aux field, if set. A library's error ends the load.
   std::function<Status(Bytes library_code)> on_function;

@@ -198,7 +198,6 @@ Status load_log_again(CommandContext& ctx) {
 
 void debug_load_log(CommandContext& ctx, ArgReader&) {
   Services& services = ctx.services();
-  if (services.loading.active()) return ctx.reply().error(kLoading);
   const bool was_on = services.append_log.keeps_log();
   const Status loaded = load_log_again(ctx);
   if (loaded.ok()) return ctx.reply().ok();
@@ -221,21 +220,22 @@ struct DebugSubcommand {
   size_t arguments;
   Bytes help;
   CommandHandler run;
+  bool takes_data = false;  // looks at the data as a whole: not while they are loaded, maybe in the middle of a value
 };
 
 namespace dc = debug_commands;
 
 constexpr DebugSubcommand kSubcommands[] = {
-    {"DIGEST", 0, "DIGEST: a fingerprint of the whole dataset; the same data has the same one.", dc::digest},
-    {"DIGEST-VALUE", kAnyNumber, "DIGEST-VALUE <key> [key ...]: fingerprints of values.", dc::digest_value},
+    {"DIGEST", 0, "DIGEST: a fingerprint of the whole dataset; the same data has the same one.", dc::digest, true},
+    {"DIGEST-VALUE", kAnyNumber, "DIGEST-VALUE <key> [key ...]: fingerprints of values.", dc::digest_value, true},
     {"ERROR", 1, "ERROR <text>: reply with this error.", debug_error},
-    {"LOADAOF", 0, "LOADAOF: forget everything and load the append-only log.", debug_load_log},
+    {"LOADAOF", 0, "LOADAOF: forget everything and load the append-only log.", debug_load_log, true},
     {"LOG", 1, "LOG <message>: write it into the server's log.", dc::log},
-    {"OBJECT", 1, "OBJECT <key>: how the value of a key is kept.", debug_object},
-    {"POPULATE", kAnyNumber, "POPULATE <count> [prefix] [size]: create so many keys with string values.", dc::populate},
+    {"OBJECT", 1, "OBJECT <key>: how the value of a key is kept.", debug_object, true},
+    {"POPULATE", kAnyNumber, "POPULATE <count> [prefix] [size]: create so many keys with string values.", dc::populate, true},
     {"PROTOCOL", 1, "PROTOCOL <kind>: a reply of this kind.", debug_protocol},
     {"RELOAD", kAnyNumber, "RELOAD [NOSAVE] [NOFLUSH] [MERGE]: save, forget everything and load it again.",
-     debug_reload},
+     debug_reload, true},
     {"SET-ACTIVE-EXPIRE", 1, "SET-ACTIVE-EXPIRE <0|1>: whether keys expire that nobody looks at.",
      debug_set_active_expire},
     {"SLEEP", 1, "SLEEP <seconds>: stop the whole server for a while.", debug_sleep},
@@ -252,7 +252,9 @@ void debug(CommandContext& ctx, ArgReader& args) {
   const Bytes name = args.take<Bytes>();
   for (const DebugSubcommand& sub : kSubcommands) {
     if (!equals_ignore_case(sub.name, name)) continue;
-    if (sub.arguments == kAnyNumber || args.remaining() == sub.arguments) return sub.run(ctx, args);
+    if (sub.arguments != kAnyNumber && args.remaining() != sub.arguments) continue;
+    if (sub.takes_data && ctx.services().loading.active()) return ctx.reply().error(kLoading);
+    return sub.run(ctx, args);
   }
   ctx.reply().error(Bytes(subcommand_syntax_error("debug", name)));
 }

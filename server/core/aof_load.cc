@@ -126,6 +126,7 @@ Status AofLoad::open_part() {
   options.limits = rdb_limits(services_.settings);
   base_loader_ = std::make_unique<RdbLoader>(services_.store, *file_, 0, part.bytes, options);
   load_functions_too(*base_loader_, services_);
+  base_loader_->on_progress(on_progress_);
   return {};
 }
 
@@ -142,13 +143,13 @@ Status AofLoad::finish_part() {
         "--fix make what is left of it the whole file");
   }
   if (part.is_last && !part.is_base) place_->resume = {reader_->salt(), reader_->last_sequence(), end.offset};
-  command_count_ += reader_->command_count();
   if (const auto offset = reader_->taken_over()) {
     services_.log.warning(
         "{}: the group at offset {} is unfinished, and another server has gone on behind it: what that took of it is "
         "taken",
         part.path, *offset);
   }
+  command_count_ += reader_->command_count();
   bytes_before_ += part.bytes;
   reader_.reset();
   file_.reset();

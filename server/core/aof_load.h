@@ -11,8 +11,10 @@
 // Damage is judged as docs/design/append_log.md says. What is cut off the last file is saved beside it first.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/buffer.h"
@@ -47,6 +49,7 @@ class AofLoad final : public LoadTask {
   uint64_t bytes_total() const override { return bytes_total_; }
   uint64_t bytes_done() const override;
   uint64_t keys_loaded() const override;
+  void on_progress(std::function<void()> call) override { on_progress_ = std::move(call); }
 
   // Where the log goes on. Complete when step() has returned false; outlives this.
   struct Place {
@@ -85,6 +88,7 @@ class AofLoad final : public LoadTask {
   std::unique_ptr<File> file_;
   std::unique_ptr<RdbLoader> base_loader_;  // of a base, or the beginning of one, that is an RDB
   std::unique_ptr<AofReader> reader_;
+  std::function<void()> on_progress_;
   uint64_t bytes_total_ = 0;
   uint64_t bytes_before_ = 0;  // of the parts that are done
   uint64_t command_count_ = 0;

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/file_system.h"
@@ -28,6 +29,8 @@ class LoadTask {
   // Keys that came into the store, and keys that were over already.
   virtual uint64_t keys_loaded() const = 0;
   virtual uint64_t keys_expired() const { return 0; }
+  // Called now and then inside of step(), maybe in the middle of a value.
+  virtual void on_progress(std::function<void()>) {}
 };
 
 class Loading {
@@ -83,6 +86,7 @@ class RdbLoadTask final : public LoadTask {
   uint64_t bytes_done() const override { return loader_.offset(); }
   uint64_t keys_loaded() const override { return loader_.counts().keys_loaded; }
   uint64_t keys_expired() const override { return loader_.counts().keys_expired; }
+  void on_progress(std::function<void()> call) override { loader_.on_progress(std::move(call)); }
   RdbLoader& loader() { return loader_; }
 
  private:

@@ -268,6 +268,7 @@ void Server::end_unloaded() {
 void Server::begin_loading(std::unique_ptr<LoadTask> task, const std::string& what, std::function<Status()> loaded) {
   dispatcher_.set_gate(kServerLoading, true);
   log_.notice("Loading {} ({} bytes)", what, task->bytes_total());
+  task->on_progress([this] { answer_loading(); });
   const int64_t started_us = clock_.mono_us();
   loading_.begin(std::move(task), [this, what, started_us, loaded = std::move(loaded)](const Status& status) {
     dispatcher_.set_gate(kServerLoading, false);
@@ -288,6 +289,16 @@ void Server::begin_loading(std::unique_ptr<LoadTask> task, const std::string& wh
   });
 }
 
+// A step may be long, because a collection is loaded as a whole. Clients are told of the load meanwhile.
+void Server::answer_loading() {
+  const int64_t now_us = clock_.mono_us();
+  if (services_.pump == nullptr || dispatcher_.has_gate(kServerEnding)) return;
+  if (now_us < answer_loading_at_us_) return;
+  answer_loading_at_us_ = now_us + kLoadBudgetUs;
+  // One that is told to end does so behind this step.
+  (void)services_.pump->serve_others();
+}
+
 bool Server::prepare_shutdown() {
   if (!load_failed_ && !saves_.save_at_shutdown({}).ok()) return false;
   dispatcher_.set_gate(kServerEnding, true);
@@ -301,7 +312,8 @@ bool Server::background() {
   dispatcher_.set_now_ms(now_ms);
   update_pause(now_ms);
   if (loading_.active()) {
-    loading_.work(clock_.mono_us() + kLoadBudgetUs);
+    answer_loading_at_us_ = clock_.mono_us() + kLoadBudgetUs;
+    loading_.work(answer_loading_at_us_);
     return true;
   }
   bool more = true;

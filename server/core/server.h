@@ -135,6 +135,7 @@ class Server {
   void load_log();
   void fail_loading(const std::string& what, const Error& error);
   void end_unloaded();
+  void answer_loading();
   void close_idle_clients(int64_t now_ms);
   void update_pause(int64_t now_ms);
 
@@ -178,6 +179,7 @@ class Server {
   size_t idle_cursor_ = 0;
   bool resume_requested_ = false;
   bool load_failed_ = false;
+  int64_t answer_loading_at_us_ = 0;
 };
 
 }  // namespace larder
