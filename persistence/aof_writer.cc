@@ -38,7 +38,7 @@ Status AofWriter::prepare_directory() {
   LARDER_TRY_ASSIGN(const bool exists, files_.exists(options_.directory));
   if (exists) return {};
   LARDER_TRY(files_.make_directory(options_.directory));
-  return files_.sync_directory(parent_path(options_.directory));
+  return names_files_ ? files_.sync_directory(parent_path(options_.directory)) : Status();
 }
 
 Status AofWriter::count_from(const AofManifest& manifest) {
@@ -74,7 +74,11 @@ Status AofWriter::open_without_base(AofManifest manifest) {
   names_files_ = false;
   LARDER_TRY(prepare_directory());
   LARDER_TRY(count_from(manifest_));
-  LARDER_TRY(begin_file());
+  if (const Status begun = begin_file(); !begun.ok()) {
+    (void)files_.remove(path_of(aof_incr_name(options_.file_name, last_incremental_sequence_)));
+    return begun;
+  }
+  unnamed_from_ = file_entry_.sequence;
   manifest_.incremental.push_back(file_entry_);
   count_other_files();
   return {};
@@ -115,19 +119,24 @@ Status AofWriter::begin_file() {
   AofManifest::File entry{aof_incr_name(options_.file_name, number), number};
   LARDER_TRY_ASSIGN(std::unique_ptr<File> file, files_.open(path_of(entry.name), OpenMode::kOverwrite));
   const uint64_t salt = random_.next();
-  char line[kAofFileLineBytes];
-  write_aof_file_line(line, AofFileKind::kIncremental, salt);
-  LARDER_TRY(file->write_at(0, {line, sizeof line}));
-  LARDER_TRY(file->sync());
+  LARDER_TRY(write_file_line(*file, salt));
+  if (names_files_) LARDER_TRY(file->sync());
   file_ = std::move(file);
   file_entry_ = std::move(entry);
   salt_ = salt;
   sequence_ = durable_sequence_ = claimed_sequence_ = safe_sequence_ = 0;
-  file_bytes_ = safe_bytes_ = padded_bytes_ = sizeof line;
+  file_bytes_ = safe_bytes_ = padded_bytes_ = kAofFileLineBytes;
   claim_bytes_ = 0;
+  is_begun_durably_ = names_files_;
   is_cut_ = false;
   pads_ = true;
   return {};
+}
+
+Status AofWriter::write_file_line(File& file, uint64_t salt) {
+  char line[kAofFileLineBytes];
+  write_aof_file_line(line, AofFileKind::kIncremental, salt);
+  return file.write_at(0, {line, sizeof line});
 }
 
 Status AofWriter::write_manifest() {
@@ -247,6 +256,7 @@ Status AofWriter::sync() {
 void AofWriter::note_synced() {
   safe_bytes_ = file_bytes_;
   claim_bytes_ = 0;
+  is_begun_durably_ = true;
   safe_sequence_ = durable_sequence_ = sequence_;
   if (!needs_base_) durable_number_ = written_number_;
   drop_kept();
@@ -273,6 +283,7 @@ Status AofWriter::finish_file() {
   if (Status cut = cut_padding(); !cut.ok()) return fail(std::move(cut));
   // The claim too: only the last file of a log may end in the middle of something.
   if (Status synced = file_->sync(); !synced.ok()) return fail_sync(std::move(synced));
+  is_begun_durably_ = true;
   return {};
 }
 
@@ -282,6 +293,13 @@ Status AofWriter::close() {
   const Status closed = file_->close();
   file_.reset();
   return closed;
+}
+
+void AofWriter::remove_unnamed_files() {
+  if (names_files_) return;
+  for (const AofManifest::File& file : manifest_.incremental) {
+    if (file.sequence >= unnamed_from_) (void)files_.remove(path_of(file.name));
+  }
 }
 
 // ---- Files
@@ -300,7 +318,21 @@ Result<uint64_t> AofWriter::rotate() {
   return file_entry_.sequence;
 }
 
+Status AofWriter::prepare_to_be_named() {
+  if (failed()) return failure_;
+  if (Status synced = file_->sync(); !synced.ok()) return fail_sync(std::move(synced));
+  note_synced();
+  return files_.sync_directory(parent_path(options_.directory));
+}
+
 Status AofWriter::adopt_base(const std::string& temporary_name, bool is_rdb, uint64_t first_sequence) {
+  Status adopted = names_files_ ? Status() : prepare_to_be_named();
+  if (adopted.ok()) adopted = name_base(temporary_name, is_rdb, first_sequence);
+  if (!adopted.ok() && !temporary_name.empty()) (void)files_.remove(path_of(temporary_name));
+  return adopted;
+}
+
+Status AofWriter::name_base(const std::string& temporary_name, bool is_rdb, uint64_t first_sequence) {
   AofManifest next = manifest_;
   if (manifest_.base) next.history.push_back(*manifest_.base);
   next.base.reset();
@@ -312,11 +344,11 @@ Status AofWriter::adopt_base(const std::string& temporary_name, bool is_rdb, uin
     const uint64_t number = ++last_base_sequence_;
     next.base = AofManifest::File{aof_base_name(options_.file_name, number, is_rdb), number};
     LARDER_TRY(files_.rename(path_of(temporary_name), path_of(next.base->name)));
-    LARDER_TRY(files_.sync_directory(options_.directory));
   }
-  const Status named = write_aof_manifest(files_, options_.directory, options_.file_name, next);
+  Status named = next.base ? files_.sync_directory(options_.directory) : Status();
+  if (named.ok()) named = write_aof_manifest(files_, options_.directory, options_.file_name, next);
   if (!named.ok()) {
-    if (next.base) remove_unnamed_base(*next.base);
+    if (next.base) drop_base(*next.base);
     return named;
   }
   manifest_ = std::move(next);
@@ -331,10 +363,12 @@ Status AofWriter::adopt_base(const std::string& temporary_name, bool is_rdb, uin
   return {};
 }
 
-// Only when the manifest that is there certainly does not name it: one whose replacement has failed may be the new one.
-void AofWriter::remove_unnamed_base(const AofManifest::File& base) {
+// A manifest whose replacement has failed may be the new one, which names the base: it goes when the next one has not named
+// it any more.
+void AofWriter::drop_base(const AofManifest::File& base) {
   const Result<AofManifest> there = read_aof_manifest(files_, options_.directory, options_.file_name);
-  if (there && (!there->base || there->base->name != base.name)) (void)files_.remove(path_of(base.name));
+  const bool is_unnamed = there && (!there->base || there->base->name != base.name);
+  if (!is_unnamed || !files_.remove(path_of(base.name)).ok()) manifest_.history.push_back(base);
 }
 
 // What cannot be removed now stays in the manifest's history and is tried again after the next rewrite.
@@ -368,6 +402,8 @@ Status AofWriter::cut_current_file() {
   // Nor a claim that was to be synced with what could not be.
   const uint64_t bytes = safe_bytes_ - claim_bytes_;
   LARDER_TRY(file_->truncate(bytes));
+  // Nor is a sync of the first line that has failed tried again with the same bytes.
+  if (!is_begun_durably_) LARDER_TRY(write_file_line(*file_, salt_));
   file_bytes_ = padded_bytes_ = safe_bytes_ = bytes;
   claim_bytes_ = 0;
   // Another file follows: this one says where it ends.

@@ -81,7 +81,8 @@ class AofWriter {
   // when this returns well.
   Status open(AofManifest manifest, const Resume& resume);
   // Begins a new incremental file that the manifest names only together with a base, in adopt_base(): for a log that is
-  // turned on while there are data. The manifest on the disk is left alone until then.
+  // turned on while there are data. The manifest on the disk is left alone until then. Nothing is synced here, so that the
+  // loop may call it; adopt_base() does.
   Status open_without_base(AofManifest manifest);
 
   void set_sync_rule(AofSyncRule rule) { sync_rule_ = rule; }
@@ -104,6 +105,8 @@ class AofWriter {
   Status adopt_base(const std::string& temporary_name, bool is_rdb, uint64_t first_sequence);
   // Sync, claim, close.
   Status close();
+  // Of a log that was given up before it had a base nothing is left.
+  void remove_unnamed_files();
 
   bool failed() const { return !failure_.ok(); }
   const Status& failure() const { return failure_; }
@@ -143,6 +146,10 @@ class AofWriter {
   // Nothing is behind the end.
   Status cut_padding();
   Status write_manifest();
+  static Status write_file_line(File& file, uint64_t salt);
+  Status name_base(const std::string& temporary_name, bool is_rdb, uint64_t first_sequence);
+  // All that a manifest is about to name for the first time is on the disk.
+  Status prepare_to_be_named();
   void note_synced();
   // Everything is synced, and the file says so.
   Status finish_file();
@@ -153,7 +160,7 @@ class AofWriter {
   uint64_t file_size_or_zero(const std::string& name) const;
   void count_other_files();
   void remove_history();
-  void remove_unnamed_base(const AofManifest::File& base);
+  void drop_base(const AofManifest::File& base);
 
   FileSystem& files_;
   const Options options_;
@@ -161,7 +168,9 @@ class AofWriter {
   AofSyncRule sync_rule_ = AofSyncRule::kEverySecond;
   bool avoids_cache_ = true;
   AofManifest manifest_;
-  bool names_files_ = true;  // false: the base is not complete, so the manifest is left alone
+  bool names_files_ = true;       // false: the base is not complete, so the manifest is left alone
+  uint64_t unnamed_from_ = 0;     // without it: the first file that is ours
+  bool is_begun_durably_ = true;  // the first line of the current file is synced
   bool has_unnamed_files_ = false;
   uint64_t last_base_sequence_ = 0;
   uint64_t last_incremental_sequence_ = 0;

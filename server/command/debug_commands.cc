@@ -171,17 +171,17 @@ Status load_log_again(CommandContext& ctx) {
   AppendLog& log = services.append_log;
   const bool was_on = log.on();
   if (!was_on && log.state() != AppendLog::State::kOff) return {ErrorCode::kBusy, "the log has no base yet"};
-  if (services.saves.cancel()) services.snapshots.finish();
-  if (was_on) {
-    services.propagation.set_sink(nullptr);
-    const Status closed = log.turn_off();
-    services.held_replies.release(log.durable_group());
+  (void)services.saves.cancel();
+  if (services.saves.in_progress()) services.snapshots.finish();
+  if (was_on) services.propagation.set_sink(nullptr);
+  const Status closed = log.finish();
+  services.held_replies.release(log.durable_group());
+  if (!closed.ok()) {
+    if (!was_on) return closed;
     // Its end is not on the disk, so that it begins anew with the data that are here.
-    if (!closed.ok()) {
-      LARDER_TRY(log.turn_on());
-      services.propagation.set_sink(&log);
-      return closed;
-    }
+    LARDER_TRY(log.turn_on());
+    services.propagation.set_sink(&log);
+    return closed;
   }
   auto task = std::make_unique<AofLoad>(services, ctx.dispatcher());
   LARDER_TRY_ASSIGN(const bool found, task->open());

@@ -51,7 +51,7 @@ AppendLog::AppendLog(const Environment& environment) : environment_(environment)
   building_.bytes = AofGroup::with_room();
 }
 
-AppendLog::~AppendLog() { (void)turn_off(); }
+AppendLog::~AppendLog() { (void)finish(); }
 
 // ---- On and off
 
@@ -116,78 +116,139 @@ void AppendLog::remove_unfinished_bases() {
 }
 
 Status AppendLog::turn_on() {
-  if (only_once_) (void)turn_off();
+  if (only_once_) turn_off();
   if (state_ != State::kOff) return {};
   return begin_with_base();
 }
 
-Status AppendLog::open_with_base(bool needs_base) {
+Status AppendLog::turn_on_at_start() {
+  LARDER_TRY(begin_with_base(true));
+  began_at_start_ = state_ == State::kBeginning;
+  return {};
+}
+
+Status AppendLog::open_without_base() {
   open_thread();
   AofWriter& writer = thread_->writer();
   LARDER_TRY_ASSIGN(AofManifest manifest,
                     read_aof_manifest(environment_.files, writer.directory(), environment_.settings.append_file_name));
-  LARDER_TRY(writer.open_without_base(std::move(manifest)));
-  if (needs_base) return {};
-  return writer.adopt_base({}, false, writer.manifest().incremental.back().sequence);
+  return writer.open_without_base(std::move(manifest));
 }
 
-Status AppendLog::begin_with_base() {
-  const bool needs_base = producer_ == nullptr || !producer_->is_empty();
-  if (Status opened = open_with_base(needs_base); !opened.ok()) {
+Status AppendLog::begin_with_base(bool waits) {
+  wait_for_leaving();  // it may be in the same folder
+  const bool needs_base = has_data();
+  Status opened = open_without_base();
+  const bool is_complete = waits && !needs_base;
+  if (opened.ok() && is_complete) {
+    AofWriter& writer = thread_->writer();
+    opened = writer.adopt_base({}, false, writer.manifest().incremental.back().sequence);
+  }
+  if (!opened.ok()) {
     thread_.reset();
     return opened;
   }
   warn_of_unnamed_files();
+  remove_unfinished_bases();
   retry_at_ms_ = 0;
-  begin_state(needs_base ? State::kBeginning : State::kOn);
-  if (needs_base) rewrite_scheduled_ = true;
+  begin_state(is_complete ? State::kOn : State::kBeginning);
+  if (is_complete) return {};
+  if (!needs_base) {
+    adopt_nothing();
+    return {};
+  }
+  rewrite_scheduled_ = true;
   cron();
   return {};
+}
+
+// There is nothing that a base would hold: only the manifest is missing.
+void AppendLog::adopt_nothing() {
+  rewrite_began_ms_ = environment_.clock.mono_ms();
+  rewriting_ = walked_ = rotated_ = adopting_ = true;
+  thread_->adopt_base({}, false, thread_->writer().manifest().incremental.back().sequence);
 }
 
 // What was written so far stays in the folder that it was written to.
 Status AppendLog::move() {
   end_group();
+  wait_for_leaving();
   const uint64_t durable = durable_group();
   std::unique_ptr<LogThread> old = std::move(thread_);
   const uint64_t seen_rotations = seen_rotations_;
   const uint64_t seen_bases = seen_bases_;
-  if (Status opened = open_with_base(true); !opened.ok()) {
+  if (Status opened = open_without_base(); !opened.ok()) {
     thread_ = std::move(old);
     seen_rotations_ = seen_rotations;
     seen_bases_ = seen_bases;
     return opened;
   }
   environment_.log.notice("The append only log goes on in {}", thread_->writer().directory());
-  const Status finished = old->finish();
+  leave(std::move(old));
+  remove_unfinished_bases();
   begin_state(State::kBeginning);
-  // Whoever waits for what the old folder lacks waits for the new base.
-  if (!finished.ok()) groups_before_ = durable;
+  // Whoever waits for what the old folder lacks waits until that has it, or for the new base.
+  groups_before_ = durable;
   return {};
 }
 
-Status AppendLog::turn_off() {
-  if (state_ == State::kOff) return {};
+void AppendLog::turn_off() {
+  if (state_ == State::kOff) return;
+  reset_rewrite();
+  end_group();
+  groups_before_ = durable_group();
+  wait_for_leaving();
+  leave(std::move(thread_));
+  state_ = State::kOff;
+  only_once_ = began_at_start_ = false;
+  behind_ = base_failed_ = false;
+  base_failure_.clear();
+  report_ = {};
+}
+
+Status AppendLog::finish() {
+  turn_off();
+  if (!leaving_) return {};
+  const Status outcome = leaving_->finish();
+  note_left(outcome);
+  return outcome;
+}
+
+void AppendLog::reset_rewrite() {
   if (rewriting_) {
     if (!walked_) producer_->cancel();
     end_rewrite({ErrorCode::kCancelled, "the log was turned off"});
   }
   rewrite_scheduled_ = false;
-  end_group();
-  const Status finished = thread_->finish();
-  report_ = thread_->report();
-  if (!finished.ok()) {
+}
+
+// ---- A log that was turned off or left is written to its end
+
+void AppendLog::leave(std::unique_ptr<LogThread> thread) {
+  leaving_ = std::move(thread);
+  leaving_group_ = last_group_;
+  leaving_->finish_later();
+}
+
+bool AppendLog::poll_leaving() {
+  if (!leaving_ || !leaving_->changed()) return false;
+  const LogThread::Report report = leaving_->report();
+  if (report.finished) note_left(report.outcome);
+  return report.finished;
+}
+
+void AppendLog::wait_for_leaving() {
+  if (leaving_) note_left(leaving_->finish());
+}
+
+void AppendLog::note_left(const Status& outcome) {
+  leaving_.reset();
+  if (!outcome.ok()) {
     environment_.log.warning("The append only log was closed with changes that are not on the disk: {}",
-                             finished.to_string());
+                             outcome.to_string());
   }
-  thread_.reset();
-  state_ = State::kOff;
-  only_once_ = false;
-  behind_ = base_failed_ = false;
-  base_failure_.clear();
-  report_ = {};
-  groups_before_ = last_group_;
-  return finished;
+  // A log that is off keeps nobody waiting.
+  if (outcome.ok() || state_ == State::kOff) groups_before_ = std::max(groups_before_, leaving_group_);
 }
 
 void AppendLog::apply_sync_rule() {
@@ -334,12 +395,16 @@ void AppendLog::note_load() {
 
 // ---- What the writer has done
 
-bool AppendLog::step() { return thread_ && !environment_.use_thread && thread_->step(); }
+bool AppendLog::step() {
+  if (environment_.use_thread) return false;
+  const bool left = leaving_ && leaving_->step();
+  return (thread_ && thread_->step()) || left;
+}
 
 bool AppendLog::poll() {
-  const bool base_changed = base_failed_ == base_failure_.empty();
+  const bool changed = poll_leaving() || base_failed_ == base_failure_.empty();
   base_failed_ = !base_failure_.empty();
-  if (!thread_ || !thread_->changed()) return base_changed;
+  if (!thread_ || !thread_->changed()) return changed;
   const bool was_failed = report_.failed;
   report_ = thread_->report();
   note_load();
@@ -385,6 +450,11 @@ Status AppendLog::rewrite(bool later) {
   }
   if (state_ != State::kOff) {
     begin_rewrite();
+    return {};
+  }
+  // The next one may be in the same folder.
+  if (leaving_) {
+    rewrite_scheduled_ = true;
     return {};
   }
   only_once_ = true;
@@ -456,6 +526,7 @@ void AppendLog::end_rewrite(const Status& outcome) {
   if (is_beginning()) {
     state_ = State::kOn;
     groups_before_ = begun_group_;
+    began_at_start_ = false;
     base_failure_.clear();
   }
   environment_.log.notice("Background append only file rewriting finished: {} bytes", report_.log_bytes);
@@ -470,8 +541,9 @@ void AppendLog::note_rewrite_failure(const Status& outcome) {
 }
 
 void AppendLog::cron() {
-  if (only_once_ && !rewriting_ && !rewrite_scheduled_) (void)turn_off();
-  if (state_ == State::kOff && rewrite_scheduled_ && producer_ != nullptr && !producer_->is_busy()) {
+  if (only_once_ && !rewriting_ && !rewrite_scheduled_) turn_off();
+  const bool may_begin = state_ == State::kOff && !leaving_ && producer_ != nullptr && !producer_->is_busy();
+  if (may_begin && rewrite_scheduled_) {
     rewrite_scheduled_ = false;
     if (const Status begun = rewrite(false); !begun.ok()) {
       environment_.log.warning("Background append only file rewriting failed: {}", begun.to_string());

@@ -68,8 +68,13 @@ class AppendLog final : public PropagationSink {
   Status start(AofManifest manifest, const AofWriter::Resume& resume);
   // appendonly yes while serving: begins a log with the present data as its base.
   Status turn_on();
-  // appendonly no, or the end of the server: everything is written and synced first; this waits for the disk.
-  Status turn_off();
+  // The same at a start that found a snapshot and no log. Nobody is served yet, so it may wait for the disk; requests that
+  // write are to be held until the base is complete, because a kill would cost them.
+  Status turn_on_at_start();
+  // appendonly no: what was submitted is written and synced behind the loop's back, see is_leaving().
+  void turn_off();
+  // The end of the server: the same, and waits for it.
+  Status finish();
 
   // appendfsync was changed.
   void settings_changed();
@@ -91,6 +96,8 @@ class AppendLog final : public PropagationSink {
   void cron();
   // Without a thread: lets the writer work. True when there is more to do.
   bool step();
+  // One that was turned off is still being written.
+  bool is_leaving() const { return leaving_ != nullptr; }
 
   State state() const { return state_; }
   bool on() const { return state_ == State::kOn; }
@@ -102,8 +109,8 @@ class AppendLog final : public PropagationSink {
   // refused. Changes with poll().
   bool failed() const { return keeps_log() && (report_.failed || base_failed_); }
   const std::string& failure() const { return report_.failed ? report_.failure : base_failure_; }
-  // More waits for the disk than is good: requests that write are to be held.
-  bool is_behind() const { return behind_; }
+  // More waits for the disk than is good, or the log that a start began has no base: requests that write are to be held.
+  bool is_behind() const { return behind_ || (began_at_start_ && is_beginning()); }
 
   // The group that changes made now will be in (or the last one, when there are none), and the last durable one.
   uint64_t current_group() const { return building_.empty() ? last_group_ : last_group_ + 1; }
@@ -136,8 +143,16 @@ class AppendLog final : public PropagationSink {
 
  private:
   void open_thread();
-  Status open_with_base(bool needs_base);
-  Status begin_with_base();
+  Status open_without_base();
+  // With the present data, if there are any. `waits`: the loop does.
+  Status begin_with_base(bool waits = false);
+  bool has_data() const { return producer_ == nullptr || !producer_->is_empty(); }
+  void adopt_nothing();
+  void leave(std::unique_ptr<LogThread> thread);
+  bool poll_leaving();
+  void wait_for_leaving();
+  void note_left(const Status& outcome);
+  void reset_rewrite();
   std::string log_directory() const;
   // `dir` was changed since the log was opened.
   bool is_elsewhere() const { return thread_->writer().directory() != log_directory(); }
@@ -166,10 +181,14 @@ class AppendLog final : public PropagationSink {
   LogBaseProducer* producer_ = nullptr;
   State state_ = State::kOff;
   std::unique_ptr<LogThread> thread_;
+  // A log that was turned off, or left for another folder, and is not written to its end yet; and its last group.
+  std::unique_ptr<LogThread> leaving_;
+  uint64_t leaving_group_ = 0;
   LogThread::Report report_;
   bool behind_ = false;
   bool waits_for_disk_ = false;  // appendfsync always
   bool only_once_ = false;       // the log is off, but is rewritten
+  bool began_at_start_ = false;
   uint64_t hastened_group_ = 0;  // somebody waits for it
   uint64_t synced_group_ = 0;    // the writer was told to sync up to it
 

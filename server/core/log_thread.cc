@@ -104,6 +104,12 @@ void LogThread::adopt_base(std::string temporary_name, bool is_rdb, uint64_t fir
   push(std::move(job));
 }
 
+void LogThread::finish_later() {
+  Job job;
+  job.order = Order::kFinish;
+  push(std::move(job));
+}
+
 LogThread::Report LogThread::report() {
   const std::lock_guard lock(mutex_);
   seen_version_ = version_.load(std::memory_order_acquire);
@@ -123,10 +129,9 @@ Status LogThread::finish() {
   }
   Job job;
   while (take_job(job)) do_job(job);
-  if (writer_.failed()) (void)writer_.heal();
-  Status closed = writer_.failed() ? writer_.failure() : writer_.close();
+  if (!report_.finished) finish_writing();
   publish();
-  return closed;
+  return report_.outcome;
 }
 
 // ---- The writer's side
@@ -160,6 +165,7 @@ void LogThread::run() {
     }
     Job job;
     if (take_job(job)) do_job(job);
+    if (job.order == Order::kFinish) return;
   }
 }
 
@@ -189,11 +195,12 @@ void LogThread::gather(std::unique_lock<std::mutex>& lock) {
 }
 
 bool LogThread::step() {
+  if (report_.finished) return false;
   do_what_is_due();
   Job job;
   if (!take_job(job)) return false;
   do_job(job);
-  do_what_is_due();
+  if (!report_.finished) do_what_is_due();
   return true;
 }
 
@@ -224,8 +231,20 @@ void LogThread::do_job(Job& job) {
       report_.base = std::move(adopted);
       break;
     }
+    case Order::kFinish:
+      finish_writing();
+      break;
   }
   publish();
+}
+
+void LogThread::finish_writing() {
+  if (writer_.failed()) (void)writer_.heal();
+  Status closed = writer_.failed() ? writer_.failure() : writer_.close();
+  writer_.remove_unnamed_files();
+  const std::lock_guard lock(mutex_);
+  report_.finished = true;
+  report_.outcome = std::move(closed);
 }
 
 void LogThread::sync_and_time() {
@@ -283,7 +302,7 @@ void LogThread::publish() {
     wakes = writer_.failed() != report_.failed;
     wakes |= advanced;
     wakes |= wake_when_half_empty_ && outstanding <= kOutstandingBytesMax / 2;
-    wakes |= report_.rotations + report_.bases != reported_orders_;
+    wakes |= report_.rotations + report_.bases != reported_orders_ || report_.finished;
     reported_orders_ = report_.rotations + report_.bases;
     report_.written_number = writer_.written_number();
     report_.durable_number = writer_.durable_number();

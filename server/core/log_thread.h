@@ -64,6 +64,8 @@ class LogThread {
     uint64_t first_sequence = 0;  // of the files since that rotation
     uint64_t bases = 0;
     Status base;
+    bool finished = false;  // and how; nothing follows
+    Status outcome;
   };
 
   // `wake` may be called from the thread. Everything borrowed outlives this.
@@ -95,12 +97,14 @@ class LogThread {
 
   // Without a thread: does what is due. True when there is more.
   bool step();
-  // Waits until the queue is empty, then syncs, closes the file and ends the thread. The error of the last attempt when
-  // not everything is durable.
+  // When the queue is empty, syncs, closes the file and ends the thread: report() says when, and what came of it. Nothing is
+  // submitted any more.
+  void finish_later();
+  // The same, and waits for it. The error of the last attempt when not everything is durable.
   Status finish();
 
  private:
-  enum class Order : uint8_t { kAppend, kSync, kRotate, kAdoptBase };
+  enum class Order : uint8_t { kAppend, kSync, kRotate, kAdoptBase, kFinish };
   struct Job {
     Order order = Order::kAppend;
     AofGroup group;
@@ -120,6 +124,7 @@ class LogThread {
   bool has_enough() const { return queued_bytes_ >= bytes_wanted_ || queued_commands_ >= commands_wanted_; }
   bool take_job(Job& job);
   void do_job(Job& job);
+  void finish_writing();
   // Syncs, claims, heals when it is time. Returns in how many microseconds something is due next, or -1.
   int64_t do_what_is_due();
   void sync_and_time();

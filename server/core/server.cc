@@ -99,7 +99,7 @@ Server::Server(const Environment& environment, const Settings& settings, std::sp
 Server::~Server() {
   propagation_.set_sink(nullptr);
   // While everything is there that a rewrite needs to be given up.
-  (void)append_log_.turn_off();
+  (void)append_log_.finish();
   // Replies that are sent while they are written read from the store, which goes before the clients.
   for (const auto& client : clients_.all()) {
     if (client->queue_) client->queue_->clear();
@@ -107,9 +107,8 @@ Server::~Server() {
 }
 
 void Server::finish() {
-  if (append_log_.state() == AppendLog::State::kOff) return;
   propagation_.set_sink(nullptr);
-  const Status finished = append_log_.turn_off();
+  const Status finished = append_log_.finish();
   if (finished.ok()) held_replies_.release(append_log_.durable_group());
 }
 
@@ -123,7 +122,7 @@ Status Server::follow_append_only() {
     propagation_.set_sink(&append_log_);
   } else {
     propagation_.set_sink(nullptr);
-    (void)append_log_.turn_off();
+    append_log_.turn_off();
     held_replies_.release(append_log_.durable_group());
     blocking_.log_changed();
   }
@@ -202,8 +201,8 @@ void Server::disconnect(Client& client) {
   clients_.remove(client);
 }
 
-  saves_.remove_unfinished();
 void Server::load_data() {
+  saves_.remove_unfinished();
   if (settings_.append_only) return load_log();
   Result<std::unique_ptr<LoadTask>> task = open_snapshot();
   if (!task) return fail_loading("Can't open the data file " + saves_.path(), task.error());
@@ -240,8 +239,9 @@ void Server::load_log() {
   task.reset();
   // No log yet. If there is a snapshot, it is where the log begins.
   const auto begin_log = [this]() -> Status {
-    LARDER_TRY(append_log_.turn_on());
+    LARDER_TRY(append_log_.turn_on_at_start());
     propagation_.set_sink(&append_log_);
+    apply_log_state();
     return Status();
   };
   Result<std::unique_ptr<LoadTask>> snapshot = open_snapshot();

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -134,6 +135,192 @@ TEST(LogTurns, WithoutItsFirstBaseTheLogTakesNoWritesAndTheServerDoesNotEnd) {
   EXPECT_TRUE(server.shutdown_requested());
 }
 
+// A kill would cost what was answered while the base is made: the next start knows the snapshot alone.
+TEST(LogTurns, AStartWithASnapshotAloneTakesNoWritesBeforeItsBase) {
+  for (const char* rule : {"always", "everysec", "no"}) {
+    MemoryFileSystem files;
+    {
+      InProcessServer server(log_options(files, rule, {"--appendonly", "no"}));
+      Connection& client = started(server);
+      for (int i = 0; i < 300; ++i) client.call("SET", "k" + std::to_string(i), std::string(100, 'x'));
+      client.call("SAVE");
+    }
+    InProcessServer server(log_options(files, rule));
+    server.clock().set_look_us(300);
+    for (int turns = 0; turns < 100 && !server.services().append_log.is_beginning(); ++turns) server.run_turn();
+    ASSERT_TRUE(server.services().append_log.is_beginning());
+    Connection& writer = server.connect();
+    Connection& reader = server.connect();
+    writer.send_request({"SET", "new", "v"});
+    reader.send_request({"GET", "k7"});
+    int turns = 0;
+    for (; server.services().append_log.is_beginning() && turns < 1000; ++turns) {
+      EXPECT_EQ(writer.arrived(), "") << rule;
+      server.run_turn();
+    }
+    EXPECT_GT(turns, 3);
+    server.run();
+    EXPECT_EQ(reader.take().size(), 108u);
+    EXPECT_EQ(writer.take(), "+OK\r\n") << rule;
+    server.advance_ms(1200);
+    EXPECT_EQ(writer.call("SET", "later", "v"), "+OK\r\n");
+    EXPECT_EQ(writer.call("WAITAOF", "1", "0", "0"), "*2\r\n:1\r\n:0\r\n");
+    files.power_cut();
+    InProcessServer next(log_options(files, rule));
+    EXPECT_EQ(started(next).call("EXISTS", "k7", "new", "later"), ":3\r\n") << rule;
+  }
+}
+
+TEST(LogTurns, WritesThatWaitForTheFirstBaseAreRefusedWhenItFails) {
+  MemoryFileSystem files;
+  {
+    InProcessServer server(log_options(files, "everysec", {"--appendonly", "no", "--rdbcompression", "no"}));
+    Connection& client = started(server);
+    client.call("SET", "k", std::string(2000, 'x'));
+    client.call("SAVE");
+  }
+  files.set_capacity(3000);
+  InProcessServer server(log_options(files, "everysec", {"--rdbcompression", "no"}));
+  Connection& writer = server.connect();
+  server.run();
+  EXPECT_TRUE(writer.call("SET", "j", "1").starts_with("-MISCONF "));
+  files.set_capacity(UINT64_MAX);
+  server.advance_ms(65000);
+  EXPECT_EQ(writer.call("SET", "j", "1"), "+OK\r\n");
+  // Another base is made while requests are served.
+  server.clock().set_look_us(300);
+  writer.send_request({"BGREWRITEAOF"});
+  writer.send_request({"SET", "j", "2"});
+  server.run_turn();
+  EXPECT_TRUE(writer.take().ends_with("+OK\r\n"));
+}
+
+std::vector<std::string> names_in(MemoryFileSystem& files, const std::string& directory) {
+  std::vector<std::string> names;
+  for (const DirectoryEntry& entry : files.list(directory).value_or({})) names.push_back(entry.name);
+  return names;
+}
+
+// A log that has not come to a base leaves nothing, and neither does one that was killed on the way.
+TEST(LogTurns, OfALogWithoutABaseNothingIsLeft) {
+  MemoryFileSystem files;
+  InProcessServer server(log_options(files, "everysec", {"--appendonly", "no", "--rdbcompression", "no"}));
+  Connection& client = started(server);
+  client.call("SET", "k", std::string(2000, 'x'));
+  files.set_capacity(1000);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(client.call("CONFIG", "SET", "appendonly", "yes"), "+OK\r\n");
+    server.advance_ms(200);
+    EXPECT_EQ(client.call("CONFIG", "SET", "appendonly", "no"), "+OK\r\n");
+    EXPECT_EQ(names_in(files, "/appendonlydir"), std::vector<std::string>());
+  }
+  files.set_capacity(UINT64_MAX);
+  const std::string killed = "/appendonlydir/temp-rewriteaof-appendonly.aof-123.aof";
+  files.set_content(killed, "half of a base");
+  EXPECT_EQ(client.call("CONFIG", "SET", "appendonly", "yes"), "+OK\r\n");
+  EXPECT_FALSE(*files.exists(killed));
+  server.advance_ms(200);
+  EXPECT_EQ(names_in(files, "/appendonlydir").size(), 3u);
+}
+
+// Whatever call fails: what is in the folder afterwards is what the manifest names, and all of it.
+TEST(LogTurns, ARewriteThatFailsLeavesNoFiles) {
+  for (uint64_t failing = 1; failing < 40; ++failing) {
+    MemoryFileSystem files;
+    InProcessServer server(log_options(files, "everysec"));
+    Connection& client = started(server);
+    client.call("SET", "k", "v");
+    server.advance_ms(1500);
+    files.fail_call(failing);
+    client.call("BGREWRITEAOF");
+    server.advance_ms(1500);
+    files.fail_call(0);
+    client.call("BGREWRITEAOF");
+    server.advance_ms(1500);
+    ASSERT_EQ(persistence_field(client, "aof_last_bgrewrite_status"), "ok") << failing;
+    std::set<std::string> expected = {"appendonly.aof.manifest"};
+    const auto manifest = read_aof_manifest(files, "/appendonlydir", "appendonly.aof");
+    ASSERT_TRUE(manifest.ok());
+    expected.insert(manifest->base->name);
+    for (const auto& file : manifest->incremental) expected.insert(file.name);
+    const std::vector<std::string> names = names_in(files, "/appendonlydir");
+    EXPECT_EQ(std::set<std::string>(names.begin(), names.end()), expected) << failing;
+  }
+}
+
+TEST(LogTurns, AFolderThatIsRemovedIsMadeAgainByARewrite) {
+  MemoryFileSystem files;
+  {
+    InProcessServer server(log_options(files, "everysec"));
+    Connection& client = started(server);
+    client.call("SET", "a", "1");
+    server.advance_ms(1500);
+    for (const std::string& name : names_in(files, "/appendonlydir")) {
+      ASSERT_TRUE(files.remove("/appendonlydir/" + name).ok());
+    }
+    ASSERT_TRUE(files.remove("/appendonlydir").ok());
+    client.call("SET", "b", "1");
+    server.advance_ms(1500);
+    client.call("BGREWRITEAOF");
+    server.advance_ms(500);
+    EXPECT_EQ(persistence_field(client, "aof_last_bgrewrite_status"), "ok");
+    client.call("SET", "c", "1");
+    EXPECT_EQ(client.call("WAITAOF", "1", "0", "0"), "*2\r\n:1\r\n:0\r\n");
+    files.power_cut();
+  }
+  InProcessServer server(log_options(files, "everysec"));
+  EXPECT_EQ(started(server).call("EXISTS", "a", "b", "c"), ":3\r\n");
+}
+
+// Killed between the base's new name and the manifest: the old history is whole, and the base is in nobody's way.
+TEST(LogTurns, ABaseThatNoManifestNamesIsNotTaken) {
+  MemoryFileSystem files;
+  {
+    InProcessServer server(log_options(files, "always"));
+    Connection& client = started(server);
+    client.call("SET", "k", "1");
+    client.call("BGREWRITEAOF");
+    server.advance_ms(200);
+    client.call("SET", "k", "2");
+  }
+  const std::string orphan = "/appendonlydir/appendonly.aof.2.base.rdb";
+  files.set_content(orphan, "not what the manifest means");
+  {
+    InProcessServer server(log_options(files, "always"));
+    Connection& client = started(server);
+    EXPECT_EQ(client.call("GET", "k"), "$1\r\n2\r\n");
+    client.call("BGREWRITEAOF");
+    server.advance_ms(200);
+    EXPECT_EQ(persistence_field(client, "aof_last_bgrewrite_status"), "ok");
+    EXPECT_EQ(client.call("SET", "k", "3"), "+OK\r\n");
+  }
+  EXPECT_EQ(files.content(orphan), "not what the manifest means");
+  EXPECT_EQ(value_at_the_next_start(files, "always", "k"), "$1\r\n3\r\n");
+}
+
+TEST(LogTurns, AnEmptyFileBeforeOneOfOursIsRefused) {
+  MemoryFileSystem files;
+  {
+    InProcessServer server(log_options(files, "always"));
+    started(server).call("SET", "k", "1");
+  }
+  const std::string first = "/appendonlydir/appendonly.aof.1.incr.aof";
+  const std::string second = "appendonly.aof.2.incr.aof";
+  const std::string whole = files.content(first);
+  const std::string manifest = "file appendonly.aof.1.incr.aof seq 1 type i\nfile " + second + " seq 2 type i\n";
+  files.set_content("/appendonlydir/appendonly.aof.manifest", manifest);
+  files.set_content("/appendonlydir/" + second, whole);
+  files.set_content(first, "");
+  InProcessServer server(log_options(files, "always"));
+  server.run();
+  EXPECT_TRUE(server.server().load_failed());
+  EXPECT_NE(server.log_text().find("the file is empty, and one that follows it was begun"), std::string::npos)
+      << server.log_text();
+  // One that another server has left empty is taken.
+  files.set_content("/appendonlydir/" + second, "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\n2\r\n");
+  EXPECT_EQ(value_at_the_next_start(files, "always", "k"), "$1\r\n2\r\n");
+}
+
 TEST(LogTurns, OffAndOnAgainItBeginsAtOnce) {
   MemoryFileSystem files;
   {
@@ -219,7 +406,7 @@ TEST(LogTurns, TurnedOffItIsNotBehindAnyMore) {
   LogAlone alone("everysec");
   for (int i = 0; i < 3; ++i) alone.write(30 * 1024 * 1024);
   EXPECT_TRUE(alone.append_log.is_behind());
-  EXPECT_TRUE(alone.append_log.turn_off().ok());
+  alone.append_log.turn_off();
   EXPECT_FALSE(alone.append_log.is_behind());
 }
 

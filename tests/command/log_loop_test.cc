@@ -1,0 +1,196 @@
+// What the loop does itself when the log is turned on and off: it calls for no sync.
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/memory_file_system.h"
+#include "server/core/append_log.h"
+
+namespace larder {
+namespace {
+
+// Counts the calls that wait for a disk.
+class CountedFiles final : public FileSystem {
+ public:
+  Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override {
+    LARDER_TRY_ASSIGN(std::unique_ptr<File> file, memory.open(path, mode));
+    return std::unique_ptr<File>(std::make_unique<Counted>(std::move(file), *this));
+  }
+  Status rename(const std::string& from, const std::string& to) override { return memory.rename(from, to); }
+  Status remove(const std::string& path) override { return memory.remove(path); }
+  Status sync_directory(const std::string& path) override {
+    ++syncs;
+    return memory.sync_directory(path);
+  }
+  Result<std::vector<DirectoryEntry>> list(const std::string& path) override { return memory.list(path); }
+  Status make_directory(const std::string& path) override { return memory.make_directory(path); }
+  Result<bool> exists(const std::string& path) override { return memory.exists(path); }
+  Result<uint64_t> file_size(const std::string& path) override { return memory.file_size(path); }
+  Result<std::unique_ptr<FileLock>> lock(const std::string& path) override { return memory.lock(path); }
+
+  MemoryFileSystem memory;
+  int syncs = 0;
+
+ private:
+  class Counted final : public File {
+   public:
+    Counted(std::unique_ptr<File> file, CountedFiles& owner) : file_(std::move(file)), owner_(owner) {}
+    Result<size_t> read(char* out, size_t n) override { return file_->read(out, n); }
+    Result<size_t> read_at(uint64_t offset, char* out, size_t n) override { return file_->read_at(offset, out, n); }
+    Status append(Bytes bytes) override { return file_->append(bytes); }
+    Status write_at(uint64_t offset, Bytes bytes) override { return file_->write_at(offset, bytes); }
+    Status sync() override {
+      ++owner_.syncs;
+      return file_->sync();
+    }
+    Status truncate(uint64_t size_bytes) override { return file_->truncate(size_bytes); }
+    Result<uint64_t> size() const override { return file_->size(); }
+    Status close() override { return file_->close(); }
+
+   private:
+    const std::unique_ptr<File> file_;
+    CountedFiles& owner_;
+  };
+};
+
+// Data of one key, or none; a base of them is there at once.
+class OneKey final : public LogBaseProducer {
+ public:
+  OneKey(FileSystem& files, bool is_empty) : files_(files), is_empty_(is_empty) {}
+  Status start(const std::string& path, bool, std::function<void(const Status&)> done) override {
+    LARDER_TRY_ASSIGN(const std::unique_ptr<File> file, files_.open(path, OpenMode::kTruncate));
+    LARDER_TRY(file->append("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n"));
+    done_ = std::move(done);
+    return {};
+  }
+  void cancel() override { done_ = nullptr; }
+  bool is_busy() const override { return done_ != nullptr; }
+  bool is_empty() const override { return is_empty_; }
+  // The helper has synced it.
+  void finish() {
+    if (done_) std::exchange(done_, nullptr)(Status());
+  }
+
+ private:
+  FileSystem& files_;
+  const bool is_empty_;
+  std::function<void(const Status&)> done_;
+};
+
+struct Loop final : ProcessControl {
+  explicit Loop(bool is_empty) : producer(files, is_empty) {
+    settings.dir = "/";
+    settings.append_fsync = "everysec";
+    append_log.set_base_producer(&producer);
+  }
+  void request_shutdown() override {}
+  void wake_loop() override {}
+  void sleep_us(int64_t) override {}
+  uint64_t resident_bytes() const override { return 0; }
+
+  void write() {
+    const Bytes argv[] = {"SET", "j", "v"};
+    append_log.command(0, argv);
+    append_log.end_group();
+  }
+  // The writer's part, and what the loop makes of it. Returns how often the loop has waited for the disk.
+  int work() {
+    int waits = 0;
+    for (int rounds = 0; rounds < 3; ++rounds) {
+      while (append_log.step()) {
+      }
+      const int before = files.syncs;
+      append_log.poll();
+      producer.finish();
+      append_log.cron();
+      waits += files.syncs - before;
+    }
+    return waits;
+  }
+  std::string log_text() {
+    std::string text;
+    const auto entries = files.list("/appendonlydir");
+    for (const DirectoryEntry& entry : *entries) {
+      if (entry.name.ends_with(".incr.aof")) text += files.memory.content("/appendonlydir/" + entry.name);
+    }
+    return text;
+  }
+
+  SimulatedClock clock;
+  CountedFiles files;
+  MemoryLogSink sink;
+  Log log{sink, clock, LogLevel::kNotice};
+  Settings settings;
+  OneKey producer;
+  AppendLog append_log{{clock, files, log, *this, settings, 1, false}};
+};
+
+TEST(LogLoop, TurnsTheLogOnAndOffWithoutWaitingForTheDisk) {
+  for (const bool is_empty : {true, false}) {
+    Loop loop(is_empty);
+    for (int turn = 0; turn < 3; ++turn) {
+      int before = loop.files.syncs;
+      ASSERT_TRUE(loop.append_log.turn_on().ok());
+      loop.write();
+      EXPECT_EQ(loop.files.syncs, before) << "on";
+      EXPECT_EQ(loop.append_log.state(), AppendLog::State::kBeginning);
+      EXPECT_EQ(loop.work(), 0);
+      EXPECT_EQ(loop.append_log.state(), AppendLog::State::kOn);
+      loop.write();
+      before = loop.files.syncs;
+      loop.append_log.turn_off();
+      EXPECT_EQ(loop.files.syncs, before) << "off";
+      EXPECT_TRUE(loop.append_log.is_leaving());
+      EXPECT_EQ(loop.work(), 0);
+      EXPECT_FALSE(loop.append_log.is_leaving());
+    }
+    // What was submitted before it was turned off is on the disk.
+    loop.files.memory.power_cut();
+    const std::string text = loop.log_text();
+    EXPECT_NE(text.find("$1\r\nj\r\n"), std::string::npos) << text;
+    EXPECT_NE(text.find("#LD:"), std::string::npos) << text;
+  }
+}
+
+TEST(LogLoop, ARewriteOfALogThatIsOffDoesNotWaitForTheDisk) {
+  Loop loop(false);
+  for (int turn = 0; turn < 2; ++turn) {
+    const int before = loop.files.syncs;
+    ASSERT_TRUE(loop.append_log.rewrite(false).ok());
+    EXPECT_EQ(loop.files.syncs, before);
+    EXPECT_EQ(loop.work(), 0);
+    EXPECT_EQ(loop.append_log.state(), AppendLog::State::kOff);
+    EXPECT_EQ(loop.append_log.figures().rewrites, static_cast<uint64_t>(turn) + 1);
+  }
+}
+
+// Replies wait until what was submitted before the end is durable, and one log follows the other.
+TEST(LogLoop, WhoWaitsIsAnsweredWhenTheLogThatWasTurnedOffIsOnTheDisk) {
+  Loop loop(true);
+  loop.settings.append_fsync = "always";
+  ASSERT_TRUE(loop.append_log.turn_on().ok());
+  loop.work();
+  loop.write();
+  const uint64_t group = loop.append_log.current_group();
+  loop.append_log.turn_off();
+  EXPECT_LT(loop.append_log.durable_group(), group);
+  EXPECT_EQ(loop.append_log.reply_group(), 0u);
+  loop.work();
+  EXPECT_EQ(loop.append_log.durable_group(), group);
+  // On again at once: the same folder has one writer at a time.
+  ASSERT_TRUE(loop.append_log.turn_on().ok());
+  loop.work();
+  loop.write();
+  loop.append_log.turn_off();
+  ASSERT_TRUE(loop.append_log.turn_on().ok());
+  EXPECT_FALSE(loop.append_log.is_leaving());
+  EXPECT_GE(loop.append_log.durable_group(), group + 1);
+}
+
+}  // namespace
+}  // namespace larder
