@@ -67,6 +67,7 @@ enum ClientFlag : uint32_t {
   kClientScript = 1u << 12,        // the client that runs the requests of scripts
   kClientDenyBlocking = 1u << 11,  // runs the requests of a transaction or a script: nothing waits
   kClientHeld = 1u << 10,          // requests wait for the end of a pause: nothing more is read until then
+  kClientPostponed = 1u << 15,     // held only because a tick had enough: resumed in one of the next
   kClientRepliesHeld = 1u << 13,   // part of the queue waits for the log
   kClientCapaRedirect = 1u << 14,  // it said with CLIENT CAPA that it understands redirections
 };
@@ -134,6 +135,10 @@ struct Client {
   size_t stored_bytes() const { return queue_ ? queue_->stored_bytes() : 0; }
   size_t sendable_bytes() const { return queue_ ? queue_->sendable_bytes() : 0; }
   size_t unread_bytes() const { return unread ? unread->size() : 0; }
+  // Whether its requests wait for something, other than for room in a tick.
+  bool is_blocked() const {
+    return (gate & kGateBlocked) || (flags & (kClientHeld | kClientPostponed)) == kClientHeld;
+  }
   bool wants_close() const { return (gate & kGateClosing) || (flags & kClientCloseNow); }
   // Whether to receive from it now. From one that waits in a blocking command, to notice when it goes, but not without end.
   bool takes_input() const {

@@ -409,20 +409,35 @@ void Server::update_pause(int64_t now_ms) {
   resume_requested_ = true;
 }
 
-std::vector<Client*> Server::take_resumable() {
-  std::vector<Client*> resumable;
+bool Server::resume_held() {
+  // From now on they wait for room alone.
+  const auto release = [this](Client& client) {
+    if ((client.flags & (kClientHeld | kClientPostponed)) != kClientHeld) return;
+    client.flags |= kClientPostponed;
+    resumable_.push_back(client.id);
+  };
   if (resume_requested_) {
     resume_requested_ = false;
-    for (const auto& client : clients_.all()) {
-      if (client->flags & kClientHeld) resumable.push_back(client.get());
+    for (const auto& client : clients_.all()) release(*client);
+  }
+  if (blocking_.has_released()) {
+    for (const uint64_t id : blocking_.take_released()) {
+      if (Client* client = clients_.find(id); client != nullptr) release(*client);
     }
   }
-  if (!blocking_.has_released()) return resumable;
-  for (const uint64_t id : blocking_.take_released()) {
-    Client* client = clients_.find(id);
-    if (client != nullptr && (client->flags & kClientHeld)) resumable.push_back(client);
+  resume_postponed(tick_);
+  return !tick_.turns().empty();
+}
+
+void Server::resume_postponed(Tick& tick) {
+  tick_.take_postponed(resumable_);
+  busy_tick_.take_postponed(resumable_);
+  for (; !resumable_.empty() && !tick.half_full(); resumable_.pop_front()) {
+    Client* client = clients_.find(resumable_.front());
+    if (client == nullptr || !(client->flags & kClientHeld)) continue;
+    tick.resume(*client);
+    client->link->wake();  // it is read from again
   }
-  return resumable;
 }
 
 }  // namespace larder

@@ -7,6 +7,7 @@
 // every kCronIntervalMs. Everything else happens inside.
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <span>
@@ -119,8 +120,11 @@ class Server {
   void look_at_log();
   // Slow periodic work: rates, idle clients, the pause's end.
   void cron();
-  // Clients that were held (paused, blocked) and are no longer: resume() them in the tick, and look at their links.
-  std::vector<Client*> take_resumable();
+  // Takes up clients that were held (paused, blocked) and are no longer, and those that a tick has postponed, as far as
+  // the next one has room for them. Behind each tick, when its output is sent. True when there are any.
+  bool resume_held();
+  // The latter alone, into the tick that serves others while a script runs.
+  void resume_postponed(Tick& tick);
   // Bytes of data and of the tick's buffers.
   uint64_t memory_bytes() const;
 
@@ -178,6 +182,7 @@ class Server {
   std::unique_ptr<Scripting> scripting_;
   size_t idle_cursor_ = 0;
   bool resume_requested_ = false;
+  std::deque<uint64_t> resumable_;  // ids of clients that wait for room in a tick
   bool load_failed_ = false;
   int64_t answer_loading_at_us_ = 0;
 };

@@ -8,6 +8,7 @@
 #include "server/config/settings.h"
 #include "server/core/append_log.h"
 #include "server/core/client_memory.h"
+#include "server/core/collection_reply.h"
 #include "server/core/delivery.h"
 #include "server/core/held_replies.h"
 #include "server/core/propagation.h"
@@ -22,9 +23,6 @@ namespace {
 
 // What the output buffer may keep between ticks.
 constexpr size_t kKeptOutputBytes = 1024 * 1024;
-
-// From here on the replies to one client are judged against its limit while they are written.
-constexpr size_t kJudgedOutputBytes = 1024 * 1024;
 
 RequestLimits limits_for(const Client& client, const Settings& settings) {
   RequestLimits limits;
@@ -41,6 +39,16 @@ void count_unread(Client& client, ServerStats& stats) {
 }
 
 }  // namespace
+
+void Tick::PinCollector::pin(size_t offset, PinnedBytes pinned) {
+  owed_bytes_ += pinned.size;
+  pins_.push_back({offset, pinned, nullptr});
+}
+
+void Tick::PinCollector::source(size_t offset, std::unique_ptr<ReplySource> source) {
+  owed_bytes_ += CollectionReply::kPieceBytes;
+  pins_.push_back({offset, {}, std::move(source)});
+}
 
 void Tick::PinCollector::shift(size_t from_offset, ptrdiff_t by_bytes) {
   for (auto pin = pins_.rbegin(); pin != pins_.rend() && pin->offset >= from_offset; ++pin) {
@@ -89,7 +97,7 @@ void Tick::received(Client& client, size_t count) {
 }
 
 void Tick::resume(Client& client) {
-  client.flags &= ~kClientHeld;
+  client.flags &= ~(kClientHeld | kClientPostponed);
   if (client.turn == Client::kNoTurn && client.unread) open_turn(client, client.unread->bytes(), false);
 }
 
@@ -148,13 +156,16 @@ void Tick::run(int64_t now_ms) {
   dispatcher_.set_now_ms(now_ms);
   services_.store.set_now(now_ms);
   ++services_.stats.ticks;
-  for (size_t begin = 0; begin < requests_.size();) {
+  is_spent_ = false;
+  end_ns_ = dispatcher_.now_ns() + kTickBudgetNs;
+  for (size_t begin = 0; begin < requests_.size() && !is_spent_;) {
     const size_t end = std::min(begin + kPrefetchWindow, requests_.size());
     prefetch(begin, end);
     dispatcher_.start_clock();
-    for (size_t i = begin; i < end; ++i) execute(requests_[i]);
+    for (size_t i = begin; i < end && !is_spent_; ++i) execute(requests_[i]);
     begin = end;
   }
+  if (is_spent_) postpone_rest();
   services_.stats.tick_requests_max = std::max<uint64_t>(services_.stats.tick_requests_max, requests_.size());
   // Turns without a complete request still have a tail to keep or an error to answer.
   for (uint32_t i = 0; i < turns_.size(); ++i) {
@@ -167,6 +178,7 @@ void Tick::run(int64_t now_ms) {
     if (turn.client == nullptr) continue;
     turn.client->last_active_ms = now_ms;
     keep_rest(turn);
+    if (turn.postponed) (turn.executed > 0 ? cut_off_ : not_begun_).push_back(turn.client->id);
     count_unread(*turn.client, services_.stats);
     services_.client_memory.measure(*turn.client);
   }
@@ -201,6 +213,7 @@ void Tick::switch_turn(uint32_t turn_index) {
   Turn& turn = turns_[turn_index];
   turn.output_begin = turn.output_end = output_.size();
   turn.first_pin = static_cast<uint32_t>(pins_.size());
+  pin_collector_.start_count();
   if (turn.client != nullptr) reply_.redirect(output_, turn.client->protocol, &pin_collector_);
 }
 
@@ -231,7 +244,7 @@ void Tick::execute(const Request& first) {
     parse(turn_index);
     if (next == requests_.size()) break;
     bool goes_on = true;
-    while (goes_on && next < requests_.size()) goes_on = execute_one(requests_[next++]);
+    while (goes_on && next < requests_.size()) goes_on = execute_one(requests_[next++]) && !is_spent_;
     if (!goes_on) break;
   }
   requests_.resize(parsed_before);
@@ -255,18 +268,45 @@ bool Tick::execute_one(const Request& request) {
     return false;
   }
   turn.executed = request.end;
-  if (output_.size() - turn.output_begin > kJudgedOutputBytes) [[unlikely]]
-    judge_output(turn);
-  return turn.client != nullptr && !client->wants_close();
+  look_at_bounds(turn);
+  return turn.client != nullptr && !turn.held && !client->wants_close();
 }
 
-// Large replies to one pipeline are not to fill the memory before the limit is looked at behind the tick.
-void Tick::judge_output(Turn& turn) {
+void Tick::look_at_bounds(Turn& turn) {
+  const size_t owed_bytes = output_.size() - turn.output_begin + pin_collector_.owed_bytes();
+  if (owed_bytes > kTurnOutputBytes) [[unlikely]]
+    cut_off(turn, owed_bytes);
+  // The end of the request that has just run is the stopwatch's latest time.
+  is_spent_ = output_.size() > kTickOutputBytes || dispatcher_.running().start_ns > end_ns_;
+}
+
+// The rest of a pipeline with large replies waits for the next tick, so that these are sent meanwhile, and judged against
+// the client's limit.
+void Tick::cut_off(Turn& turn, size_t owed_bytes) {
   Client* client = turn.client;
-  if (client == nullptr || !close_over_hard_limit(services_, *client, output_.size() - turn.output_begin)) return;
-  output_.truncate(turn.output_begin);
-  for (size_t i = turn.first_pin; i < pins_.size(); ++i) drop(pins_[i]);
-  pins_.resize(std::min<size_t>(pins_.size(), turn.first_pin));
+  if (client == nullptr) return;
+  if (close_over_hard_limit(services_, *client, owed_bytes)) {
+    output_.truncate(turn.output_begin);
+    for (size_t i = turn.first_pin; i < pins_.size(); ++i) drop(pins_[i]);
+    pins_.resize(std::min<size_t>(pins_.size(), turn.first_pin));
+    return;
+  }
+  turn.held = turn.postponed = turn.parsed != turn.executed || has_unparsed_input(turn);
+}
+
+// The tick has used up its time or its output.
+void Tick::postpone_rest() {
+  for (Turn& turn : turns_) {
+    if (turn.client == nullptr || turn.held || turn.client->wants_close()) continue;
+    turn.held = turn.postponed = turn.parsed != turn.executed || has_unparsed_input(turn);
+  }
+}
+
+void Tick::take_postponed(std::deque<uint64_t>& ids) {
+  ids.insert(ids.end(), not_begun_.begin(), not_begun_.end());
+  ids.insert(ids.end(), cut_off_.begin(), cut_off_.end());
+  not_begun_.clear();
+  cut_off_.clear();
 }
 
 bool Tick::has_unparsed_input(const Turn& turn) {
@@ -278,7 +318,7 @@ bool Tick::has_unparsed_input(const Turn& turn) {
 void Tick::keep_rest(Turn& turn) {
   Client& client = *turn.client;
   if (turn.held) {
-    client.flags |= kClientHeld;
+    client.flags |= kClientHeld | (turn.postponed ? kClientPostponed : 0u);
     // Behind a held request everything is parsed anew when the client is resumed.
     client.progress.clear();
     client.unread_needed = 0;

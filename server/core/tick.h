@@ -22,8 +22,12 @@
 //
 // Bounds: a client gets at most kTurnInputBytes of new input a tick (a large value: kLargeInputBytes), and with that a
 // bounded number of requests; a tick that is full() takes no more clients, they come in the next. A client that is held (paused, blocked) keeps its bytes and is taken up again by resume().
+// What requests make of it is bounded too: a client whose replies pass kTurnOutputBytes is cut off there, and a tick whose
+// replies pass kTickOutputBytes or that has run for kTickBudgetNs ends. What was not executed is postponed: it stays with
+// its clients as if they were held, and take_postponed() names them, those that had nothing before those that were cut off.
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <span>
 #include <string>
@@ -50,6 +54,11 @@ class Tick {
   // them.
   static constexpr size_t kTickRequests = 4 * 1024;
   static constexpr size_t kTickInputBytes = 1024 * 1024;
+  // Of one client, what lies elsewhere and is only pinned included; of all together, what was written.
+  static constexpr size_t kTurnOutputBytes = 1024 * 1024;
+  static constexpr size_t kTickOutputBytes = 4 * 1024 * 1024;
+  // Some times what a full tick of ordinary requests takes.
+  static constexpr uint64_t kTickBudgetNs = 4'000'000;
 
   // One client's part of the tick.
   struct Turn {
@@ -63,6 +72,7 @@ class Tick {
     uint32_t pin_count = 0;
     ParseResult protocol_error;  // outcome kError when the input is malformed at `parsed`
     bool held = false;           // a request was not run; the rest of the input waits
+    bool postponed = false;      // held for no other reason than a bound of this tick
     bool from_arena = false;     // input lies in the tick's arena, not in the client's own buffer
     size_t needed_bytes = 0;     // of the unfinished request at `parsed`, 0 when there is none
   };
@@ -78,6 +88,9 @@ class Tick {
   Room input_room(Client& client);
   // `count` bytes were received into the room: parses them. Requires: count > 0.
   void received(Client& client, size_t count);
+  // How much of what one tick may have was taken by requests that were there before something was received: half of it
+  // is for others.
+  bool half_full() const { return requests_.size() >= kTickRequests / 2; }
   // True when what is received is enough for one tick: the other clients wait for the next.
   bool full() const { return requests_.size() >= kTickRequests || received_bytes_ >= kTickInputBytes; }
   // Takes up a client whose unread bytes may hold whole requests (it was held and no longer is).
@@ -96,6 +109,8 @@ class Tick {
   // Puts the part of the output that the socket did not take into the client's queue.
   static void give_back(Client& client, Bytes rest) { client.queue().append(rest); }
   void finish();
+  // Adds the ids of the clients that run() has postponed, in the order in which they are to be resumed.
+  void take_postponed(std::deque<uint64_t>& ids);
 
   // While a request of this tick runs on and on: the turn it belongs to, and the way out for the others. release() makes
   // the turn's client free for another tick; what it has sent and is not executed stays with it (resume() takes it up
@@ -128,14 +143,16 @@ class Tick {
   class PinCollector final : public PinnedSink {
    public:
     explicit PinCollector(std::vector<Pin>& pins) : pins_(pins) {}
-    void pin(size_t offset, PinnedBytes pinned) override { pins_.push_back({offset, pinned, nullptr}); }
-    void source(size_t offset, std::unique_ptr<ReplySource> source) override {
-      pins_.push_back({offset, {}, std::move(source)});
-    }
+    void pin(size_t offset, PinnedBytes pinned) override;
+    void source(size_t offset, std::unique_ptr<ReplySource> source) override;
     void shift(size_t from_offset, ptrdiff_t by_bytes) override;
+    // Bytes that the client is owed for them, since start_count(): of a source what it writes ahead.
+    size_t owed_bytes() const { return owed_bytes_; }
+    void start_count() { owed_bytes_ = 0; }
 
    private:
     std::vector<Pin>& pins_;
+    size_t owed_bytes_ = 0;
   };
 
   void open_turn(Client& client, Bytes input, bool from_arena);
@@ -145,7 +162,9 @@ class Tick {
   void close_turn();
   void execute(const Request& request);
   bool execute_one(const Request& request);
-  void judge_output(Turn& turn);
+  void look_at_bounds(Turn& turn);
+  void cut_off(Turn& turn, size_t owed_bytes);
+  void postpone_rest();
   static bool has_unparsed_input(const Turn& turn);
   void keep_rest(Turn& turn);
   void check_input_limit(Client& client);
@@ -166,6 +185,10 @@ class Tick {
   size_t received_bytes_ = 0;   // in this tick
   uint64_t barrier_ = 0;        // group of the log that this tick's replies wait for
   uint32_t running_turn_ = Client::kNoTurn;
+  uint64_t end_ns_ = 0;  // on the dispatcher's stopwatch: when this tick has used up its time
+  bool is_spent_ = false;
+  std::vector<uint64_t> cut_off_;    // ids of clients that were postponed in the middle of their requests
+  std::vector<uint64_t> not_begun_;  // the others that were postponed
 };
 
 }  // namespace larder

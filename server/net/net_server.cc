@@ -123,8 +123,8 @@ bool NetServer::turn() {
       background_ticking_ = false;
     }
   }
-  more |= resume_held();
-  return more || !woken_.empty() || !ready_.empty() || !server_.tick().turns().empty();
+  more |= server_.resume_held();
+  return more || !woken_.empty() || !ready_.empty();
 }
 
 void NetServer::keep_background_going() {
@@ -166,6 +166,7 @@ bool NetServer::serve_others() {
   release_others();
   look_at_sockets();
   Tick& tick = server_.busy_tick();
+  server_.resume_postponed(tick);
   receive_all(tick);
   if (!tick.turns().empty()) {
     tick.run(server_.services().clock.wall_ms());
@@ -233,15 +234,6 @@ void NetServer::flush_woken() {
     connection->flush_queue();
     connection->settle();
   }
-}
-
-bool NetServer::resume_held() {
-  const std::vector<Client*> resumable = server_.take_resumable();
-  for (Client* client : resumable) {
-    server_.tick().resume(*client);
-    mark_woken(*connection_of(*client));  // reads again
-  }
-  return !resumable.empty();
 }
 
 void NetServer::forget(Connection& connection) {

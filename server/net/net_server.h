@@ -56,8 +56,6 @@ class NetServer final : public RequestPump {
   void release_others();
   void look_at_sockets();
   void flush_woken();
-  // Returns whether there was any.
-  bool resume_held();
   void keep_background_going();
   void close_everything();
 

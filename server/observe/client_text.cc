@@ -57,7 +57,7 @@ std::string client_flag_letters(const Client& client) {
   add((client.gate & kGateMonitor) && !(client.flags & kClientReplica), 'O');
   add((client.flags & kClientPubsub) || (client.gate & kGateSubscriber), 'P');
   add(client.gate & kGateTransaction, 'x');
-  add((client.gate & kGateBlocked) || (client.flags & kClientHeld), 'b');
+  add(client.is_blocked(), 'b');
   add(client.tracking != nullptr, 't');
   add(client.tracking && client.tracking->redirection_broken, 'R');
   add(client.tracking && (client.tracking->modes & kTrackBroadcast), 'B');

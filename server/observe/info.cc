@@ -98,7 +98,7 @@ void clients_section(const Services& services, InfoFields& fields) {
   for (const auto& client : services.clients.all()) {
     input_max = std::max<uint64_t>(input_max, client->unread_bytes());
     output_max = std::max<uint64_t>(output_max, client->queued_bytes());
-    if ((client->gate & kGateBlocked) || (client->flags & kClientHeld)) ++blocked;
+    if (client->is_blocked()) ++blocked;
   }
   fields.number("connected_clients", services.clients.count());
   fields.number("cluster_connections", 0);

@@ -93,8 +93,8 @@ bool InProcessServer::run_turn() {
   server_->look_at_log();
   flush_woken();
   bool more = server_->background();
-  more |= resume_held();
-  return more || !woken_.empty() || !server_->tick().turns().empty() ||
+  more |= server_->resume_held();
+  return more || !woken_.empty() ||
          std::any_of(ready_.begin(), ready_.end(), [](const Connection* ready) { return ready->reads(); });
 }
 
@@ -153,6 +153,7 @@ bool InProcessServer::serve_others() {
     outer.release(i);
     server_->busy_tick().resume(*client);
   }
+  server_->resume_postponed(server_->busy_tick());
   receive_all(server_->busy_tick());
   run_tick(server_->busy_tick());
   server_->look_at_log();
@@ -173,15 +174,6 @@ void InProcessServer::flush_woken() {
     connection->flush_queue();
     connection->settle();
   }
-}
-
-bool InProcessServer::resume_held() {
-  const std::vector<Client*> resumable = server_->take_resumable();
-  for (Client* client : resumable) {
-    server_->tick().resume(*client);
-    client->link->wake();
-  }
-  return !resumable.empty();
 }
 
 void InProcessServer::Connection::send(Bytes bytes) {

@@ -89,7 +89,6 @@ class InProcessServer final : private RequestPump {
   void run_tick(Tick& tick);
   void send_turn(Tick& tick, const Tick::Turn& turn);
   void flush_woken();
-  bool resume_held();
   void mark_ready(Connection& connection);
   void mark_woken(Connection& connection);
 
