@@ -6,41 +6,43 @@
 #include "server/command/families.h"
 #include "server/command/family_docs.h"
 #include "server/command/help_reply.h"
-#include "server/core/client_list.h"
+#include "server/core/append_log.h"
 #include "server/core/context.h"
+#include "server/core/memory_limit.h"
 #include "server/core/scripting.h"
 
 namespace larder {
 namespace {
 
 struct MemoryFigures {
-  uint64_t store = 0;     // keys, values, tables
-  uint64_t overhead = 0;  // of it: what is neither key nor value
-  uint64_t clients = 0;
+  uint64_t total = 0;
+  uint64_t overhead = 0;   // of it: what is neither key nor value
+  uint64_t clients = 0;    // a value that several are sent counts for each
+  uint64_t tables = 0;     // of the overhead: those of the store
   uint64_t scripts = 0;    // their sources
   uint64_t libraries = 0;  // of functions, likewise
   uint64_t resident = 0;
   uint64_t peak = 0;
   uint64_t keys = 0;
 
-  uint64_t total() const { return store + clients + scripts + libraries; }
-  uint64_t dataset() const { return store - std::min(store, overhead); }
+  uint64_t dataset() const { return total - std::min(total, overhead); }
 };
 
 MemoryFigures memory_figures(CommandContext& ctx) {
   Services& services = ctx.services();
   MemoryFigures figures;
-  figures.store = services.store.memory_bytes();
-  figures.overhead = services.store.overhead_bytes();
-  for (const auto& client : services.clients.all()) figures.clients += client->memory_bytes();
+  figures.clients = services.memory_limit.count_all().bytes;
+  figures.total = services.memory_limit.used_bytes();
+  figures.tables = services.store.overhead_bytes();
+  figures.overhead = figures.total - services.store.memory_bytes() + figures.tables;
   if (services.scripting != nullptr) {
     const Scripting::Usage usage = services.scripting->usage();
     figures.scripts = usage.cache_bytes;
     figures.libraries = usage.library_bytes;
   }
   for (int db = 0; db < services.store.database_count(); ++db) figures.keys += services.store.database(db).size();
-  figures.resident = std::max(services.process.resident_bytes(), figures.total());
-  figures.peak = std::max(services.stats.memory_peak_bytes, figures.total());
+  figures.resident = std::max(services.process.resident_bytes(), figures.total);
+  figures.peak = std::max(services.stats.memory_peak_bytes, figures.total);
   return figures;
 }
 
@@ -69,7 +71,7 @@ size_t write_databases(CommandContext& ctx, const MemoryFigures& figures) {
     ctx.reply().bulk("db." + std::to_string(db));
     ctx.reply().map(2);
     write_count(ctx.reply(), "overhead.hashtable.main",
-                static_cast<uint64_t>(share * static_cast<double>(figures.overhead)));
+                static_cast<uint64_t>(share * static_cast<double>(figures.tables)));
     // Deadlines lie in the entries; their index is part of the figure above.
     write_count(ctx.reply(), "overhead.hashtable.expires", 0);
   }
@@ -82,33 +84,33 @@ void memory_stats(CommandContext& ctx, ArgReader& args) {
   ReplyWriter& reply = ctx.reply();
   const auto mark = reply.begin_deferred(32);
   write_count(reply, "peak.allocated", figures.peak);
-  write_count(reply, "total.allocated", figures.total());
+  write_count(reply, "total.allocated", figures.total);
   write_count(reply, "startup.allocated", 0);
   write_count(reply, "replication.backlog", 0);
   write_count(reply, "clients.slaves", 0);
   write_count(reply, "clients.normal", figures.clients);
   write_count(reply, "cluster.links", 0);
-  write_count(reply, "aof.buffer", 0);
+  write_count(reply, "aof.buffer", ctx.services().append_log.figures().pending_bytes);
   write_count(reply, "lua.caches", figures.scripts);
   write_count(reply, "functions.caches", figures.libraries);
   const size_t databases = write_databases(ctx, figures);
-  write_count(reply, "overhead.total", figures.overhead + figures.total() - figures.store);
+  write_count(reply, "overhead.total", figures.overhead);
   write_count(reply, "keys.count", figures.keys);
   write_count(reply, "keys.bytes-per-key", figures.keys == 0 ? 0 : figures.dataset() / figures.keys);
   write_count(reply, "dataset.bytes", figures.dataset());
-  write_ratio(reply, "dataset.percentage", 100 * ratio(figures.dataset(), figures.total()));
-  write_ratio(reply, "peak.percentage", 100 * ratio(figures.total(), figures.peak));
-  write_count(reply, "allocator.allocated", figures.total());
-  write_count(reply, "allocator.active", figures.total());
+  write_ratio(reply, "dataset.percentage", 100 * ratio(figures.dataset(), figures.total));
+  write_ratio(reply, "peak.percentage", 100 * ratio(figures.total, figures.peak));
+  write_count(reply, "allocator.allocated", figures.total);
+  write_count(reply, "allocator.active", figures.total);
   write_count(reply, "allocator.resident", figures.resident);
   write_ratio(reply, "allocator-fragmentation.ratio", 1);
   write_count(reply, "allocator-fragmentation.bytes", 0);
-  write_ratio(reply, "allocator-rss.ratio", ratio(figures.resident, figures.total()));
-  write_count(reply, "allocator-rss.bytes", figures.resident - figures.total());
+  write_ratio(reply, "allocator-rss.ratio", ratio(figures.resident, figures.total));
+  write_count(reply, "allocator-rss.bytes", figures.resident - figures.total);
   write_ratio(reply, "rss-overhead.ratio", 1);
   write_count(reply, "rss-overhead.bytes", 0);
-  write_ratio(reply, "fragmentation", ratio(figures.resident, figures.total()));
-  write_count(reply, "fragmentation.bytes", figures.resident - figures.total());
+  write_ratio(reply, "fragmentation", ratio(figures.resident, figures.total));
+  write_count(reply, "fragmentation.bytes", figures.resident - figures.total);
   reply.end_deferred_map(mark, 27 + databases);
 }
 
@@ -129,16 +131,16 @@ void memory_doctor(CommandContext& ctx, ArgReader& args) {
   constexpr uint64_t kTooSmallToJudge = 5 * 1024 * 1024;
   const MemoryFigures figures = memory_figures(ctx);
   std::string text;
-  if (figures.total() < kTooSmallToJudge) {
+  if (figures.total < kTooSmallToJudge) {
     text = "There is too little data in this instance to say anything about its use of memory.\n";
   }
-  if (text.empty() && ratio(figures.total(), figures.peak) < 0.6) {
+  if (text.empty() && ratio(figures.total, figures.peak) < 0.6) {
     text += "* Peak: the instance once used far more memory than now. Pages may not have gone back to the system.\n";
   }
-  if (figures.total() >= kTooSmallToJudge && ratio(figures.resident, figures.total()) > 1.5) {
+  if (figures.total >= kTooSmallToJudge && ratio(figures.resident, figures.total) > 1.5) {
     text += "* Resident memory: the process holds over one and a half times what its data needs.\n";
   }
-  if (figures.total() >= kTooSmallToJudge && figures.clients > figures.total() / 4) {
+  if (figures.total >= kTooSmallToJudge && figures.clients > figures.total / 4) {
     text += "* Clients: over a quarter of the memory belongs to the buffers of connected clients.\n";
   }
   if (text.empty()) text = "Nothing is wrong with the use of memory in this instance.\n";

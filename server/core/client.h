@@ -122,8 +122,13 @@ struct Client {
   static constexpr uint32_t kNoTurn = UINT32_MAX;
   uint32_t turn = kNoTurn;
   uint32_t list_position = 0;  // in ClientList
-  size_t measured_bytes = 0;   // what ClientMemory has counted for it
-  size_t unread_capacity = 0;  // what ServerStats::client_bytes has counted for its input
+
+  // What ClientMemory knows of it.
+  static constexpr uint8_t kNoBucket = UINT8_MAX;
+  size_t counted_buffer_bytes = 0;
+  size_t measured_bytes = 0;
+  uint32_t memory_position = 0;  // in its bucket
+  uint8_t memory_bucket = kNoBucket;
 
   OutputQueue& queue() {
     if (!queue_) queue_ = std::make_unique<OutputQueue>();
@@ -136,9 +141,7 @@ struct Client {
   size_t sendable_bytes() const { return queue_ ? queue_->sendable_bytes() : 0; }
   size_t unread_bytes() const { return unread ? unread->size() : 0; }
   // Whether its requests wait for something, other than for room in a tick.
-  bool is_blocked() const {
-    return (gate & kGateBlocked) || (flags & (kClientHeld | kClientPostponed)) == kClientHeld;
-  }
+  bool is_blocked() const { return (gate & kGateBlocked) || (flags & (kClientHeld | kClientPostponed)) == kClientHeld; }
   bool wants_close() const { return (gate & kGateClosing) || (flags & kClientCloseNow); }
   // Whether to receive from it now. From one that waits in a blocking command, to notice when it goes, but not without end.
   bool takes_input() const {
@@ -147,6 +150,16 @@ struct Client {
   }
   // Bytes of memory that this client holds, its buffers included.
   size_t memory_bytes() const;
+  // Of these, what can grow quickly: requests that wait, and what it is owed, without what the store counts.
+  size_t buffer_bytes() const {
+    size_t bytes = unread ? unread->capacity() : 0;
+    if (queue_) bytes += queue_->owed_bytes() - queue_->stored_bytes();
+    if (transaction) [[unlikely]]
+      bytes += transaction_bytes();
+    return bytes;
+  }
+
+  size_t transaction_bytes() const;
 
   // Stops reading; closes when everything it is owed is sent.
   void close_after_reply() {

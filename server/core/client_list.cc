@@ -19,7 +19,7 @@ size_t Client::memory_bytes() const {
   if (unread) bytes += sizeof(Buffer) + unread->capacity();
   bytes += progress.memory_bytes();
   if (queue_) bytes += sizeof(OutputQueue) + queue_->owed_bytes();
-  if (transaction) bytes += sizeof(Transaction) + transaction->queued_bytes;
+  if (transaction) bytes += transaction_bytes();
   if (blocked) {
     bytes += sizeof(BlockedState) + blocked->waiters.capacity() * sizeof(Waiter) + blocked->argument_bytes;
   }
@@ -29,6 +29,10 @@ size_t Client::memory_bytes() const {
     for (const std::string& prefix : tracking->prefixes) bytes += sizeof(prefix) + prefix.capacity();
   }
   return bytes;
+}
+
+size_t Client::transaction_bytes() const {
+  return sizeof(Transaction) + transaction->queued_bytes + transaction->watched_bytes;
 }
 
 Client& ClientList::add(ClientLink& link, const ClientOrigin& origin, int64_t now_ms) {

@@ -1,22 +1,31 @@
 #pragma once
 
-// maxmemory-clients: how much all clients' buffers together may hold, and who goes when it is more.
+// What all clients together hold: for maxmemory, which counts it, and for maxmemory-clients, which limits it.
 //
-// A client is measured when it has had a turn or got a message, and the sum is kept; so asking whether the limit holds
-// costs one comparison, whatever the number of clients. What was measured may have been sent since, so before anybody is
-// closed, all are measured anew. The largest go first, until the limit holds; those with CLIENT NO-EVICT stay. Without a
-// limit, which is the default, nothing is measured.
+// A client's buffers are counted when it has had a turn, got a message or was sent something, and the sum is kept; so asking for it
+// costs nothing, whatever the number of clients. count_all() looks at the rest, too, and at what changes without their doing.
+//
+// Under maxmemory-clients each client is measured whole at those times, and those that may be closed are kept in buckets by
+// the power of two that they hold. So the largest are found without a look at the others, and a tick in which nobody may be closed
+// (CLIENT NO-EVICT) costs nothing. Within a bucket only some are compared. Without a limit, which is the default, there are no
+// buckets.
 
+#include <array>
 #include <cstdint>
+#include <vector>
 
+#include "server/core/client.h"
 #include "server/core/services.h"
 
 namespace larder {
 
-struct Client;
-
 class ClientMemory {
  public:
+  struct Sum {
+    uint64_t bytes = 0;
+    uint64_t stored_bytes = 0;  // of them: what the store counts, too, once for all clients
+  };
+
   explicit ClientMemory(Services& services) : services_(services) {}
 
   // maxmemory-clients (or maxmemory, of which it may be a percentage) has changed.
@@ -24,9 +33,16 @@ class ClientMemory {
   bool is_set() const { return limit_bytes_ > 0; }
   // Its buffers may have grown or shrunk.
   void measure(Client& client) {
+    const size_t buffer_bytes = client.buffer_bytes();
+    counted_bytes_ += buffer_bytes - client.counted_buffer_bytes;
+    client.counted_buffer_bytes = buffer_bytes;
     if (is_set()) [[unlikely]]
       remeasure(client);
   }
+  // Measures all clients.
+  Sum count_all();
+  // As of the last count_all() and the measurements since, without what the store counts.
+  uint64_t counted_bytes() const { return counted_bytes_; }
   void forget(Client& client);
   // Closes the largest clients while the limit does not hold.
   void enforce() {
@@ -35,12 +51,18 @@ class ClientMemory {
   }
 
  private:
+  static constexpr size_t kBuckets = 64;
+
   void remeasure(Client& client);
+  void put_into(uint8_t bucket, Client& client);
+  Client* largest_of(size_t bucket);
   void evict();
 
   Services& services_;
   uint64_t limit_bytes_ = 0;
-  uint64_t measured_bytes_ = 0;  // the sum over all clients
+  uint64_t counted_bytes_ = 0;
+  uint64_t measured_bytes_ = 0;                         // the sum over all clients, with a limit
+  std::array<std::vector<Client*>, kBuckets> buckets_;  // [n]: clients that hold 2^(n-1) bytes and more
 };
 
 }  // namespace larder

@@ -8,8 +8,12 @@
 #include "server/core/flush_queue.h"
 #include "server/core/loading.h"
 #include "server/core/pause.h"
+#include "server/core/pubsub.h"
 #include "server/core/scripting.h"
-#include "server/core/server_stats.h"
+#include "server/core/tick.h"
+#include "server/core/tracking.h"
+#include "server/core/transaction.h"
+#include "server/observe/slowlog.h"
 #include "storage/keyspace.h"
 
 namespace larder {
@@ -70,8 +74,20 @@ void MemoryLimit::apply_settings() {
 }
 
 uint64_t MemoryLimit::used_bytes() const {
-  const ServerStats& stats = services_.stats;
-  return services_.store.memory_bytes() + stats.buffer_bytes + stats.client_bytes + stats.script_bytes;
+  return services_.store.memory_bytes() + services_.client_memory.counted_bytes() + table_bytes_ + buffer_bytes_ +
+         script_bytes_;
+}
+
+void MemoryLimit::count_tables() {
+  table_bytes_ = services_.transactions.memory_bytes() + services_.tracking.memory_bytes() +
+                 services_.pubsub.memory_bytes() + services_.slowlog.memory_bytes();
+}
+
+ClientMemory::Sum MemoryLimit::count_all() {
+  count_tables();
+  buffer_bytes_ = services_.tick.memory_bytes();
+  if (services_.scripting != nullptr) script_bytes_ = services_.scripting->usage().source_bytes();
+  return services_.client_memory.count_all();
 }
 
 bool MemoryLimit::may_evict() const {

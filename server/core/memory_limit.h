@@ -10,6 +10,7 @@
 
 #include <cstdint>
 
+#include "server/core/client_memory.h"
 #include "server/core/services.h"
 #include "storage/evictor.h"
 
@@ -27,8 +28,13 @@ class MemoryLimit {
   bool is_set() const { return limit_bytes_ > 0; }
   // Of the configuration; a percentage is that of the machine or of the container. 0: no limit.
   uint64_t limit_bytes() const { return limit_bytes_; }
-  // Data, the buffers of the tick, and the buffers of clients and the sources of scripts as they were at the last cron().
+  // Data; clients; and, as they were when last counted, the tables beside the data, the buffers of the tick and the sources of
+  // scripts.
   uint64_t used_bytes() const;
+  // What clients make the server remember (watched and tracked keys, channels, the slow log): O(1), behind each tick.
+  void count_tables();
+  // All that used_bytes() is made of: O(clients). Returns the clients' part.
+  ClientMemory::Sum count_all();
   bool exceeded() const { return is_set() && used_bytes() > limit_bytes_; }
 
   // Whether keys may go now: not while data is loaded (what the log says next counts on them), nor while clients are paused or
@@ -42,6 +48,9 @@ class MemoryLimit {
 
   Services& services_;
   uint64_t limit_bytes_ = 0;
+  uint64_t table_bytes_ = 0;
+  uint64_t buffer_bytes_ = 0;  // of the tick
+  uint64_t script_bytes_ = 0;
   int64_t budget_ms_ = 0;  // the millisecond that budget_used_us_ counts for
   int64_t budget_used_us_ = 0;
   uint64_t settled_bytes_ = 0;  // in use when that budget was found used up

@@ -60,6 +60,7 @@ bool PubSub::subscribe(Client& client, TopicKind kind, Bytes name) {
   const bool is_new_topic = topic.subscribers.empty();
   if (!is_new_topic && find_topic(places, client, topic) != kNotFound) return false;
   if (client.subscriptions->total() == 0) ++client_count_;
+  if (is_new_topic) topic_bytes_ += sizeof(Topic) + name.size();
   places.push_back({&topic, static_cast<uint32_t>(topic.subscribers.size())});
   topic.subscribers.push_back({&client, static_cast<uint32_t>(places.size() - 1)});
   if (is_new_topic && kind == TopicKind::kPattern) patterns_.add(topic);
@@ -95,6 +96,7 @@ void PubSub::remove(Client& client, TopicKind kind, uint32_t client_position) {
   }
   if (topic->subscribers.empty()) {
     if (kind == TopicKind::kPattern) patterns_.remove(*topic);
+    topic_bytes_ -= sizeof(Topic) + topic->name.size();
     table(kind).remove(*topic);
   }
   if (client.subscriptions->total() > 0) return;
@@ -142,6 +144,12 @@ size_t PubSub::publish_to_shard(Bytes channel, Bytes message) {
   if (topic == nullptr) return 0;
   const PushMessage::Payload payload(message);
   return send_to_all(*topic, PushMessage(scratch_, {"smessage", channel}, payload));
+}
+
+size_t PubSub::memory_bytes() const {
+  size_t bytes = topic_bytes_;
+  for (const NameTable<Topic>& topics : tables_) bytes += topics.table_bytes();
+  return bytes;
 }
 
 size_t PubSub::subscriber_count(TopicKind kind, Bytes name) const {

@@ -82,6 +82,8 @@ class PubSub {
   // True when publish() has nobody to send to, whatever the channel.
   bool nobody_listens() const { return table(TopicKind::kChannel).empty() && table(TopicKind::kPattern).empty(); }
 
+  // Of the topics; what a client has of them is the client's.
+  size_t memory_bytes() const;
   size_t topic_count(TopicKind kind) const { return table(kind).size(); }
   size_t subscriber_count(TopicKind kind, Bytes name) const;
   // Clients with a subscription of any kind.
@@ -104,6 +106,7 @@ class PubSub {
   std::array<NameTable<Topic>, kTopicKindCount> tables_;
   PatternIndex<Topic> patterns_;
   size_t client_count_ = 0;
+  size_t topic_bytes_ = 0;
   Buffer scratch_;
 };
 

@@ -197,7 +197,6 @@ void Server::disconnect(Client& client) {
   tracking_.disable(client);
   monitors_.remove(client);
   client_memory_.forget(client);
-  stats_.client_bytes -= client.unread_capacity;
   clients_.remove(client);
 }
 
@@ -369,13 +368,7 @@ void Server::cron() {
   stats_.ops.sample(stats_.commands_processed, now_ms);
   stats_.input.sample(stats_.net_input_bytes, now_ms);
   stats_.output.sample(stats_.net_output_bytes, now_ms);
-  stats_.buffer_bytes = tick_.memory_bytes();
-  stats_.client_bytes = 0;
-  for (const auto& client : clients_.all()) {
-    stats_.client_bytes += client->memory_bytes() - client->stored_bytes();
-    client->unread_capacity = client->unread ? client->unread->capacity() : 0;
-  }
-  if (services_.scripting != nullptr) stats_.script_bytes = services_.scripting->usage().source_bytes();
+  memory_limit_.count_all();
   stats_.memory_peak_bytes = std::max(stats_.memory_peak_bytes, memory_bytes());
   close_idle_clients(now_ms);
   if (!loading_.active()) saves_.cron(now_ms);

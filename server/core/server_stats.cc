@@ -36,15 +36,9 @@ void ServerStats::count_error(Bytes reply_line) {
 void ServerStats::reset() {
   const uint64_t dirty_before = dirty;
   const uint64_t peak_before = memory_peak_bytes;
-  const uint64_t buffers_before = buffer_bytes;
-  const uint64_t clients_before = client_bytes;
-  const uint64_t scripts_before = script_bytes;
   *this = ServerStats{};
   dirty = dirty_before;
   memory_peak_bytes = peak_before;
-  buffer_bytes = buffers_before;
-  client_bytes = clients_before;
-  script_bytes = scripts_before;
 }
 
 }  // namespace larder

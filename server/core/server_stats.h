@@ -54,12 +54,6 @@ struct ServerStats {
   uint64_t ticks = 0;
   uint64_t tick_requests_max = 0;
   uint64_t memory_peak_bytes = 0;
-  // What the tick's own buffers held when last looked at.
-  uint64_t buffer_bytes = 0;
-  // What all clients together held when last looked at.
-  uint64_t client_bytes = 0;
-  // The sources of scripts and libraries, likewise.
-  uint64_t script_bytes = 0;
   // Changes since the last save, and since the start.
   uint64_t dirty = 0;
   RateMeter ops;

@@ -11,6 +11,7 @@
 #include "server/core/collection_reply.h"
 #include "server/core/delivery.h"
 #include "server/core/held_replies.h"
+#include "server/core/memory_limit.h"
 #include "server/core/propagation.h"
 #include "server/core/registry.h"
 #include "server/core/server_stats.h"
@@ -29,13 +30,6 @@ RequestLimits limits_for(const Client& client, const Settings& settings) {
   limits.bulk_bytes_max = settings.bulk_bytes_max;
   limits.authenticated = (client.gate & kGateUnauthenticated) == 0;
   return limits;
-}
-
-// maxmemory is to know of a large value while it arrives, not only when all clients are measured.
-void count_unread(Client& client, ServerStats& stats) {
-  const size_t capacity = client.unread ? client.unread->capacity() : 0;
-  stats.client_bytes += capacity - client.unread_capacity;
-  client.unread_capacity = capacity;
 }
 
 }  // namespace
@@ -179,12 +173,12 @@ void Tick::run(int64_t now_ms) {
     turn.client->last_active_ms = now_ms;
     keep_rest(turn);
     if (turn.postponed) (turn.executed > 0 ? cut_off_ : not_begun_).push_back(turn.client->id);
-    count_unread(*turn.client, services_.stats);
     services_.client_memory.measure(*turn.client);
   }
   end_group();
   services_.tracking.send_broadcasts();
   services_.client_memory.enforce();
+  services_.memory_limit.count_tables();
 }
 
 void Tick::prefetch(size_t begin, size_t end) {

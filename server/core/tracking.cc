@@ -66,7 +66,7 @@ void Tracking::disable(Client& client) {
   if (--client_count_ > 0) return;
   // Nobody is left who could be told.
   table_.clear();
-  item_count_ = 0;
+  item_count_ = name_bytes_ = 0;
 }
 
 // A script's keys are those of the commands that it runs, and the channels of a message are no keys.
@@ -96,6 +96,7 @@ void Tracking::remember(Client& client, Bytes key) {
   auto& readers = tracked.readers;
   const auto place = std::lower_bound(readers.begin(), readers.end(), client.id);
   if (place != readers.end() && *place == client.id) return;
+  if (readers.empty()) name_bytes_ += key.size();
   readers.insert(place, client.id);
   ++item_count_;
   if (readers.size() >= kReadersBeforeCleaning && is_power_of_two(readers.size())) drop_gone_readers(tracked);
@@ -124,6 +125,7 @@ void Tracking::invalidate(TrackedKey& key, const Client* by) {
   writer.bulk(key.name);
   const std::vector<uint64_t> readers = std::move(key.readers);
   item_count_ -= readers.size();
+  name_bytes_ -= key.name.size();
   table_.remove(key);
   for (const uint64_t id : readers) {
     Client* reader = services_.clients.find(id);
@@ -136,7 +138,7 @@ void Tracking::invalidate(TrackedKey& key, const Client* by) {
 void Tracking::database_changed() {
   if (!active()) return;
   table_.clear();
-  item_count_ = 0;
+  item_count_ = name_bytes_ = 0;
   for (const auto& client : services_.clients.all()) {
     if (client->tracking) send_null(*client);
   }
@@ -235,7 +237,7 @@ void Tracking::send_framed(Client& client, Client& receiver, Bytes keys) {
 }
 
 size_t Tracking::memory_bytes() const {
-  return table_.table_bytes() + table_.size() * sizeof(TrackedKey) + item_count_ * sizeof(uint64_t);
+  return table_.table_bytes() + table_.size() * sizeof(TrackedKey) + name_bytes_ + item_count_ * sizeof(uint64_t);
 }
 
 }  // namespace larder

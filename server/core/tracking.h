@@ -116,6 +116,7 @@ class Tracking {
   Services& services_;
   NameTable<TrackedKey> table_;
   size_t item_count_ = 0;
+  size_t name_bytes_ = 0;  // of the tracked keys
   size_t client_count_ = 0;
   std::map<std::string, PrefixGroup, std::less<>> prefixes_;
   std::map<size_t, size_t> prefix_lengths_;  // how many prefixes have this length

@@ -7,6 +7,12 @@
 #include "server/core/client.h"
 
 namespace larder {
+namespace {
+
+// Of a watched key, besides its name: the place in the table, and a node's links.
+constexpr size_t kWatchedPlaceBytes = sizeof(std::string) + sizeof(std::vector<Client*>) + 4 * sizeof(void*);
+
+}  // namespace
 
 size_t TransactionTable::PlaceHash::operator()(const Place& place) const {
   return std::hash<std::string>()(place.key) ^ (place.db * 0x9e3779b97f4a7c15ull);
@@ -18,8 +24,11 @@ void TransactionTable::watch(Client& client, uint16_t db, Bytes key, bool alread
   // WATCH of many keys quadratic.
   std::vector<Client*>& watchers = watchers_[Place{db, std::string(key)}];
   if (std::find(watchers.begin(), watchers.end(), &client) != watchers.end()) return;
+  if (watchers.empty()) memory_bytes_ += kWatchedPlaceBytes + key.size();
   watchers.push_back(&client);
+  memory_bytes_ += sizeof(Client*);
   client.transaction->watched.push_back({db, std::string(key), already_expired});
+  client.transaction->watched_bytes += sizeof(WatchedKey) + key.size();
   client.transaction->watches_expired |= already_expired;
 }
 
@@ -28,10 +37,13 @@ void TransactionTable::unwatch_all(Client& client) {
   for (const WatchedKey& entry : client.transaction->watched) {
     const auto place = watchers_.find(Place{entry.db, entry.key});
     if (place == watchers_.end()) continue;
-    std::erase(place->second, &client);
-    if (place->second.empty()) watchers_.erase(place);
+    memory_bytes_ -= std::erase(place->second, &client) * sizeof(Client*);
+    if (!place->second.empty()) continue;
+    memory_bytes_ -= kWatchedPlaceBytes + entry.key.size();
+    watchers_.erase(place);
   }
   client.transaction->watched.clear();
+  client.transaction->watched_bytes = 0;
   client.transaction->watches_expired = false;
   client.transaction->watch_broken = false;
 }

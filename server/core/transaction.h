@@ -39,6 +39,7 @@ struct Transaction {
   size_t queued_bytes = 0;
   uint32_t request_flags = 0;  // CommandFlag of all requests together
   std::vector<WatchedKey> watched;
+  size_t watched_bytes = 0;
   bool open = false;             // MULTI was given
   bool watches_expired = false;  // a key was_expired
   bool aborted = false;          // a request could not be queued: EXEC answers EXECABORT
@@ -64,6 +65,8 @@ class TransactionTable {
   }
   size_t watching_clients() const;
   size_t watched_key_count() const { return watchers_.size(); }
+  // Of the table; what each client remembers of it is the client's.
+  size_t memory_bytes() const { return memory_bytes_; }
 
   // MULTI: from now on the client's requests are queued.
   static void open(Client& client);
@@ -83,6 +86,7 @@ class TransactionTable {
   static bool forgives_removal(Client& client, uint16_t db, Bytes key);
 
   std::unordered_map<Place, std::vector<Client*>, PlaceHash> watchers_;
+  size_t memory_bytes_ = 0;
 };
 
 }  // namespace larder

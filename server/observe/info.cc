@@ -125,15 +125,9 @@ struct MemoryFigures {
 
 MemoryFigures memory_figures(const Services& services) {
   MemoryFigures memory;
-  uint64_t stored = 0;  // of that: what the store counts, too
-  for (const auto& client : services.clients.all()) {
-    memory.clients += client->memory_bytes();
-    stored += client->stored_bytes();
-  }
-  uint64_t beside_data = services.stats.buffer_bytes + memory.clients - stored;
-  if (services.scripting != nullptr) beside_data += services.scripting->usage().source_bytes();
-  memory.used = services.store.memory_bytes() + beside_data;
-  memory.overhead = services.store.overhead_bytes() + beside_data;
+  memory.clients = services.memory_limit.count_all().bytes;
+  memory.used = services.memory_limit.used_bytes();
+  memory.overhead = memory.used - services.store.memory_bytes() + services.store.overhead_bytes();
   memory.resident = services.process.resident_bytes();
   memory.peak = std::max(services.stats.memory_peak_bytes, memory.used);
   return memory;

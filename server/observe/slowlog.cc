@@ -11,11 +11,26 @@ std::string cut_argument(Bytes argument) {
   return kept + "... (" + std::to_string(argument.size() - Slowlog::kArgumentBytesMax) + " more bytes)";
 }
 
+size_t entry_bytes(const Slowlog::Entry& entry) {
+  size_t bytes = sizeof(entry) + entry.peer.size() + entry.client_name.size();
+  for (const std::string& argument : entry.arguments) bytes += sizeof(argument) + argument.size();
+  return bytes;
+}
+
 }  // namespace
+
+void Slowlog::reset() {
+  entries_.clear();
+  memory_bytes_ = 0;
+}
+
+void Slowlog::drop_old() {
+  for (; entries_.size() > entries_max_; entries_.pop_back()) memory_bytes_ -= entry_bytes(entries_.back());
+}
 
 void Slowlog::set_max_entries(size_t count) {
   entries_max_ = count;
-  while (entries_.size() > entries_max_) entries_.pop_back();
+  drop_old();
 }
 
 void Slowlog::record(std::span<const Bytes> argv, int64_t duration_us, int64_t wall_s, Bytes peer, Bytes client_name) {
@@ -30,8 +45,9 @@ void Slowlog::record(std::span<const Bytes> argv, int64_t duration_us, int64_t w
   }
   entry.peer = std::string(peer);
   entry.client_name = std::string(client_name);
+  memory_bytes_ += entry_bytes(entry);
   entries_.push_front(std::move(entry));
-  while (entries_.size() > entries_max_) entries_.pop_back();
+  drop_old();
 }
 
 }  // namespace larder

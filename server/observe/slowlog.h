@@ -30,12 +30,16 @@ class Slowlog {
   // Keeps at most `count` entries; older ones are dropped.
   void set_max_entries(size_t count);
   void record(std::span<const Bytes> argv, int64_t duration_us, int64_t wall_s, Bytes peer, Bytes client_name);
-  void reset() { entries_.clear(); }
+  void reset();
+  size_t memory_bytes() const { return memory_bytes_; }
   // Newest first.
   const std::deque<Entry>& entries() const { return entries_; }
 
  private:
+  void drop_old();
+
   std::deque<Entry> entries_;
+  size_t memory_bytes_ = 0;
   uint64_t next_id_ = 0;
   size_t entries_max_ = 128;
 };

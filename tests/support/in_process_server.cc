@@ -257,9 +257,8 @@ void InProcessServer::Connection::flush_queue() {
 }
 
 void InProcessServer::Connection::settle() {
-  // Also when the queue has just become empty: that ends the time over the soft limit.
-  const bool owed = client_->queued_bytes() > 0;
-  if (owed || client_->over_soft_limit_since_ms != 0) owner_.server_->check_output_limits(*client_);
+  // Also when the queue has just become empty: that ends the time over the soft limit, and is counted.
+  owner_.server_->check_output_limits(*client_);
   const bool done = client_->queued_bytes() == 0 && (client_->gate & kGateClosing);
   if (done || (client_->flags & kClientCloseNow)) close();
 }
