@@ -154,6 +154,28 @@ void add_mode_flags(std::map<std::string, FlagAction>& flags) {
   };
   flags["--stat"] = mode(CliMode::kStat);
   flags["--latency"] = mode(CliMode::kLatency);
+  flags["--latency-history"] = mode(CliMode::kLatencyHistory);
+  flags["--intrinsic-latency"] = [](CliOptions& o, ArgumentList& a, const std::string& f) {
+    o.mode = CliMode::kIntrinsicLatency;
+    o.intrinsic_s = a.seconds_of(f);
+  };
+  flags["--bigkeys"] = mode(CliMode::kBigKeys);
+  flags["--memkeys"] = mode(CliMode::kMemKeys);
+  flags["--memkeys-samples"] = [](CliOptions& o, ArgumentList& a, const std::string& f) {
+    o.mode = CliMode::kMemKeys;
+    o.memory_samples = a.integer_of(f, 0, INT64_MAX);
+  };
+  flags["--hotkeys"] = mode(CliMode::kHotKeys);
+  flags["--rdb"] = [](CliOptions& o, ArgumentList& a, const std::string& f) {
+    o.mode = CliMode::kRdb;
+    o.rdb_path = a.value_of(f);
+  };
+  flags["--eval"] = [](CliOptions& o, ArgumentList& a, const std::string& f) {
+    o.mode = CliMode::kCommand;
+    o.script_path = a.value_of(f);
+  };
+  flags["-c"] = [](CliOptions& o, ArgumentList&, const std::string&) { o.follows_redirections = true; };
+  flags["--verbose"] = [](CliOptions&, ArgumentList&, const std::string&) {};
   flags["--help"] = mode(CliMode::kHelp);
   flags["-v"] = flags["--version"] = mode(CliMode::kVersion);
 }
@@ -230,6 +252,7 @@ Without a command it is interactive; with one it prints the reply and ends.
   -i SECONDS          wait between the runs
   -x                  the last argument comes from standard input
   -X TAG              the argument TAG is replaced by standard input
+  -c                  follow the redirections of a cluster
   -e                  exit code 1 when the reply is an error
   --raw, --no-raw     replies as bare bytes, or formatted as at a terminal
   --csv               replies as comma separated values
@@ -246,7 +269,15 @@ Without a command it is interactive; with one it prints the reply and ends.
   --scan              list all keys; with --pattern GLOB, --type TYPE, --count N;
                       --quoted-pattern takes the pattern in quotes
   --stat              one line of figures a second (or every -i seconds)
-  --latency           round trip times, until interrupted
+  --bigkeys           scan all keys for the largest of each type, with the average sizes; --pattern GLOB
+  --memkeys           the same by the memory that they take; --memkeys-samples N
+  --hotkeys           the most used keys (with an lfu policy only)
+  --latency           round trip times, until interrupted; not at a terminal or with --raw or --csv: min, max, average
+                      and number of the samples of a second (or -i seconds), once
+  --latency-history   a line of them every 15 seconds (or -i seconds)
+  --intrinsic-latency SECONDS   the pauses of this machine itself
+  --eval FILE [KEYS , ARGUMENTS]   run the script in FILE
+  --rdb FILE          save the snapshot that a server sends its replicas ("-": standard output); Larder sends none
   --help, --version
 )";
 }

@@ -21,7 +21,22 @@ enum class OutputFormat : uint8_t {
   kQuotedJson,  // strings as the quoted text of kStandard, for bytes that are no UTF-8
 };
 
-enum class CliMode : uint8_t { kCommand, kInteractive, kPipe, kScan, kStat, kLatency, kHelp, kVersion };
+enum class CliMode : uint8_t {
+  kCommand,
+  kInteractive,
+  kPipe,
+  kScan,
+  kStat,
+  kLatency,
+  kLatencyHistory,
+  kIntrinsicLatency,
+  kBigKeys,
+  kMemKeys,
+  kHotKeys,
+  kRdb,
+  kHelp,
+  kVersion
+};
 
 struct CliOptions {
   client::Endpoint endpoint;
@@ -41,8 +56,13 @@ struct CliOptions {
   bool quoted_input = false;        // the arguments of the command are quoted text
   std::string scan_pattern = "*";
   std::string scan_type;
-  int64_t scan_count = 0;       // 0: the server's default
-  int64_t pipe_timeout_s = 30;  // 0: for ever
+  int64_t scan_count = 0;             // 0: the server's default
+  int64_t pipe_timeout_s = 30;        // 0: for ever
+  int64_t memory_samples = -1;        // --memkeys-samples; negative: the server's default
+  double intrinsic_s = 0;             // --intrinsic-latency
+  std::string rdb_path;               // --rdb; "-" for standard output
+  std::string script_path;            // --eval: the command is then the keys, a comma, and the arguments
+  bool follows_redirections = false;  // -c
 };
 
 // Reads the arguments (without the program's name) and the environment variable REDISCLI_AUTH given as `env_password`.

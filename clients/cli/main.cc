@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -16,11 +18,26 @@
 namespace larder::cli {
 namespace {
 
-std::string read_standard_input() {
+std::string read_all(std::FILE* file) {
   std::string all;
   char chunk[16 * 1024];
-  while (const size_t count = std::fread(chunk, 1, sizeof(chunk), stdin)) all.append(chunk, count);
+  while (const size_t count = std::fread(chunk, 1, sizeof(chunk), file)) all.append(chunk, count);
   return all;
+}
+
+// --eval: the words behind it become the keys and, behind a comma, the arguments of the script in the file.
+Status put_script_into(CliOptions& options) {
+  std::FILE* file = std::fopen(options.script_path.c_str(), "r");
+  if (file == nullptr) return os_error(errno, "Can't open file '" + options.script_path + "'");
+  const std::string script = read_all(file);
+  std::fclose(file);
+  std::vector<std::string> command = {"EVAL", script, "0"};
+  const auto comma = std::find(options.command.begin(), options.command.end(), ",");
+  command[2] = std::to_string(comma - options.command.begin());
+  command.insert(command.end(), options.command.begin(), comma);
+  if (comma != options.command.end()) command.insert(command.end(), comma + 1, options.command.end());
+  options.command = std::move(command);
+  return Status();
 }
 
 int run(const std::vector<std::string>& arguments) {
@@ -34,6 +51,12 @@ int run(const std::vector<std::string>& arguments) {
     const std::string version = "larder-cli " + std::string(kVersion) + "\n";
     std::fputs(options->mode == CliMode::kHelp ? cli_help_text().c_str() : version.c_str(), stdout);
     return 0;
+  }
+  if (!options->script_path.empty()) {
+    if (const Status read = put_script_into(*options); !read.ok()) {
+      std::fprintf(stderr, "%s\n", std::string(read.message()).c_str());
+      return 1;
+    }
   }
   if (options->format == OutputFormat::kAuto) {
     options->format = isatty(STDOUT_FILENO) == 1 ? OutputFormat::kStandard : OutputFormat::kRaw;
@@ -56,9 +79,18 @@ int run(const std::vector<std::string>& arguments) {
     case CliMode::kStat:
       return run_stat(session);
     case CliMode::kLatency:
+    case CliMode::kLatencyHistory:
       return run_latency(session);
+    case CliMode::kIntrinsicLatency:
+      return run_intrinsic_latency(options->intrinsic_s);
+    case CliMode::kBigKeys:
+    case CliMode::kMemKeys:
+    case CliMode::kHotKeys:
+      return run_key_survey(session);
+    case CliMode::kRdb:
+      return run_rdb(session);
     case CliMode::kCommand:
-      return run_command(session, wants_input ? read_standard_input() : "");
+      return run_command(session, wants_input ? read_all(stdin) : "");
     default:
       return run_interactive(session);
   }

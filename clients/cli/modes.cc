@@ -3,15 +3,12 @@
 
 #include "clients/cli/modes.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <map>
 #include <thread>
 
-#include "base/histogram.h"
 #include "base/number_text.h"
 #include "clients/cli/reply_format.h"
 
@@ -197,41 +194,6 @@ int run_stat(Session& session) {
     const bool last = options.repeat > 1 && line + 1 == options.repeat;
     if (!last) sleep_s(options.interval_s > 0 ? options.interval_s : 1);
   }
-  return 0;
-}
-
-int run_latency(Session& session) {
-  using Clock = std::chrono::steady_clock;
-  constexpr auto kReportEvery = std::chrono::seconds(1);
-  const CliOptions& options = session.options();
-  Histogram histogram_us;
-  auto reported = Clock::now();
-  const bool at_terminal = isatty(STDOUT_FILENO) == 1;
-  int64_t reports = 0;
-  while (options.repeat == 1 || options.repeat < 0 || reports < options.repeat) {
-    const auto start = Clock::now();
-    Result<Reply> reply = session.call({"PING"});
-    if (!reply) {
-      print_failure(session, reply.error());
-      return 1;
-    }
-    const auto now = Clock::now();
-    histogram_us.record(
-        static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now - start).count()));
-    if (now - reported >= kReportEvery) {
-      reported = now;
-      ++reports;
-      std::printf("%smin %.3f ms, avg %.3f, p50 %.3f, p99 %.3f, max %.3f (%llu samples)%s", at_terminal ? "\r" : "",
-                  static_cast<double>(histogram_us.min()) / 1000, histogram_us.mean() / 1000,
-                  static_cast<double>(histogram_us.percentile(50)) / 1000,
-                  static_cast<double>(histogram_us.percentile(99)) / 1000,
-                  static_cast<double>(histogram_us.max()) / 1000, static_cast<unsigned long long>(histogram_us.count()),
-                  at_terminal ? " " : "\n");
-      std::fflush(stdout);
-    }
-    sleep_s(0.01);
-  }
-  if (at_terminal) std::printf("\n");
   return 0;
 }
 

@@ -16,7 +16,12 @@ int run_command(Session& session, const std::string& standard_input);
 int run_pipe(Session& session);
 int run_scan(Session& session);
 int run_stat(Session& session);
+// --latency and --latency-history.
 int run_latency(Session& session);
+int run_intrinsic_latency(double seconds);
+// --bigkeys, --memkeys and --hotkeys.
+int run_key_survey(Session& session);
+int run_rdb(Session& session);
 
 // Runs one command and prints its reply; a command that the server keeps answering (SUBSCRIBE, MONITOR) is followed
 // until the connection ends or is cancelled. True when it was carried out without an error reply.

@@ -10,6 +10,26 @@ namespace {
 
 // How often a wait looks whether it was cancelled.
 constexpr int64_t kCancelCheckMs = 100;
+constexpr int kRedirectionsMax = 16;
+
+struct Redirection {
+  std::string host;  // empty: the one that was asked
+  uint16_t port = 0;
+  bool asks = false;  // for this one command
+};
+
+// "MOVED 3999 127.0.0.1:6381", or ASK.
+std::optional<Redirection> redirection_of(const Reply& reply) {
+  if (!reply.is_error()) return {};
+  const bool asks = reply.error_code() == "ASK";
+  if (!asks && reply.error_code() != "MOVED") return {};
+  const size_t place = reply.text.rfind(' ');
+  const size_t colon = reply.text.rfind(':');
+  if (colon == std::string::npos || colon < place) return {};
+  const auto port = parse_uint64(Bytes(reply.text).substr(colon + 1));
+  if (!port || *port > UINT16_MAX) return {};
+  return Redirection{reply.text.substr(place + 1, colon - place - 1), static_cast<uint16_t>(*port), asks};
+}
 
 }  // namespace
 
@@ -91,6 +111,18 @@ Result<Reply> Session::read() {
 Result<Reply> Session::call(const std::vector<std::string>& argv) {
   LARDER_TRY(send(argv));
   Result<Reply> reply = read();
+  for (int redirections = 0; redirections < kRedirectionsMax && reply && options_.follows_redirections;
+       ++redirections) {
+    const std::optional<Redirection> redirection = redirection_of(*reply);
+    if (!redirection) break;
+    set_address(redirection->host.empty() ? endpoint_.host : redirection->host, redirection->port);
+    if (redirection->asks) {
+      LARDER_TRY(send({"ASKING"}));
+      LARDER_TRY(read());
+    }
+    LARDER_TRY(send(argv));
+    reply = read();
+  }
   if (reply) follow(argv, *reply);
   return reply;
 }

@@ -1,0 +1,147 @@
+"""The tools that come with the server: larder-cli's views of a data set, larder-bench's ways of connecting."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+
+from harness import Client, Server, Skip, equal
+
+TOOL_SECONDS = 50
+
+
+def _tool(binary, name):
+    path = pathlib.Path(binary).parent / name
+    if not path.exists():
+        raise Skip(f"{name} is not built")
+    return str(path)
+
+
+def _run(tool, port, *arguments, code=0, stdin=b""):
+    done = subprocess.run([tool, "-p", str(port), *arguments], input=stdin, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, timeout=TOOL_SECONDS)
+    assert done.returncode == code, f"{arguments}: exit code {done.returncode}\n{done.stdout.decode()}"
+    return done.stdout.decode()
+
+
+def _has(text, pattern):
+    assert re.search(pattern, text, re.MULTILINE), f"no {pattern!r} in\n{text}"
+
+
+def _fill(client):
+    client.expect_ok("SET", "small", "abc")
+    client.expect_ok("SET", "big string", "x" * 5000)
+    client.call("RPUSH", "list", *range(30))
+    client.call("RPUSH", "shorter", *range(10))
+    client.call("SADD", "set", *range(20))
+    client.call("HSET", "hash", "f", "v")
+    client.call("ZADD", "zset", "1", "a", "2", "b")
+    client.call("XADD", "stream", "*", "f", "v")
+    for n in range(1000):
+        client.call("SET", f"filler:{n}", n)
+
+
+def test_cli_finds_big_keys(binary):
+    cli = _tool(binary, "larder-cli")
+    with Server(binary) as server, Client(server.port) as client:
+        _fill(client)
+        text = _run(cli, server.port, "--bigkeys")
+        _has(text, r"^Sampled 1008 keys in the keyspace!$")
+        _has(text, r"""^Biggest string found '"big string"' has 5000 bytes$""")
+        _has(text, r"""^Biggest   list found '"list"' has 30 items$""")
+        _has(text, r"^2 lists with 40 items \(00\.20% of keys, avg size 20\.00\)$")
+        _has(text, r"^1 streams with 1 entries ")
+        _has(text, r"^1002 strings with ")
+        text = _run(cli, server.port, "--bigkeys", "--pattern", "s*")
+        _has(text, r"^Sampled 4 keys in the keyspace!$")
+        text = _run(cli, server.port, "--memkeys")
+        _has(text, r"""^Biggest string found '"big string"' has 5\d\d\d bytes$""")
+        _run(cli, server.port, "--memkeys-samples", "0")
+        client.expect_ok("FLUSHALL")
+        _has(_run(cli, server.port, "--bigkeys"), r"^Sampled 0 keys in the keyspace!$")
+
+
+def test_cli_finds_hot_keys(binary):
+    cli = _tool(binary, "larder-cli")
+    with Server(binary) as server, Client(server.port) as client:
+        _fill(client)
+        _has(_run(cli, server.port, "--hotkeys", code=1), "LFU")
+        client.expect_ok("CONFIG", "SET", "maxmemory-policy", "allkeys-lfu")
+        for _ in range(2000):
+            client.call("GET", "small")
+        text = _run(cli, server.port, "--hotkeys")
+        summary = text[text.index("summary"):]
+        _has(summary, r"""counter: \d+\tkeyname: "small"$""")
+        equal(summary.count("hot key found"), 16)
+
+
+def test_cli_latency_ends_where_nobody_watches(binary):
+    cli = _tool(binary, "larder-cli")
+    with Server(binary) as server:
+        started = time.monotonic()
+        text = _run(cli, server.port, "--latency")
+        assert time.monotonic() - started < 10
+        _has(text, r"^\d+\.\d+ \d+\.\d+ \d+\.\d+ \d+$")
+        _has(_run(cli, server.port, "--latency", "--csv", "-i", "0.1"), r"^\d+\.\d+,\d+\.\d+,\d+\.\d+,\d+$")
+        equal(len(_run(cli, server.port, "-r", "2", "--latency", "-i", "0.1").splitlines()), 2)
+        _has(_run(cli, server.port, "-r", "2", "--latency-history", "-i", "0.1"), r"-- 0\.\d+ seconds range$")
+        _has(_run(cli, server.port, "--intrinsic-latency", "0.1"), r"^Max latency so far: \d+ microseconds\.$")
+
+
+def test_cli_runs_a_script_file(binary):
+    cli = _tool(binary, "larder-cli")
+    with Server(binary) as server:
+        path = pathlib.Path(tempfile.mkdtemp()) / "script.lua"
+        path.write_text("return {KEYS[1], KEYS[2], ARGV[1], #ARGV}")
+        equal(_run(cli, server.port, "--eval", str(path), "a", "b", ",", "x", "y"), "a\nb\nx\n2\n")
+        path.write_text("return #KEYS")
+        equal(_run(cli, server.port, "--eval", str(path)), "0\n")
+        _has(_run(cli, server.port, "--eval", "/nonexistent/file", code=1), "No such file")
+
+
+def test_cli_saves_the_snapshot_of_a_server_that_sends_one(binary):
+    cli = _tool(binary, "larder-cli")
+    with Server(binary) as server:
+        _has(_run(cli, server.port, "--rdb", "-", code=1), "the server sends no snapshot")
+    other = shutil.which("redis-server")
+    if other is None:
+        raise Skip("redis-server is not installed")
+    with Server(other) as server, Client(server.port) as client:
+        client.call("SET", "k", "v" * 1000)
+        path = pathlib.Path(tempfile.mkdtemp()) / "copy.rdb"
+        _has(_run(cli, server.port, "--rdb", str(path)), "success")
+        copied = path.read_bytes()
+        equal(copied[:5], b"REDIS")
+        os.rename(path, pathlib.Path(server.folder) / "copy.rdb")
+        with Server(binary, ["--dbfilename", "copy.rdb", "--dir", server.folder]) as reader, Client(reader.port) as c:
+            equal(c.call("GET", "k"), b"v" * 1000)
+
+
+def test_bench_opens_a_connection_for_each_pipeline(binary):
+    bench = _tool(binary, "larder-bench")
+    with Server(binary) as server, Client(server.port) as client:
+        text = _run(bench, server.port, "-k", "0", "-c", "5", "-n", "200", "-P", "2", "-q", "-r", "0", "-d", "0", "-t", "set")
+        _has(text, "SET: .* requests per second")
+        stats = client.call("INFO", "stats").decode()
+        assert int(re.search(r"total_connections_received:(\d+)", stats)[1]) >= 100, stats
+        _has(_run(bench, server.port, "-u", f"redis://127.0.0.1:{server.port}/3", "-n", "10", "-q", "SET", "k", "v"), "SET k v")
+        equal(client.call("INFO", "keyspace").decode().count("db3:keys=1"), 1)
+
+
+def test_bench_holds_idle_connections(binary):
+    bench = _tool(binary, "larder-bench")
+    with Server(binary) as server, Client(server.port) as client:
+        holder = subprocess.Popen([bench, "-p", str(server.port), "-I", "-c", "20", "--duration", "30", "-3",
+                                   "--enable-tracking"], stdout=subprocess.PIPE)
+        try:
+            equal(holder.stdout.readline(), b"20 idle connections are open\n")
+            clients = client.call("INFO", "clients").decode()
+            _has(clients, "^connected_clients:21\r?$")
+            _has(clients, "^tracking_clients:20\r?$")
+        finally:
+            holder.terminate()
+            holder.wait()
+        equal(_run(bench, server.port, "-I", "-c", "2", "--duration", "0.1"), "2 idle connections are open\n")
