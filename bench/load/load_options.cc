@@ -1,9 +1,11 @@
 #include "bench/load/load_options.h"
 
+#include <algorithm>
 #include <functional>
 #include <map>
 
 #include "base/number_text.h"
+#include "clients/cpp/endpoint.h"
 
 namespace larder::load {
 namespace {
@@ -14,6 +16,7 @@ constexpr int64_t kValueBytesMax = int64_t{1} << 30;
 constexpr int64_t kThreadsMax = 64;
 constexpr int64_t kRatioMax = 1'000'000;
 constexpr int64_t kRoundsMax = 1000;
+constexpr int64_t kKeySpaceMax = 999'999'999'999;  // __rand_int__ has twelve digits
 
 using FlagAction = std::function<Status(LoadOptions&, const std::string& value)>;
 
@@ -71,14 +74,15 @@ FlagAction positive(double LoadOptions::*field, const char* what) {
   };
 }
 
+// Sizes beyond the bounds count as these, as in redis-benchmark.
 std::optional<int64_t> size_of(const std::string& text) {
   const auto size = parse_int64(text);
-  return size && *size >= 1 && *size <= kValueBytesMax ? size : std::nullopt;
+  return size ? std::optional(std::clamp<int64_t>(*size, 1, kValueBytesMax)) : std::nullopt;
 }
 
 // 100, or 64-1024.
 Status set_sizes(LoadOptions& options, const std::string& value) {
-  const size_t dash = value.find('-');
+  const size_t dash = value.find('-', 1);  // in front it is a sign
   const auto min = size_of(value.substr(0, dash));
   const auto max = dash == std::string::npos ? min : size_of(value.substr(dash + 1));
   if (!min || !max || *min > *max) {
@@ -137,9 +141,46 @@ Status set_tests(LoadOptions& options, const std::string& value) {
   return Status();
 }
 
-Status set_keep_alive(LoadOptions&, const std::string& value) {
-  if (value == "1") return Status();
-  return Status(ErrorCode::kUnsupported, "only 1 (connections are kept) is supported");
+Status set_keep_alive(LoadOptions& options, const std::string& value) {
+  const auto number = parse_int64(value);
+  if (!number) return Status(ErrorCode::kInvalidArgument, "0 or 1 is wanted, not '" + value + "'");
+  options.keeps_connections = *number != 0;
+  return Status();
+}
+
+// With 0 there is one key, as without the flag.
+Status set_key_space(LoadOptions& options, const std::string& value) {
+  const auto number = parse_int64(value);
+  if (!number || *number > kKeySpaceMax) return Status(ErrorCode::kInvalidArgument, "not a number of keys: " + value);
+  options.key_space = std::max<int64_t>(*number, 0);
+  return Status();
+}
+
+Status set_uri(LoadOptions& options, const std::string& value) {
+  LARDER_TRY_ASSIGN(const client::Endpoint endpoint, client::parse_uri(value));
+  options.host = endpoint.host;
+  options.port = endpoint.port;
+  options.unix_socket = endpoint.unix_socket;
+  options.username = endpoint.username;
+  options.password = endpoint.password;
+  options.database = endpoint.database;
+  return Status();
+}
+
+Status accept_value(LoadOptions&, const std::string&) { return Status(); }
+
+Status refuse_tls(LoadOptions&, const std::string&) {
+  return Status(ErrorCode::kUnsupported, "connections are not encrypted; put a TLS proxy (stunnel) in between");
+}
+
+// What says how a TLS connection is made is of no use without --tls.
+void add_tls_flags(std::map<std::string, Flag>& flags) {
+  flags["--tls"] = {false, refuse_tls};
+  flags["--insecure"] = {false, accept_value};
+  for (const char* name :
+       {"--sni", "--cacert", "--cacertdir", "--cert", "--key", "--tls-ciphers", "--tls-ciphersuites"}) {
+    flags[name] = {true, accept_value};
+  }
 }
 
 std::map<std::string, Flag> make_flags() {
@@ -164,16 +205,19 @@ std::map<std::string, Flag> make_flags() {
   flags["--subscribers"] = {true, integer(&LoadOptions::subscribers, 0, kClientsMax)};
   flags["--compare"] = {true, add_server};
   flags["--rounds"] = {true, integer(&LoadOptions::rounds, 1, kRoundsMax)};
-  flags["--cluster"] = {false, [](LoadOptions&, const std::string&) {
-                          return Status(ErrorCode::kUnsupported, "slots are not followed; name one server");
-                        }};
-  flags["--precision"] = {true, [](LoadOptions&, const std::string&) { return Status(); }};  // always microseconds
-  flags["-r"] = {true, integer(&LoadOptions::key_space, 1, 999'999'999'999)};
+  // One server is loaded. A server of a cluster answers MOVED for keys of others, which ends the run.
+  flags["--cluster"] = {false, accept_value};
+  flags["--precision"] = {true, accept_value};  // always microseconds
+  flags["-r"] = {true, set_key_space};
   flags["-P"] = {true, integer(&LoadOptions::pipeline, 1, kPipelineMax)};
   flags["-t"] = {true, set_tests};
   flags["--seed"] = {true, set_seed};
   flags["-k"] = {true, set_keep_alive};
-  flags["-e"] = {false, [](LoadOptions&, const std::string&) { return Status(); }};  // errors always end the run
+  flags["-e"] = {false, accept_value};  // errors always end the run
+  flags["--enable-tracking"] = toggle(&LoadOptions::tracking);
+  flags["-I"] = toggle(&LoadOptions::idle);
+  flags["-u"] = {true, set_uri};
+  add_tls_flags(flags);
   flags["-x"] = toggle(&LoadOptions::read_last_argument);
   flags["-q"] = toggle(&LoadOptions::quiet);
   flags["-l"] = toggle(&LoadOptions::loop);
@@ -222,6 +266,7 @@ Usage: larder-bench [options] [command [arguments ...]]
 A command may hold __rand_int__ (a random number of twelve digits below -r) and __data__ (a value of -d bytes).
 
   -h HOST, -p PORT, -s SOCKET   the server (127.0.0.1 6379)
+  -u URI                        redis://user:password@host:port/db
   -a PASSWORD, --user NAME      login
   --dbnum N                     database
   -2, -3                        protocol RESP2 (the default) or RESP3
@@ -243,7 +288,10 @@ A command may hold __rand_int__ (a random number of twelve digits below -r) and 
   --subscribers N               of the pubsub test (10)
   --compare A=HOST:PORT B=...   the same tests on several servers by turns, and a table of ratios; --rounds N (3)
   -x                            the last argument of the command comes from standard input
-  -k 1, -e                      accepted for scripts: connections are kept, an error ends the run
+  -k 0                          a new connection for each pipeline of requests
+  -I                            only open the connections and keep them, until interrupted or for --duration
+  --enable-tracking             CLIENT TRACKING ON for each connection
+  -e, --cluster, --precision N  accepted for scripts: an error always ends the run, one server is loaded, times are in us
   --seed N                      seed of the random keys
   -l                            run for ever
   -q                            one line per test

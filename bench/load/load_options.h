@@ -52,6 +52,9 @@ struct LoadOptions {
   std::vector<NamedServer> compare;  // --compare
   int64_t rounds = 3;                // of a comparison
   bool read_last_argument = false;   // -x: from standard input
+  bool keeps_connections = true;     // -k 0: a new one for each pipeline of requests
+  bool tracking = false;             // --enable-tracking
+  bool idle = false;                 // -I: the connections are opened, and nothing is sent
   bool quiet = false;
   bool csv = false;
   bool json = false;

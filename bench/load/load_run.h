@@ -44,4 +44,8 @@ using Progress = std::function<void(const LoadResult&)>;
 Result<LoadResult> run_load(const LoadOptions& options, const Workload& workload, const Clock& clock,
                             const Progress& progress);
 
+// -I: opens the connections and keeps them for options.duration_s, without end when that is 0. An error when the server
+// closes one of them.
+Status hold_idle_connections(const LoadOptions& options, const std::function<void()>& opened);
+
 }  // namespace larder::load

@@ -24,6 +24,16 @@ std::string read_standard_input() {
   return all;
 }
 
+int hold_idle(const LoadOptions& options) {
+  const Status held = hold_idle_connections(options, [&] {
+    std::printf("%lld idle connections are open\n", static_cast<long long>(options.clients));
+    std::fflush(stdout);
+  });
+  if (held.ok()) return 0;
+  std::fprintf(stderr, "%s\n", std::string(held.message()).c_str());
+  return 1;
+}
+
 int run(const std::vector<std::string>& arguments) {
   Result<LoadOptions> options = parse_load_options(arguments);
   if (!options) {
@@ -35,6 +45,7 @@ int run(const std::vector<std::string>& arguments) {
     std::fputs(options->help ? load_help_text().c_str() : version.c_str(), stdout);
     return 0;
   }
+  if (options->idle) return hold_idle(*options);
   if (options->read_last_argument) options->command.push_back(read_standard_input());
   Result<std::vector<Workload>> workloads = choose_workloads(*options);
   if (!workloads) {

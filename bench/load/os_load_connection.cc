@@ -68,6 +68,7 @@ Status log_in(int fd, const LoadOptions& options) {
     LARDER_TRY(told(fd, options.username.empty() ? std::vector<std::string>{"AUTH", options.password}
                                                  : std::vector<std::string>{"AUTH", user, options.password}));
   }
+  if (options.tracking) LARDER_TRY(told(fd, {"CLIENT", "TRACKING", "ON"}));
   if (options.database != 0) LARDER_TRY(told(fd, {"SELECT", std::to_string(options.database)}));
   return Status();
 }

@@ -62,12 +62,13 @@ class LoadRun {
   bool is_open_loop() const { return options_.rate > 0; }
   Status add_connection(LoadConnection& connection);
   Status subscribe(LoadConnection& connection);
+  Status reopen(LoadConnection& connection);
   Status send(LoadConnection& connection, uint64_t count);
   Status send_next(LoadConnection& connection);
   Status send_due();
   Status receive(LoadConnection& connection);
   Status wait();
-  void record(LoadConnection& connection, uint64_t replies);
+  uint64_t record(LoadConnection& connection, uint64_t replies);
   void end_warmup(int64_t now_ns);
   bool is_over(int64_t now_ns) const;
   bool gives_up() const;
@@ -123,6 +124,12 @@ Status LoadRun::add_connection(LoadConnection& connection) {
   event.data.ptr = &connection;
   if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, connection.fd.get(), &event) != 0) return os_error(errno, "epoll_ctl");
   return Status();
+}
+
+Status LoadRun::reopen(LoadConnection& connection) {
+  connection.fd = Descriptor();  // epoll forgets it with this
+  connection.scanner = ReplyScanner();
+  return add_connection(connection);
 }
 
 // To every channel that the workload publishes to.
@@ -202,21 +209,25 @@ Status LoadRun::send_due() {
   return Status();
 }
 
-void LoadRun::record(LoadConnection& connection, uint64_t replies) {
+// Returns how many of the replies count: what the warm-up sent does not, whenever it is answered.
+uint64_t LoadRun::record(LoadConnection& connection, uint64_t replies) {
   const int64_t now_ns = clock_.mono_ns();
   if (!is_open_loop()) {
-    // What the warm-up sent is not counted, whenever it is answered.
-    if (connection.sent_ns < start_ns_) return;
+    if (connection.sent_ns < start_ns_) return 0;
     result_.requests += replies;
-    return result_.latency_us.record_many(static_cast<uint64_t>((now_ns - connection.sent_ns) / 1000), replies);
+    result_.latency_us.record_many(static_cast<uint64_t>((now_ns - connection.sent_ns) / 1000), replies);
+    return replies;
   }
+  uint64_t counted = 0;
   for (; replies > 0; --replies) {
     const int64_t due_ns = connection.due_ns.front();
     connection.due_ns.pop_front();
     if (due_ns < start_ns_) continue;
-    ++result_.requests;
+    ++counted;
     result_.latency_us.record(static_cast<uint64_t>((now_ns - due_ns) / 1000));
   }
+  result_.requests += counted;
+  return counted;
 }
 
 Status LoadRun::receive(LoadConnection& connection) {
@@ -237,10 +248,11 @@ Status LoadRun::receive(LoadConnection& connection) {
     return Status(ErrorCode::kInvalidArgument, "error from server: " + connection.scanner.first_error());
   }
   connection.in_flight -= completed.replies;
-  result_.nulls += completed.nulls;
-  record(connection, completed.replies);
+  // Of replies that arrive together and count in part it is not known which were null.
+  result_.nulls += std::min(completed.nulls, record(connection, completed.replies));
   if (connection.in_flight > 0) return Status();
   if (completed.replies > 0) --busy_connections_;
+  if (completed.replies > 0 && !options_.keeps_connections) LARDER_TRY(reopen(connection));
   return is_open_loop() ? Status() : send_next(connection);
 }
 
@@ -315,6 +327,25 @@ void LoadResult::add_round(const LoadResult& other) {
   const double before_s = elapsed_s;
   add_parallel(other);
   elapsed_s = before_s + other.elapsed_s;
+}
+
+Status hold_idle_connections(const LoadOptions& options, const std::function<void()>& opened) {
+  raise_descriptor_limit(options.clients);
+  const Descriptor epoll(epoll_create1(EPOLL_CLOEXEC));
+  std::vector<Descriptor> connections;
+  for (int64_t i = 0; i < options.clients; ++i) {
+    LARDER_TRY_ASSIGN(Descriptor fd, open_connection(options));
+    epoll_event event{};
+    event.events = EPOLLRDHUP;
+    if (epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd.get(), &event) != 0) return os_error(errno, "epoll_ctl");
+    connections.push_back(std::move(fd));
+  }
+  opened();
+  const int timeout_ms = options.duration_s > 0 ? static_cast<int>(options.duration_s * 1000) : -1;
+  epoll_event event;
+  const int ready = epoll_wait(epoll.get(), &event, 1, timeout_ms);
+  if (ready < 0) return os_error(errno, "epoll_wait");
+  return ready > 0 ? Status(ErrorCode::kDisconnected, "the server closed an idle connection") : Status();
 }
 
 Result<LoadResult> run_load(const LoadOptions& options, const Workload& workload, const Clock& clock,

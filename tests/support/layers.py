@@ -32,7 +32,7 @@ TABLE = {
     "server/main.cc": ANYTHING,
     "clients/cpp": ["base", "protocol"],
     "clients/cli": ["base", "protocol", "clients/cpp"],
-    "bench/load": ["base", "protocol"],
+    "bench/load": ["base", "protocol", "clients/cpp"],
     "bench/micro": ANYTHING,
     "tests": ANYTHING,
 }

@@ -115,7 +115,7 @@ TEST(LoadOptions, ReadsFlagsAndCommand) {
                                                                                      {"--keys", "zipf:0"},
                                                                                      {"--compare", "a"},
                                                                                      {"-p", "x"},
-                                                                                     {"-k", "0"},
+                                                                                     {"-k", "x"},
                                                                                      {"--nope"},
                                                                                      {"--duration", "0"}}) {
     EXPECT_FALSE(parse_load_options(wrong).ok()) << wrong[0];
