@@ -136,11 +136,13 @@ void client_reply(CommandContext& ctx, ArgReader& args) {
 
 constexpr ErrorText kPauseMode{"ERR CLIENT PAUSE mode must be WRITE or ALL"};
 constexpr ErrorText kUnblockReason{"ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"};
+constexpr int64_t kPauseMsMax = INT64_MAX / 2;
 constexpr ErrorText kPauseNotInteger{"ERR timeout is not an integer or out of range"};
 
 void client_pause(CommandContext& ctx, ArgReader& args) {
   if (args.remaining() > 2) return ctx.reply().error(Bytes(subcommand_syntax_error("client", ctx.argv()[1])));
-  const int64_t timeout_ms = args.take_int(0, INT64_MAX / 2, kTimeoutNegative, kPauseNotInteger);
+  const int64_t timeout_ms = args.take_int(0, INT64_MAX, kTimeoutNegative, kPauseNotInteger);
+  if (timeout_ms > kPauseMsMax) args.fail(kTimeoutOutOfRange);
   PauseState::Mode mode = PauseState::Mode::kAll;
   if (args.take_word("WRITE")) {
     mode = PauseState::Mode::kWrite;
@@ -148,11 +150,11 @@ void client_pause(CommandContext& ctx, ArgReader& args) {
     return ctx.reply().error(kPauseMode);
   }
   if (!args.done(ctx.reply())) return;
-  // A pause that is running is never shortened.
+  // A pause that is running is never shortened, nor does it let through what it held.
   PauseState& pause = ctx.services().pause;
-  const int64_t running_until_ms = pause.active(ctx.now_ms()) ? pause.until_ms : 0;
-  pause.until_ms = std::max(running_until_ms, ctx.now_ms() + timeout_ms);
-  pause.mode = mode;
+  const PauseState running = pause.active(ctx.now_ms()) ? pause : PauseState{};
+  pause.until_ms = std::max(running.until_ms, ctx.now_ms() + timeout_ms);
+  pause.mode = std::max(running.mode, mode);
   ctx.services().store.pause_removal(true);
   ctx.dispatcher().set_gate(kServerPaused, true);
   ctx.reply().ok();
