@@ -58,6 +58,11 @@ class Scripting {
   // does is judged by that, like a command.
   virtual uint32_t request_flags(const Command& command, std::span<const Bytes> argv) = 0;
 
+  // ---- Background work: garbage that calls have left in a state that lasts.
+  virtual bool is_cleaning() const = 0;
+  // One small piece of it; true when there is more.
+  virtual bool clean_some() = 0;
+
   // ---- For snapshots and logs: the sources of the function libraries, as FUNCTION LOAD got them, sorted by name.
   virtual std::vector<std::string> library_sources() const = 0;
   // Loads a library from such a source and replaces one of its name. The error is FUNCTION LOAD's.

@@ -326,6 +326,7 @@ bool Server::background() {
     more |= time_out_waiting(services_, dispatcher_, now_ms, kTimeoutsPerLook);
     more |= snapshots_.background(std::min(deadline_us, clock_.mono_us() + kSnapshotSliceUs));
     more |= defragmentation_.work(deadline_us);
+    if (services_.scripting != nullptr) more |= services_.scripting->clean_some();
     if (clock_.mono_us() >= deadline_us) break;
   }
   dispatcher_.set_gate(kServerSnapshotFailed, saves_.refuses_writes());
@@ -345,6 +346,7 @@ bool Server::background_pending() {
     return true;
   if (blocking_.timeout_count() > 0) return true;
   if (snapshots_.pending() || loading_.active() || defragmentation_.is_running()) return true;
+  if (services_.scripting != nullptr && services_.scripting->is_cleaning()) return true;
   if (!settings_.active_expiry) return false;
   for (int db = 0; db < store_.database_count(); ++db) {
     if (store_.database(db).has_expiry_items()) return true;

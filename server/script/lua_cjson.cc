@@ -462,6 +462,7 @@ int cjson_decode(lua_State* state) {
     return luaL_error(state, "JSON parser does not support UTF-16 or UTF-32");
   }
   Input in{state, config_of(state), LuaRuntime::of(state), text, text + size, text, nullptr};
+  in.runtime.reserve(state, size + 1);
   in.scratch = static_cast<char*>(lua_newuserdata(state, size + 1));
   decode_value(in, 0);
   skip_space(in);

@@ -27,6 +27,7 @@ class LuaHeap {
 
   size_t used_bytes() const { return used_bytes_; }
   size_t bytes_max() const { return bytes_max_; }
+  size_t room_bytes() const { return bytes_max_ > used_bytes_ ? bytes_max_ - used_bytes_ : 0; }
   void set_bytes_max(size_t bytes_max) { bytes_max_ = bytes_max; }
   // The next allocation is refused: for memory that a script takes elsewhere.
   void refuse_next() {
@@ -38,7 +39,6 @@ class LuaHeap {
 
   // Calls on_growth(owner), once, when more than `bytes` are in use. It may do nothing that allocates.
   void watch_growth(size_t bytes) { watched_bytes_ = bytes; }
-  bool watches_growth() const { return watched_bytes_ != SIZE_MAX; }
 
   // Who owns the state; found again from a lua_State through lua_getallocf().
   void* owner = nullptr;

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "base/bytes.h"
+#include "server/script/lua_runtime.h"
 
 namespace larder {
 
@@ -20,6 +21,7 @@ struct LuaOutput {
   char* room(size_t bytes) {
     if (capacity - size >= bytes) return data + size;
     const size_t wanted = std::max(capacity * 2, size + bytes + 256);
+    LuaRuntime::of(state).reserve(state, wanted);
     auto* grown = static_cast<char*>(lua_newuserdata(state, wanted));
     if (size > 0) std::memcpy(grown, data, size);
     lua_replace(state, slot);
@@ -36,7 +38,10 @@ struct LuaOutput {
     *room(1) = c;
     ++size;
   }
-  void push() { lua_pushlstring(state, data, size); }
+  void push() {
+    LuaRuntime::of(state).reserve(state, size);
+    lua_pushlstring(state, data, size);
+  }
 
   lua_State* state;
   int slot;

@@ -61,7 +61,11 @@ class Cursor {
   const NestedPin* pins_end_;
 };
 
-void push_bytes(lua_State* state, Bytes bytes) { lua_pushlstring(state, bytes.data(), bytes.size()); }
+void push_bytes(lua_State* state, Bytes bytes) {
+  if (bytes.size() >= kLargeTextBytes) [[unlikely]]
+    LuaRuntime::of(state).reserve(state, bytes.size());
+  lua_pushlstring(state, bytes.data(), bytes.size());
+}
 
 void push_item(lua_State* state, Cursor& cursor);
 

@@ -36,6 +36,7 @@ LuaRuntime::LuaRuntime(ScriptListener& listener, size_t bytes_max, uint64_t rand
 void LuaRuntime::collect_seldom() {
   const size_t small_bytes_max = std::min(kSmallBytesMax, heap_.bytes_max() / (2 * kSmallPausePercent / 100));
   if (heap_.used_bytes() > small_bytes_max) return;
+  seldom_ = true;
   lua_gc(state_, LUA_GCSETPAUSE, kSmallPausePercent);
   heap_.watch_growth(small_bytes_max);
 }
@@ -45,30 +46,154 @@ void LuaRuntime::set_bytes_max(size_t bytes_max) {
   heap_.set_bytes_max(bytes_max);
   if (!is_less) return;
   // The next collection was planned with the former limit: it begins now.
-  heap_.watch_growth(SIZE_MAX);
+  watch_crowding(live_bytes_);
   lua_gc(state_, LUA_GCSETPAUSE, kPausePercent);
   lua_gc(state_, LUA_GCRESTART, 0);
 }
 
-// Inside of an allocation: it only sets a number.
+// Inside of an allocation: it only sets numbers, and the hook as the timer does.
 void LuaRuntime::on_growth(void* runtime) {
-  lua_gc(static_cast<LuaRuntime*>(runtime)->state_, LUA_GCSETPAUSE, kPausePercent);
+  auto& self = *static_cast<LuaRuntime*>(runtime);
+  if (self.seldom_) {
+    lua_gc(self.state_, LUA_GCSETPAUSE, kPausePercent);
+    self.watch_crowding(self.live_bytes_);
+    if (self.heap_.used_bytes() <= self.paced_at_bytes_) return;
+  }
+  if (!self.running_) return;
+  self.crowded_ = true;
+  self.seen_running_ = true;  // so that end() clears the hook
+  if (!self.ending_) self.set_hook(on_hook, LUA_MASKCOUNT);
 }
 
 size_t LuaRuntime::tidied_at_bytes() const {
   const size_t live = std::min(live_bytes_, heap_.bytes_max());
-  return std::min(std::max(kKeptBytesMax, 2 * live), std::midpoint(live, heap_.bytes_max()));
+  return std::min(std::max(kKeptBytesMax, 2 * live), live + (heap_.bytes_max() - live) / 8 * 3);
+}
+
+// A state that is nearly full of what lives is not searched again and again.
+void LuaRuntime::watch_crowding(size_t live_bytes) {
+  seldom_ = false;
+  const size_t bytes_max = heap_.bytes_max();
+  const bool is_full = live_bytes > bytes_max - bytes_max / kSearchedRoomPart;
+  paced_at_bytes_ = is_full ? SIZE_MAX : std::midpoint(live_bytes, bytes_max);
+  heap_.watch_growth(paced_at_bytes_);
 }
 
 // Calls between here and there, and the steps of the collector within them, find the limit farther away than their garbage:
 // a state whose values are half of the limit would be refused memory before Lua's own pace had it collect.
-bool LuaRuntime::collect_large() {
-  lua_gc(state_, LUA_GCCOLLECT, 0);
-  live_bytes_ = heap_.used_bytes();
-  const size_t percent = tidied_at_bytes() * 100 / std::max<size_t>(live_bytes_, 1);
+void LuaRuntime::plan_collections() {
+  cleaning_rounds_ = 0;
+  const size_t used_bytes = heap_.used_bytes();
+  watch_crowding(used_bytes);
+  const size_t percent = paced_at_bytes_ / std::max<size_t>(used_bytes / 100, 1);
   lua_gc(state_, LUA_GCSETPAUSE, static_cast<int>(std::min<size_t>(percent, kPausePercent)));
-  lua_gc(state_, LUA_GCRESTART, -1);  // from what lives, at the new pace
-  return live_bytes_ <= heap_.bytes_max() - heap_.bytes_max() / kRoomPart;
+  lua_gc(state_, LUA_GCRESTART, -1);  // from what is in use, at the new pace
+}
+
+// The object that expect_round() made was found dead: the round is over.
+int LuaRuntime::on_round_over(lua_State* state) {
+  LuaRuntime& self = of(state);
+  self.expects_round_ = false;
+  if (self.is_cleaning()) --self.cleaning_rounds_;
+  return 0;
+}
+
+void LuaRuntime::expect_round(lua_State* state) {
+  constexpr size_t kBytesOfStep = 128;  // a step looks at some 2,000 bytes, or sweeps 200 objects
+  lua_newuserdata(state, 1);
+  lua_createtable(state, 0, 1);
+  lua_pushcfunction(state, on_round_over);
+  lua_setfield(state, -2, "__gc");
+  lua_setmetatable(state, -2);
+  lua_pop(state, 1);
+  expects_round_ = true;
+  round_steps_max_ = heap_.used_bytes() / kBytesOfStep + 1000;
+}
+
+// LUA_GCSTEP would work off at once what the collector is behind with, and that may be a whole round: each step is that of
+// an allocation. Nothing tells then that a round is over, but the finalizer of an object that nobody holds. It may be lost: a
+// call that has no stack left for it is told so in its place.
+void LuaRuntime::clean_step(lua_State* state) {
+  if (!expects_round_) expect_round(state);
+  if (round_steps_max_-- == 0) {
+    expects_round_ = false;
+    cleaning_rounds_ = 0;
+    return;
+  }
+  lua_gc(state, LUA_GCRESTART, 0);  // the next allocation makes a step
+  lua_pushliteral(state, "");
+  lua_pop(state, 1);
+}
+
+// The share of a round that is due for what was taken since the last one, so that the round is over when half of what is
+// free now is taken. What the call still holds is found alive: how much lives between calls is not known behind this.
+void LuaRuntime::collect_some(lua_State* state) {
+  constexpr double kRoundBytesOfStep = 1500;
+  constexpr size_t kStepsMin = 16;
+  constexpr size_t kShares = 256;
+  const auto used = static_cast<double>(heap_.used_bytes());
+  const auto room = static_cast<double>(heap_.room_bytes());
+  const double growth = used - static_cast<double>(std::min(paced_at_bytes_, heap_.used_bytes()));
+  const double steps = used / kRoundBytesOfStep * growth / (room / 2 + 1);
+  if (!is_cleaning()) cleaning_rounds_ = 1;
+  for (size_t step = 0; is_cleaning() && (step < kStepsMin || static_cast<double>(step) < steps); ++step) {
+    clean_step(state);
+    count_step(state);
+  }
+  if (!is_cleaning()) return plan_collections();
+  paced_at_bytes_ = heap_.used_bytes();
+  heap_.watch_growth(paced_at_bytes_ + heap_.room_bytes() / kShares);
+}
+
+void LuaRuntime::collect(lua_State* state) {
+  cleaning_rounds_ = kRounds;
+  while (is_cleaning()) {
+    clean_step(state);
+    count_step(state);
+  }
+  plan_collections();
+}
+
+bool LuaRuntime::begin_cleaning() {
+  if (heap_.room_bytes() < heap_.bytes_max() / kLeastRoomPart) return clean_at_once();
+  if (!is_cleaning()) cleaning_rounds_ = kRounds;
+  return true;
+}
+
+bool LuaRuntime::end_cleaning() {
+  live_bytes_ = heap_.used_bytes();
+  plan_collections();
+  return leaves_room(live_bytes_);
+}
+
+bool LuaRuntime::clean_at_once() {
+  const size_t bytes_max = heap_.bytes_max();
+  heap_.set_bytes_max(SIZE_MAX);  // the collector may move tables of its own, and nobody would catch its error
+  lua_gc(state_, LUA_GCCOLLECT, 0);
+  heap_.set_bytes_max(bytes_max);
+  expects_round_ = false;
+  return end_cleaning();
+}
+
+int LuaRuntime::clean_protected(lua_State* state) {
+  LuaRuntime& self = of(state);
+  for (int step = 0; step < kStepsPerPiece && self.is_cleaning(); ++step) self.clean_step(state);
+  return 0;
+}
+
+bool LuaRuntime::clean_some() {
+  LARDER_ASSERT(is_cleaning() && depth_ == 0);
+  const size_t bytes_max = heap_.bytes_max();
+  heap_.set_bytes_max(SIZE_MAX);  // the few bytes of this are not the script's
+  const int status = lua_cpcall(state_, clean_protected, nullptr);
+  heap_.set_bytes_max(bytes_max);
+  if (status != 0) {
+    lua_settop(state_, kHandlerSlot);
+    return clean_at_once();
+  }
+  if (is_cleaning()) return true;
+  // What calls have left meanwhile may be garbage: before the state is given up, one look at all of it.
+  return end_cleaning() || clean_at_once();
 }
 
 // The heap gives the memory back as a whole; no object of ours in the state needs a finalizer.
@@ -154,13 +279,17 @@ void LuaRuntime::begin() {
 void LuaRuntime::end() {
   --depth_;
   running_ = false;
-  if (!heap_.watches_growth()) [[unlikely]]
+  if (!seldom_) [[unlikely]]
     collect_seldom();
   if (!seen_running_) return;
   set_hook(nullptr, 0);
   due_ = false;
   ending_ = false;
 }
+  if (!crowded_) return;
+  // Its last instruction did that: the next call sees to it.
+  crowded_ = false;
+  if (!seldom_) heap_.watch_growth(heap_.used_bytes());
 
 bool LuaRuntime::call(int argument_count, int result_count) {
   begin();
@@ -219,7 +348,15 @@ void LuaRuntime::set_hook(lua_Hook hook, int mask) {
   setting_hook_ = false;
 }
 
-void LuaRuntime::on_hook(lua_State* state, lua_Debug*) { of(state).look(state); }
+void LuaRuntime::on_hook(lua_State* state, lua_Debug*) {
+  LuaRuntime& self = of(state);
+  if (!self.due_) self.set_hook(nullptr, 0);
+  if (self.crowded_ && !self.ending_) {
+    self.crowded_ = false;
+    self.collect_some(state);
+  }
+  if (self.due_) self.look(state);
+}
 
 void LuaRuntime::look(lua_State* state) {
   if (!ending_) {

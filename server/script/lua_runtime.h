@@ -18,6 +18,12 @@
 // All of them are ours, and count themselves with enter(), as Lua 5.1 does. An error takes away any number of them: those that
 // catch errors set the count back to what it was when they entered.
 //
+// Garbage is LuaJIT's to collect, in steps of 2 KB behind allocations of whatever size: a loop that makes texts of megabytes
+// would meet the limit before one round of the collector is over. So the heap tells when half of what was free is taken, and
+// from then on the same hook collects between two instructions, a share of a round for each share of memory. Our functions
+// that allocate much collect before what would not fit (reserve()). A state that lasts is cleaned between calls, piece by
+// piece (clean_some()).
+//
 // No object with a destructor lives in a function that Lua's errors can leave: they unwind without running it.
 
 #include <lua.hpp>
@@ -32,6 +38,9 @@
 #include "server/script/lua_heap.h"
 
 namespace larder {
+
+// Texts from here on are worth asking whether there is room for them.
+inline constexpr size_t kLargeTextBytes = 4096;
 
 // Asked while a script runs for long.
 class ScriptListener {
@@ -71,11 +80,14 @@ class LuaRuntime {
   // Between calls, for a state in which nothing outlives a call: it refused memory, or grew large, garbage or not. To drop
   // it takes less time than to clean it.
   bool is_spent() const { return heap_.exhausted() || heap_.used_bytes() > kKeptBytesMax; }
-  // Between calls, for a state that is to last: collects the garbage where there may be much. False: the state is no good
-  // any more, because it refused memory, or because what lives leaves too little of it.
+  // Between calls, for a state that is to last: where there may be much garbage, a cleaning begins. False: the state is no
+  // good any more, because it refused memory, or because what lives leaves too little of it.
   [[nodiscard]] bool tidy() {
-    return !heap_.exhausted() && (heap_.used_bytes() <= tidied_at_bytes() || collect_large());
+    return !heap_.exhausted() && (heap_.used_bytes() <= tidied_at_bytes() || begin_cleaning());
   }
+  bool is_cleaning() const { return cleaning_rounds_ > 0; }
+  // One small piece of a cleaning; between calls. False: as tidy(). Requires: is_cleaning().
+  [[nodiscard]] bool clean_some();
 
   // Asks the listener meanwhile, as a call does.
   LoadedChunk load(Bytes source, const char* chunk_name);
@@ -98,6 +110,13 @@ class LuaRuntime {
     if (due_) [[unlikely]]
       look(state);
   }
+  // Before an allocation of so many bytes in a function of ours: collects when they would not fit. May not return.
+  void reserve(lua_State* state, size_t bytes) {
+    if (bytes > heap_.room_bytes() && bytes <= heap_.bytes_max()) [[unlikely]]
+      collect(state);
+  }
+  // A whole collection: of what was alive when the present round began, and of what died since. Asks the listener.
+  void collect(lua_State* state);
   // Ends the call as one that Lua has refused memory.
   [[noreturn]] void run_out_of_memory(lua_State* state);
   // For functions of C that call Lua, around the call. enter() returns what leave() wants, or raises an error when they nest
@@ -116,7 +135,13 @@ class LuaRuntime {
 
  private:
   static constexpr size_t kKeptBytesMax = 64 * 1024 * 1024;
-  static constexpr size_t kRoomPart = 8;  // the part of the memory that is to remain for calls
+  static constexpr size_t kRoomPart = 8;           // the part of the memory that is to remain for calls
+  static constexpr size_t kSearchedRoomPart = 32;  // with less than that, calls look for garbage no more
+  static constexpr size_t kLeastRoomPart = 256;    // with less than that, no call is begun
+  // A step of LuaJIT's collector looks at some 2 KB, but at one table as a whole: eight of them take tens of microseconds.
+  static constexpr int kStepsPerPiece = 8;
+  // What died while a round was under way is found by the next.
+  static constexpr int kRounds = 2;
   // The collector begins again when so many percent of what lived last time are in use. Each round looks at all objects of
   // the libraries for the few that short calls leave behind, so in a small state it comes late.
   static constexpr int kPausePercent = 200;
@@ -142,10 +167,24 @@ class LuaRuntime {
   void set_hook(lua_Hook hook, int mask);
   // As long as the state is small, also beside its limit.
   void collect_seldom();
-  // When so much is in use, garbage is looked for: twice of what lived last time, but half of the way to the limit at most.
+  // When so much is in use, garbage is looked for between calls: twice of what lived last time, but three eighths of the way
+  // to the limit at most. Half of the way, a call does so itself.
   size_t tidied_at_bytes() const;
-  // Returns whether what lives leaves enough room.
-  bool collect_large();
+  void watch_crowding(size_t live_bytes);
+  // Behind a collection: when the next one is due.
+  void plan_collections();
+  bool leaves_room(size_t live_bytes) const { return live_bytes <= heap_.bytes_max() - heap_.bytes_max() / kRoomPart; }
+  void expect_round(lua_State* state);
+  static int on_round_over(lua_State* state);
+  // Requires: is_cleaning(). May raise an error, as allocations do.
+  void clean_step(lua_State* state);
+  // In the middle of a call.
+  void collect_some(lua_State* state);
+  // All three return whether what lives leaves enough room.
+  bool begin_cleaning();
+  bool end_cleaning();
+  bool clean_at_once();
+  static int clean_protected(lua_State* state);
   static void on_growth(void* runtime);
   void begin();
   void end();
@@ -153,11 +192,16 @@ class LuaRuntime {
 
   ScriptListener& listener_;
   LuaHeap heap_;
-  size_t live_bytes_ = 0;  // as tidy() last found it
+  size_t live_bytes_ = 0;      // between calls, as the last cleaning found it
+  bool seldom_ = false;        // the collector is set as for a small state
+  size_t paced_at_bytes_ = 0;  // in use when a call looked for garbage last, or is to do so first
   lua_State* state_ = nullptr;
   ScriptError error_;
   bool has_error_ = false;  // handle_error() described one in this call
   int entry_ = LUA_NOREF;
+  int cleaning_rounds_ = 0;     // of the collector, until it is clean
+  bool expects_round_ = false;  // the end of the present round will be told
+  size_t round_steps_max_ = 0;
   void* argument_ = nullptr;
   uint64_t random_state_;
   int depth_ = 0;
@@ -167,6 +211,7 @@ class LuaRuntime {
   volatile bool seen_running_ = false;
   volatile bool due_ = false;  // the listener is to be asked
   volatile bool ending_ = false;
+  bool crowded_ = false;       // the hook is to collect
   const char* why_ = nullptr;  // it was ended
   volatile bool setting_hook_ = false;
   CpuTimer timer_;

@@ -244,14 +244,6 @@ int base_load(lua_State* state) {
   return load_or_nil(state, {all.data, all.size}, name);
 }
 
-// A whole collection, step by step: of what was alive when the present cycle began, and of what died since.
-void collect_all(lua_State* state) {
-  constexpr int kCycles = 2;
-  for (int cycle = 0; cycle < kCycles; ++cycle) {
-    while (lua_gc(state, LUA_GCSTEP, 0) == 0) LuaRuntime::of(state).count_step(state);
-  }
-}
-
 // Scripts may look and clean up; the collector's pace is the server's.
 int base_collectgarbage(lua_State* state) {
   static const char* const kOptions[] = {"stop", "restart",  "collect",    "count",
@@ -261,7 +253,7 @@ int base_collectgarbage(lua_State* state) {
     lua_pushnumber(state, lua_gc(state, LUA_GCCOUNT, 0) + lua_gc(state, LUA_GCCOUNTB, 0) / 1024.0);
     return 1;
   }
-  if (std::strcmp(kOptions[option], "collect") == 0) collect_all(state);
+  if (std::strcmp(kOptions[option], "collect") == 0) LuaRuntime::of(state).collect(state);
   lua_pushinteger(state, 0);
   return 1;
 }

@@ -8,6 +8,7 @@
 #include "server/script/lua_libraries.h"
 #include "server/script/lua_output.h"
 #include "server/script/lua_pattern.h"
+#include "server/script/lua_runtime.h"
 
 namespace larder {
 namespace {
@@ -204,9 +205,11 @@ int push_in_pieces(lua_State* state, size_t size, Fill fill) {
     lua_pushlstring(state, text, size);
     return 1;
   }
+  LuaRuntime& runtime = LuaRuntime::of(state);
+  runtime.reserve(state, 2 * size);  // the text is made here, and then copied
   auto* text = static_cast<char*>(lua_newuserdata(state, size));
   for (size_t from = 0; from < size; from += kPieceBytes) {
-    LuaRuntime::of(state).count_step(state);
+    runtime.count_step(state);
     fill(text, from, std::min(kPieceBytes, size - from));
   }
   lua_pushlstring(state, text, size);
@@ -276,7 +279,10 @@ int string_sub(lua_State* state) {
   if (part.begin > part.end) {
     lua_pushliteral(state, "");
   } else {
-    lua_pushlstring(state, text.data() + part.begin - 1, static_cast<size_t>(part.end - part.begin + 1));
+    const auto size = static_cast<size_t>(part.end - part.begin + 1);
+    if (size >= kLargeTextBytes) [[unlikely]]
+      LuaRuntime::of(state).reserve(state, size);
+    lua_pushlstring(state, text.data() + part.begin - 1, size);
   }
   return 1;
 }

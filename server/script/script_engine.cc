@@ -541,6 +541,12 @@ Result<std::unique_ptr<FunctionLibrary>> ScriptEngine::build_library(Bytes sourc
   if (!equals_ignore_case(header.engine, "lua")) {
     return Error{ErrorCode::kInvalidArgument, "ERR Engine '" + std::string(header.engine) + "' not found"};
   }
+bool ScriptEngine::clean_some() {
+  if (!is_cleaning() || run_ != nullptr || load_ != nullptr) return false;
+  if (!function_state_->clean_some()) function_state_.reset();
+  return is_cleaning();
+}
+
   auto library = std::make_unique<FunctionLibrary>();
   library->name = header.name;
   library->source = source;

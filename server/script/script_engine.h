@@ -96,6 +96,8 @@ class ScriptEngine final : public Scripting, public ScriptListener {
   int64_t started_us() const override;
   bool is_busy() const override { return run_ != nullptr && run_->is_busy; }
   uint32_t request_flags(const Command& command, std::span<const Bytes> argv) override;
+  bool is_cleaning() const override { return function_state_ && function_state_->is_cleaning(); }
+  bool clean_some() override;
   std::vector<std::string> library_sources() const override;
   Status load_library(Bytes source) override;
   void remove_all_libraries() override;
