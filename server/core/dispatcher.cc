@@ -165,7 +165,7 @@ bool Dispatcher::reject_unknown(Client& client, const Command* command, std::spa
     return true;
   }
   if (command->is_container() && argv.size() >= 2) {
-    reject(client, command, reply, unknown_subcommand_error(command->full_name, argv[1]));
+    reject(client, nullptr, reply, unknown_subcommand_error(command->full_name, argv[1]));  // counts for no command
     return true;
   }
   if (command->spec->run == nullptr || !arity_matches(*command->spec, argv.size())) {

@@ -485,9 +485,11 @@ int integer_option(lua_State* state, int index, int* setting, int min, int max) 
 }
 
 int boolean_option(lua_State* state, int index, bool* setting) {
-  if (!lua_isnoneornil(state, index)) {
-    luaL_checktype(state, index, LUA_TBOOLEAN);
+  static const char* const kWords[] = {"off", "on", nullptr};
+  if (lua_isboolean(state, index)) {
     *setting = lua_toboolean(state, index) != 0;
+  } else if (!lua_isnoneornil(state, index)) {
+    *setting = luaL_checkoption(state, index, nullptr, kWords) != 0;
   }
   lua_pushboolean(state, *setting);
   return 1;

@@ -8,6 +8,7 @@ namespace larder {
 
 void add_table_functions(lua_State* state);      // insert, remove, sort, setn: they respect protected tables
 void add_math_functions(lua_State* state);       // random, randomseed, mod
+void add_bit_functions(lua_State* state);        // tohex
 void add_string_functions(lua_State* state);     // those that take long: they can be interrupted
 void add_coroutine_functions(lua_State* state);  // resume, wrap: they nest on the C stack
 

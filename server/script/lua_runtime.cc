@@ -242,7 +242,8 @@ int LuaRuntime::handle_error(lua_State* state) {
     has_code = lua_isstring(state, -1) != 0;
   }
   lua_Debug activation;
-  for (int level = 1; level <= 2 && lua_getstack(state, level, &activation); ++level) {
+  constexpr int kLevelsMax = 4;  // of functions of C that call each other
+  for (int level = 1; level <= kLevelsMax && lua_getstack(state, level, &activation); ++level) {
     lua_getinfo(state, "Sl", &activation);
     if (activation.currentline <= 0) continue;
     runtime.error_.source = activation.source;
@@ -285,11 +286,11 @@ void LuaRuntime::end() {
   set_hook(nullptr, 0);
   due_ = false;
   ending_ = false;
-}
   if (!crowded_) return;
   // Its last instruction did that: the next call sees to it.
   crowded_ = false;
   if (!seldom_) heap_.watch_growth(heap_.used_bytes());
+}
 
 bool LuaRuntime::call(int argument_count, int result_count) {
   begin();

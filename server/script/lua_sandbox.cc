@@ -159,6 +159,10 @@ int base_tostring(lua_State* state) {
     if (type == LUA_TNUMBER) push_number_text(state, lua_tonumber(state, 1));
     return 1;
   }
+  if (type == LUA_TLIGHTUSERDATA && lua_touserdata(state, 1) == nullptr) {  // cjson.null, as printf() writes it
+    lua_pushliteral(state, "userdata: (nil)");
+    return 1;
+  }
   LuaRuntime& runtime = LuaRuntime::of(state);
   runtime.count_step(state);
   const int nesting = runtime.enter(state);
@@ -311,6 +315,7 @@ void add_libraries(lua_State* state, int standard, int globals) {
     const bool is_string = std::strcmp(list.library, "string") == 0;
     if (std::strcmp(list.library, "table") == 0) add_table_functions(state);
     if (std::strcmp(list.library, "math") == 0) add_math_functions(state);
+    if (std::strcmp(list.library, "bit") == 0) add_bit_functions(state);
     if (is_string) add_string_functions(state);
     if (std::strcmp(list.library, "coroutine") == 0) add_coroutine_functions(state);
     lua_pushvalue(state, -1);

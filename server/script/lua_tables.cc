@@ -1,9 +1,10 @@
-// table.insert and its kin, which go past metatables and so have to know protected tables; math.random.
+// table.insert and its kin, which go past metatables and so have to know protected tables; math.random; bit.tohex.
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 
+#include "base/assert.h"
 #include "base/bytes.h"
 #include "server/script/lua_libraries.h"
 #include "server/script/lua_output.h"
@@ -94,7 +95,7 @@ int table_sort(lua_State* state) {
       lua_settop(state, 1);
       lua_pushcfunction(state, less_than);
     }
-  } else if (lua_iscfunction(state, 2)) {
+  } else if (luaL_checktype(state, 2, LUA_TFUNCTION); lua_iscfunction(state, 2)) {
     lua_settop(state, 2);
     lua_pushcclosure(state, counted_comparison, 1);
   }
@@ -107,19 +108,31 @@ int table_sort(lua_State* state) {
   return 0;
 }
 
-// Lua's own for few elements.
+[[noreturn]] void fail_concat(lua_State* state, lua_Integer index) {
+  luaL_error(state, "invalid value (%s) at index %d in table for 'concat'", luaL_typename(state, -1),
+             static_cast<int>(index));
+  LARDER_UNREACHABLE();
+}
+
+// Lua's own for few elements. It would name no line in its errors, since it is not called by one.
 int table_concat(lua_State* state) {
   luaL_checktype(state, 1, LUA_TTABLE);
+  size_t size = 0;
+  const char* text = luaL_optlstring(state, 2, "", &size);
   const lua_Integer first = luaL_optinteger(state, 3, 1);
   const lua_Integer last = luaL_optinteger(state, 4, static_cast<lua_Integer>(lua_objlen(state, 1)));
-  if (first < 0 || last > INT32_MAX || last - first < kUninterruptedMax) {
+  const bool is_odd = first < 0 || last > INT32_MAX;
+  if (is_odd || last < first || last - first < kUninterruptedMax) {
+    for (lua_Integer i = first; i <= last && !is_odd; ++i) {
+      lua_rawgeti(state, 1, static_cast<int>(i));
+      if (!lua_isstring(state, -1)) fail_concat(state, i);
+      lua_pop(state, 1);
+    }
     lua_pushvalue(state, lua_upvalueindex(1));
     lua_insert(state, 1);
     lua_call(state, lua_gettop(state) - 1, 1);
     return 1;
   }
-  size_t size = 0;
-  const char* text = luaL_optlstring(state, 2, "", &size);
   const Bytes separator(text, size);
   lua_settop(state, 2);
   lua_pushnil(state);
@@ -129,10 +142,7 @@ int table_concat(lua_State* state) {
     runtime.count_step(state);
     lua_rawgeti(state, 1, static_cast<int>(i));
     const char* element = lua_tolstring(state, -1, &size);
-    if (element == nullptr) {
-      return luaL_error(state, "invalid value (%s) at index %d in table for 'concat'", luaL_typename(state, -1),
-                        static_cast<int>(i));
-    }
+    if (element == nullptr) fail_concat(state, i);
     out.add(Bytes(element, size));
     if (i < last) out.add(separator);
     lua_pop(state, 1);
@@ -184,6 +194,25 @@ int math_randomseed(lua_State* state) {
   return 0;
 }
 
+// LuaJIT's own fills up to 254 digits, and takes the low byte of a larger number of them. Upvalues: that one, and bit.tobit.
+int bit_tohex(lua_State* state) {
+  constexpr lua_Integer kDigitsMax = 8;
+  luaL_checknumber(state, 1);
+  lua_settop(state, std::min(lua_gettop(state), 2));
+  if (lua_gettop(state) == 2) {
+    luaL_checknumber(state, 2);
+    lua_pushvalue(state, lua_upvalueindex(2));
+    lua_insert(state, 2);
+    lua_call(state, 1, 1);
+    lua_pushinteger(state, std::clamp<lua_Integer>(lua_tointeger(state, 2), -kDigitsMax, kDigitsMax));
+    lua_replace(state, 2);
+  }
+  lua_pushvalue(state, lua_upvalueindex(1));
+  lua_insert(state, 1);
+  lua_call(state, lua_gettop(state) - 1, 1);
+  return 1;
+}
+
 // Lua 5.1 knows no other base.
 int math_log(lua_State* state) {
   lua_pushnumber(state, std::log(luaL_checknumber(state, 1)));
@@ -204,6 +233,13 @@ void add_table_functions(lua_State* state) {
     lua_pushcfunction(state, function.func);
     lua_setfield(state, -2, function.name);
   }
+}
+
+void add_bit_functions(lua_State* state) {
+  lua_getfield(state, -1, "tohex");
+  lua_getfield(state, -2, "tobit");
+  lua_pushcclosure(state, bit_tohex, 2);
+  lua_setfield(state, -2, "tohex");
 }
 
 void add_math_functions(lua_State* state) {

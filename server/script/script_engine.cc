@@ -413,6 +413,13 @@ bool ScriptEngine::read_arguments(lua_State* state) {
   return true;
 }
 
+// Null when there is no such command, or no such subcommand.
+const Command* ScriptEngine::resolve_arguments() const {
+  const Command* command = services_.registry.resolve(arguments_);
+  const bool lacks_subcommand = command != nullptr && command->is_container() && arguments_.size() > 1;
+  return lacks_subcommand ? nullptr : command;
+}
+
 int ScriptEngine::fail_call(lua_State* state, Bytes text, bool raises) {
   push_error_table(state, text);
   return raises ? lua_error(state) : 1;
@@ -431,7 +438,6 @@ int ScriptEngine::refuse_call(lua_State* state, const Command* command, Bytes te
 Bytes ScriptEngine::refusal(const Command* command) {
   if (command == nullptr) return kUnknownCommand.text();
   if (!arity_matches(*command->spec, arguments_.size())) return kWrongArity.text();
-  if (command->spec->run == nullptr) return kUnknownCommand.text();
   const uint32_t flags = command->spec->flags;
   if (flags & kNotInScripts) return kNotFromScripts.text();
   if ((flags & (kWrite | kMayReplicate)) && run_->read_only) return kReadOnlyScript.text();
@@ -455,7 +461,7 @@ int ScriptEngine::call_command(lua_State* state, bool raises) {
   if (run_ == nullptr) return fail_call(state, "ERR redis.call can only be called inside a script invocation", raises);
   if (lua_gettop(state) == 0) return fail_call(state, kNoCommand.text(), raises);
   if (!read_arguments(state)) return fail_call(state, kBadArgument.text(), raises);
-  const Command* command = services_.registry.resolve(arguments_);
+  const Command* command = resolve_arguments();
   if (const Bytes refused = refusal(command); !refused.empty()) return refuse_call(state, command, refused, raises);
   if (command->spec->flags & kWrite) run_->has_written = true;
   reply_.clear();
@@ -479,7 +485,7 @@ int ScriptEngine::check_command(lua_State* state) {
   if (!read_arguments(state)) {
     return fail_call(state, "ERR redis.acl_check_cmd() require strings or integers arguments", true);
   }
-  const Command* command = services_.registry.resolve(arguments_);
+  const Command* command = resolve_arguments();
   if (command == nullptr) return fail_call(state, kUnknownAclCommand.text(), true);
   lua_pushboolean(state, 1);  // the only user of this version may do everything
   return 1;
@@ -535,18 +541,18 @@ void ScriptEngine::tidy_functions() {
   if (function_state_ && !function_state_->tidy()) function_state_.reset();
 }
 
-Result<std::unique_ptr<FunctionLibrary>> ScriptEngine::build_library(Bytes source, int64_t time_ms_max) {
-  LARDER_TRY_ASSIGN(const LibraryHeader header, read_library_header(source));
-  if (!is_function_name(header.name)) return Error{ErrorCode::kInvalidArgument, kBadLibraryName};
-  if (!equals_ignore_case(header.engine, "lua")) {
-    return Error{ErrorCode::kInvalidArgument, "ERR Engine '" + std::string(header.engine) + "' not found"};
-  }
 bool ScriptEngine::clean_some() {
   if (!is_cleaning() || run_ != nullptr || load_ != nullptr) return false;
   if (!function_state_->clean_some()) function_state_.reset();
   return is_cleaning();
 }
 
+Result<std::unique_ptr<FunctionLibrary>> ScriptEngine::build_library(Bytes source, int64_t time_ms_max) {
+  LARDER_TRY_ASSIGN(const LibraryHeader header, read_library_header(source));
+  if (!is_function_name(header.name)) return Error{ErrorCode::kInvalidArgument, kBadLibraryName};
+  if (!equals_ignore_case(header.engine, "lua")) {
+    return Error{ErrorCode::kInvalidArgument, "ERR Engine '" + std::string(header.engine) + "' not found"};
+  }
   auto library = std::make_unique<FunctionLibrary>();
   library->name = header.name;
   library->source = source;

@@ -155,6 +155,7 @@ class ScriptEngine final : public Scripting, public ScriptListener {
   void become_busy();
 
   bool read_arguments(lua_State* state);
+  const Command* resolve_arguments() const;
   // The error that keeps a command from being run, or nothing. Valid until the next call.
   Bytes refusal(const Command* command);
   // Why nothing may be written, as the server is; empty when it may.
