@@ -118,6 +118,13 @@ void os_refuse_huge_pages() {
 #endif
 }
 
+void os_give_way() {
+#ifdef __linux__
+  constexpr int kLeastUrgent = 19;
+  (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kLeastUrgent);  // Linux: of this thread alone
+#endif
+}
+
 Result<std::string> os_read_standard_input(uint64_t bytes_max) {
   std::string all;
   char chunk[16384];

@@ -38,6 +38,10 @@ void os_free_without_purging();
 // memory waits. Without effect where the system cannot do it.
 void os_refuse_huge_pages();
 
+// This thread runs when no other wants its processor (nice 19), for work that nobody waits for: where threads share one, the loop
+// would else wait for a whole slice of the scheduler, 2 to 4 ms. Without effect where the system cannot do it for one thread.
+void os_give_way();
+
 // Everything up to the end of standard input. kResourceLimit when it is more than `bytes_max`.
 Result<std::string> os_read_standard_input(uint64_t bytes_max);
 

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/os_process.h"
+
 namespace larder {
 
 ThreadWorker::~ThreadWorker() {
@@ -28,6 +30,7 @@ void ThreadWorker::drain() {
 }
 
 void ThreadWorker::run() {
+  os_give_way();
   std::unique_lock lock(mutex_);
   while (true) {
     work_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });

@@ -30,7 +30,7 @@ class InlineWorker final : public Worker {
   void drain() override {}
 };
 
-// Runs the jobs on a thread of its own, which starts with the first job.
+// Runs the jobs on a thread of its own, which starts with the first job. It gives way to other threads (os_give_way).
 class ThreadWorker final : public Worker {
  public:
   ThreadWorker() = default;

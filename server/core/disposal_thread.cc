@@ -1,5 +1,7 @@
 #include "server/core/disposal_thread.h"
 
+#include "base/os_process.h"
+
 namespace larder {
 
 DisposalThread::DisposalThread() : thread_([this] { run(); }) {}
@@ -13,13 +15,16 @@ DisposalThread::~DisposalThread() {
   thread_.join();
 }
 
-void DisposalThread::dispose(void* memory, size_t, void (*release)(void*)) {
+void DisposalThread::dispose(void* memory, size_t size_bytes, void (*release)(void*)) {
+  const size_t before = bytes_;
+  if (before > 0 && before + size_bytes > kQueuedBytesMax) return release(memory);
   bool wake;  // else it is awake, or about to be
   {
     const std::lock_guard lock(mutex_);
     wake = queue_.empty();
     if (queue_.size() < kQueuedMax) {
-      queue_.push_back({memory, release});
+      queue_.push_back({memory, size_bytes, release});
+      bytes_ += size_bytes;
       memory = nullptr;
     }
   }
@@ -28,6 +33,7 @@ void DisposalThread::dispose(void* memory, size_t, void (*release)(void*)) {
 }
 
 void DisposalThread::run() {
+  os_give_way();
   std::vector<Item> batch;
   while (true) {
     {
@@ -36,7 +42,10 @@ void DisposalThread::run() {
       if (queue_.empty()) return;
       batch.swap(queue_);
     }
-    for (const Item& item : batch) item.release(item.memory);
+    for (const Item& item : batch) {
+      item.release(item.memory);
+      bytes_ -= item.bytes;
+    }
     batch.clear();
   }
 }

@@ -2,9 +2,11 @@
 
 // Frees big memory on a thread of its own, so that giving pages back to the system never stalls the loop.
 //
-// The queue is bounded by kQueuedMax; beyond it memory is freed on the caller's thread, which only happens when values
-// are freed faster than a thread can free them.
+// What it has before it is bounded by kQueuedMax and kQueuedBytesMax; beyond them memory is freed on the caller's thread, which
+// only happens when values are freed faster than a thread that gives way to all others can free them. One value of any size
+// is taken when there is nothing else.
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <mutex>
@@ -18,6 +20,7 @@ namespace larder {
 class DisposalThread final : public Disposal {
  public:
   static constexpr size_t kQueuedMax = 64 * 1024;
+  static constexpr size_t kQueuedBytesMax = 8 * 1024 * 1024;
 
   DisposalThread();
   // Frees what is queued, then ends the thread.
@@ -28,6 +31,7 @@ class DisposalThread final : public Disposal {
  private:
   struct Item {
     void* memory;
+    size_t bytes;
     void (*release)(void*);
   };
   void run();
@@ -36,6 +40,7 @@ class DisposalThread final : public Disposal {
   std::condition_variable work_;
   std::vector<Item> queue_;
   bool stopping_ = false;
+  std::atomic<size_t> bytes_ = 0;  // queued or being freed
   std::thread thread_;
 };
 

@@ -68,16 +68,19 @@ Tick::Room Tick::input_room(Client& client) {
   const size_t size = client.unread->size();
   size_t want = kTurnInputBytes;
   if (client.unread_needed > size) {
-    // As much room as has arrived already: a client that only announces a large value gets none for the announcement.
-    const size_t room_max = std::clamp(size, kTurnInputBytes, kLargeInputBytes);
-    want = std::clamp(client.unread_needed - size, kTurnInputBytes, room_max);
+    // In proportion to what has arrived: a client that only announces a large value gets no room for the announcement.
+    const size_t room_max = std::clamp(size * kRoomPerArrived, kTurnInputBytes, kLargeInputBytes);
+    const size_t room = std::max(kTurnInputBytes, std::min(client.unread_needed - size, room_max));
+    client.unread->reserve(room);
+    const size_t left = kTickInputBytes - std::min(moved_bytes_, kTickInputBytes);
+    want = std::clamp(left, kTurnInputBytes, room);
   }
   return {client.unread->reserve(want), want};
 }
 
 void Tick::received(Client& client, size_t count) {
   client.bytes_in += count;
-  received_bytes_ += count;
+  moved_bytes_ += count;
   services_.stats.net_input_bytes += count;
   ++services_.stats.reads_processed;
   if (arena_room_ != nullptr) {
@@ -86,6 +89,8 @@ void Tick::received(Client& client, size_t count) {
     arena_room_ = nullptr;
   } else {
     client.unread->commit(count);
+    const bool is_whole = client.unread_needed > 0 && client.unread_needed <= client.unread->size();
+    if (is_whole) moved_bytes_ += client.unread_needed;  // once more, into its entry
     open_turn(client, client.unread->bytes(), false);
   }
 }
@@ -417,7 +422,7 @@ void Tick::finish() {
   if (requests_.capacity() > 2 * kTickRequests) requests_.shrink_to_fit();
   arguments_.clear();
   arena_room_ = nullptr;
-  received_bytes_ = 0;
+  moved_bytes_ = 0;
   input_.reset();
   output_.clear();
   output_.shrink(kKeptOutputBytes);

@@ -49,11 +49,13 @@ class Tick {
  public:
   static constexpr size_t kTurnInputBytes = 32 * 1024;
   static constexpr size_t kLargeInputBytes = 1024 * 1024;
+  // Room for a large value, as a multiple of what has arrived of it: each time it grows that is copied.
+  static constexpr size_t kRoomPerArrived = 7;
   static constexpr size_t kPrefetchWindow = 64;
   // Where a tick is full, about a millisecond of work: beyond this more requests gain nothing, and others wait for all of
   // them.
   static constexpr size_t kTickRequests = 4 * 1024;
-  static constexpr size_t kTickInputBytes = 1024 * 1024;
+  static constexpr size_t kTickInputBytes = 512 * 1024;
   // Of one client, what lies elsewhere and is only pinned included; of all together, what was written.
   static constexpr size_t kTurnOutputBytes = 1024 * 1024;
   static constexpr size_t kTickOutputBytes = 4 * 1024 * 1024;
@@ -92,7 +94,7 @@ class Tick {
   // is for others.
   bool half_full() const { return requests_.size() >= kTickRequests / 2; }
   // True when what is received is enough for one tick: the other clients wait for the next.
-  bool full() const { return requests_.size() >= kTickRequests || received_bytes_ >= kTickInputBytes; }
+  bool full() const { return requests_.size() >= kTickRequests || moved_bytes_ >= kTickInputBytes; }
   // Takes up a client whose unread bytes may hold whole requests (it was held and no longer is).
   void resume(Client& client);
 
@@ -182,7 +184,7 @@ class Tick {
   PinCollector pin_collector_{pins_};
   ReplyWriter reply_{output_, 2, &pin_collector_};
   char* arena_room_ = nullptr;  // the latest room given out, when it lies in the arena
-  size_t received_bytes_ = 0;   // in this tick
+  size_t moved_bytes_ = 0;      // received in this tick, and large values again when they go into their entries
   uint64_t barrier_ = 0;        // group of the log that this tick's replies wait for
   uint32_t running_turn_ = Client::kNoTurn;
   uint64_t end_ns_ = 0;  // on the dispatcher's stopwatch: when this tick has used up its time

@@ -133,20 +133,35 @@ void NetServer::keep_background_going() {
   background_->start(Server::kBackgroundIntervalMs, Server::kBackgroundIntervalMs);
 }
 
-// Those that do not fit into this tick stay in front for the next; those that may have more come behind them. One that
-// takes no input now is marked again when it does.
+// Those that do not fit into this tick stay in front for the next; those that may have more come behind them. Whoever is in the middle
+// of a large value comes after all others, as a piece of it takes as long as hundreds of requests; but one of these in every tick.
 void NetServer::receive_all(Tick& tick) {
+  const size_t end = ready_.size();
   size_t i = 0;
-  for (const size_t end = ready_.size(); i < end && !tick.full(); ++i) {
+  size_t large = 0;  // so many of them are in front
+  for (; i < end && !tick.full(); ++i) {
     Connection* connection = ready_[i];
     if (connection == nullptr) continue;
-    connection->in_ready_list = false;
-    const Client& client = *connection->client();
-    if (client.turn == Client::kNoTurn && client.takes_input()) connection->receive(tick);
-    if (connection->client() != nullptr && client.takes_input() && connection->may_have_input())
-      mark_ready(*connection);
+    if (connection->client()->unread_needed > Tick::kTurnInputBytes) {
+      ready_[large++] = connection;
+    } else {
+      receive(*connection, tick);
+    }
   }
-  ready_.erase(ready_.begin(), ready_.begin() + static_cast<ptrdiff_t>(i));
+  size_t received = 0;
+  for (; received < large && (received == 0 || !tick.full()); ++received) {
+    if (ready_[received] != nullptr) receive(*ready_[received], tick);
+  }
+  ready_.erase(ready_.begin() + static_cast<ptrdiff_t>(large), ready_.begin() + static_cast<ptrdiff_t>(i));
+  ready_.erase(ready_.begin(), ready_.begin() + static_cast<ptrdiff_t>(received));
+}
+
+// One that takes no input now is marked again when it does.
+void NetServer::receive(Connection& connection, Tick& tick) {
+  connection.in_ready_list = false;
+  const Client& client = *connection.client();
+  if (client.turn == Client::kNoTurn && client.takes_input()) connection.receive(tick);
+  if (connection.client() != nullptr && client.takes_input() && connection.may_have_input()) mark_ready(connection);
 }
 
 void NetServer::send_all(Tick& tick) {

@@ -51,6 +51,7 @@ class NetServer final : public RequestPump {
   void accept(int fd, const ClientOrigin& origin);
   bool turn();
   void receive_all(Tick& tick);
+  void receive(Connection& connection, Tick& tick);
   void send_all(Tick& tick);
   void send_turn(Tick& tick, const Tick::Turn& turn);
   void release_others();

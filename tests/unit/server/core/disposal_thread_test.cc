@@ -32,5 +32,25 @@ TEST(DisposalThread, AnIdleThreadIsWoken) {
   }
 }
 
+// One item of any size is taken; while it is there, nothing goes beyond the bound with it.
+TEST(DisposalThread, WhatAwaitsItIsBoundedInBytes) {
+  static std::atomic<bool> may_end;
+  may_end = false;
+  std::atomic<int> freed{0};
+  {
+    DisposalThread disposal;
+    disposal.dispose(&freed, 4 * DisposalThread::kQueuedBytesMax, [](void* memory) {
+      may_end.wait(false);
+      ++*static_cast<std::atomic<int>*>(memory);
+    });
+    EXPECT_EQ(freed, 0);
+    disposal.dispose(&freed, 1, [](void* memory) { ++*static_cast<std::atomic<int>*>(memory); });
+    EXPECT_EQ(freed, 1);  // here, as the thread is still at the first
+    may_end = true;
+    may_end.notify_one();
+  }
+  EXPECT_EQ(freed, 2);
+}
+
 }  // namespace
 }  // namespace larder
