@@ -15,6 +15,8 @@ constexpr int kWalkBucketsMax = 64;
 constexpr int kStaleChunksMax = 16;
 // Keys with a deadline are drawn from the expiry index when fewer than one key in so many has one.
 constexpr size_t kRareShare = 4;
+// Keys in one place of a table, on average.
+constexpr uint32_t kKeysPerLook = 6;
 
 }  // namespace
 
@@ -48,6 +50,7 @@ Keyspace* Evictor::choose_keyspace() {
 Eviction Evictor::evict_one(int64_t now_ms) {
   if (policy_.rule == EvictionRule::kNone || store_.expiry_mode() == ExpiryMode::kHide) return Eviction::kNothing;
   if (policy_.rule == EvictionRule::kS3Fifo) return evict_by_fifo(now_ms);
+  prefetch_best(&Keyspace::prefetch_entry);
   for (int tries = 0; tries < kFruitlessSamplesMax; tries++) {
     Keyspace* keyspace = choose_keyspace();
     if (keyspace == nullptr) return Eviction::kNothing;
@@ -56,7 +59,9 @@ Eviction Evictor::evict_one(int64_t now_ms) {
     } else {
       sample(*keyspace, now_ms);
     }
-    if (evict_from_pool(now_ms)) return Eviction::kDone;
+    if (!evict_from_pool(now_ms)) continue;
+    prefetch_best(&Keyspace::prefetch_bucket);
+    return Eviction::kDone;
   }
   return evict_by_walk(now_ms);
 }
@@ -77,19 +82,36 @@ int64_t Evictor::score_of(const Entry& entry) const {
 void Evictor::sample(Keyspace& keyspace, int64_t now_ms) {
   const bool rare = policy_.volatile_only && keyspace.volatile_count() * kRareShare < keyspace.size();
   size_t seen = 0;
-  // A bucket at a time; empty ones and those without a key that may go cost a try.
-  for (uint32_t looks = 0; looks < 2 + policy_.samples && seen < policy_.samples; looks++) {
-    const auto visit = [&](uint64_t hash, const Entry& entry) {
+  // Another place when that brings the sample nearer to the number wanted. Those without a key that may go cost a try.
+  for (uint32_t looks = 0; looks < 2 + policy_.samples; looks++) {
+    if (looks > 0 && seen + kKeysPerLook / 2 >= policy_.samples && seen > 0) break;
+    const Keyspace* from = &keyspace;
+    const auto visit = [&](const Entry& entry) {
       if (policy_.volatile_only && !entry.has_deadline()) return;
       seen++;
-      offer_entry(keyspace, hash, entry, now_ms);
+      offer_entry(*from, entry, now_ms);
     };
     if (rare) {
       keyspace.visit_random_volatile(random_, visit);
     } else {
-      keyspace.visit_random_bucket(random_, visit);
+      const Place place = next_place(keyspace);
+      from = &store_.database(place.database);
+      from->visit_sample(place.hash, visit);
     }
   }
+}
+
+// Draws a place of this keyspace for later, and takes the one that was drawn first.
+Evictor::Place Evictor::next_place(const Keyspace& keyspace) {
+  while (placed_ < places_.size()) {
+    places_[placed_] = {random_.next(), keyspace.index()};
+    keyspace.prefetch_bucket(places_[placed_++].hash);
+  }
+  const Place place = places_[0];
+  std::move(places_.begin() + 1, places_.end(), places_.begin());
+  placed_--;
+  store_.database(places_[0].database).prefetch_sample(places_[0].hash);
+  return place;
 }
 
 // The keys of a few chunks whose deadlines are the nearest as far as the expiry index orders them. Its slots for distant
@@ -97,15 +119,17 @@ void Evictor::sample(Keyspace& keyspace, int64_t now_ms) {
 void Evictor::sample_soonest(Keyspace& keyspace, int64_t now_ms) {
   size_t seen = 0;
   for (int chunks = 0; chunks < kStaleChunksMax && seen == 0; chunks++) {
-    keyspace.visit_soonest(random_, now_ms, [&](uint64_t hash, const Entry& entry) {
+    keyspace.visit_soonest(random_, now_ms, [&](const Entry& entry) {
       seen++;
-      offer_entry(keyspace, hash, entry, now_ms);
+      offer_entry(keyspace, entry, now_ms);
     });
   }
 }
 
-void Evictor::offer_entry(const Keyspace& keyspace, uint64_t hash, const Entry& entry, int64_t now_ms) {
-  offer({hash, entry.is_expired(now_ms) ? INT64_MAX : score_of(entry), keyspace.index()});
+void Evictor::offer_entry(const Keyspace& keyspace, const Entry& entry, int64_t now_ms) {
+  const int64_t score = entry.is_expired(now_ms) ? INT64_MAX : score_of(entry);
+  if (pooled_ == kPoolSize && score <= pool_[0].score) return;  // most are: they are not even hashed
+  offer({store_.hash_of(entry), score, keyspace.index()});
 }
 
 void Evictor::offer(const Candidate& candidate) {
@@ -113,7 +137,6 @@ void Evictor::offer(const Candidate& candidate) {
     if (pool_[i].hash == candidate.hash && pool_[i].database == candidate.database) return;
   }
   if (pooled_ == kPoolSize) {
-    if (candidate.score <= pool_[0].score) return;
     std::move(pool_.begin() + 1, pool_.end(), pool_.begin());
     pooled_--;
   }
@@ -139,6 +162,13 @@ bool Evictor::evict_from_pool(int64_t now_ms) {
   return false;
 }
 
+// The best candidate is likely to be the next that goes.
+void Evictor::prefetch_best(void (Keyspace::*prefetch)(uint64_t) const) const {
+  if (pooled_ == 0) return;
+  const Candidate& best = pool_[pooled_ - 1];
+  (store_.database(best.database).*prefetch)(best.hash);
+}
+
 Eviction Evictor::evict_by_fifo(int64_t now_ms) {
   Keyspace* keyspace = choose_keyspace();
   if (keyspace == nullptr) return Eviction::kNothing;
@@ -154,8 +184,8 @@ Eviction Evictor::evict_by_walk(int64_t now_ms) {
     if ((policy_.volatile_only ? keyspace.volatile_count() : keyspace.size()) == 0) {
       walk_position_ = 0;
     } else {
-      walk_position_ = keyspace.visit_bucket(walk_position_, [&](uint64_t hash, const Entry& entry) {
-        if (!policy_.volatile_only || entry.has_deadline()) offer_entry(keyspace, hash, entry, now_ms);
+      walk_position_ = keyspace.visit_bucket(walk_position_, [&](const Entry& entry) {
+        if (!policy_.volatile_only || entry.has_deadline()) offer_entry(keyspace, entry, now_ms);
       });
     }
     if (walk_position_ == 0) walk_database_++;

@@ -121,12 +121,18 @@ class HashTable {
 
   // The item's slot, or null.
   Slot* find(uint64_t hash, const Key& key) const {
+    return find_if(hash, [&key](const Item& item) { return Policy::equal(item, key); });
+  }
+  // The slot of the first item of this hash, or one that cannot be told from it without a look at the item, for which
+  // is_wanted(const Item&) is true; or null.
+  template <class IsWanted>
+  Slot* find_if(uint64_t hash, IsWanted is_wanted) const {
     Probe probe(core_.directory().find(hash), hash);
     for (uint32_t probed = 0; probed < probe.bucket_count; probed++) {
       HashBucket* bucket = probe.bucket();
       for (SlotMask match = bucket->match(probe.tag); match; match.drop_first()) {
         Slot& slot = slot_of(bucket->slots[match.first()]);
-        if (slot.order() == probe.order && Policy::equal(*slot.item(), key)) [[likely]]
+        if (slot.order() == probe.order && is_wanted(static_cast<const Item&>(*slot.item()))) [[likely]]
           return &slot;
       }
       if (bucket->overflow == 0) [[likely]]
@@ -161,6 +167,14 @@ class HashTable {
     if (home + 1 == word.bucket_count()) return word.range_end(position);
     const uint64_t next_order = HashSegment::first_order_of(home + 1, word.bucket_count());
     return word.range_begin(position) + (next_order << (64 - kOrderBits - word.local_depth()));
+  }
+  // Calls visit(const Slot&) for the items of the home bucket that this hash belongs to: about six. A hash at random gives a sample
+  // in which all items are equally likely.
+  template <class Visit>
+  void visit_neighbours(uint64_t hash, Visit visit) const {
+    const SegmentWord word = core_.directory().find(hash);
+    const uint32_t home = HashSegment::home_of(word.order_of(hash), word.bucket_count());
+    visit_home(word, home, 0, kOrderLast, visit);
   }
   // The same with visit(const Item&).
   template <class Visit>

@@ -240,9 +240,12 @@ class Keyspace {
   // `visit` must not change the keyspace, here and below.
   template <class Visit>
   uint64_t visit_bucket(uint64_t position, Visit visit) const;
+  // visit(const Entry&) for a sample of some six keys, a different one for each hash. It is staged as the look-up is: prefetch_bucket(),
+  // prefetch_sample(), visit_sample().
+  void prefetch_sample(uint64_t hash) const;
   template <class Visit>
-  void visit_random_bucket(Random& random, Visit visit) const {
-    visit_bucket(random.next(), visit);
+  void visit_sample(uint64_t hash, Visit visit) const {
+    table_.visit_neighbours(hash, [&](const EntrySlot& slot) { visit(static_cast<const Entry&>(*slot.item())); });
   }
   // The same for some keys with a deadline: drawn from the expiry index, or from the slot of it that is due first.
   template <class Visit>
@@ -522,12 +525,14 @@ void Keyspace::visit_items(const ExpiryIndex::Batch& batch, Visit visit) const {
   }
 }
 
+inline void Keyspace::prefetch_sample(uint64_t hash) const {
+  table_.visit_neighbours(hash, [](const EntrySlot& slot) { prefetch_line(slot.item()); });
+}
+
 template <class Visit>
 uint64_t Keyspace::visit_bucket(uint64_t position, Visit visit) const {
   table_.scan_slots(position, [](const EntrySlot& slot) { EntryPolicy::prefetch(slot.item()); });
-  return table_.scan_slots(position, [&](const EntrySlot& slot) {
-    visit(table_.policy().hash(*slot.item()), static_cast<const Entry&>(*slot.item()));
-  });
+  return table_.scan_slots(position, [&](const EntrySlot& slot) { visit(static_cast<const Entry&>(*slot.item())); });
 }
 
 template <class Visit>
@@ -535,9 +540,9 @@ void Keyspace::visit_random_volatile(Random& random, Visit visit) {
   ExpiryIndex::Batch batch;
   expiry_.sample(random, &batch);
   bool needed = false;
-  visit_items(batch, [&](uint64_t hash, const Entry& entry) {
+  visit_items(batch, [&](uint64_t, const Entry& entry) {
     needed |= due_ms(entry) != kNoDeadline;
-    visit(hash, entry);
+    visit(entry);
   });
   if (!needed && batch.count > 0) expiry_.drop_sampled();
 }
@@ -551,16 +556,13 @@ void Keyspace::visit_soonest(Random& random, int64_t now_ms, Visit visit) {
     if (due_ms(entry) == kNoDeadline) return;
     expiry_.add(static_cast<uint32_t>(hash >> 32), due_ms(entry), now_ms);
     // What is due later has only now been filed where it belongs.
-    if (entry.has_deadline() && entry.deadline_ms() < slot_end_ms) visit(hash, entry);
+    if (entry.has_deadline() && entry.deadline_ms() < slot_end_ms) visit(entry);
   });
 }
 
 template <class MayGo>
 bool Keyspace::evict_if(uint64_t hash, int64_t now_ms, MayGo may_go) {
-  EntrySlot* found = nullptr;
-  table_.for_each_hash_prefix(static_cast<uint32_t>(hash >> 32), [&](EntrySlot& slot) {
-    if (found == nullptr && table_.policy().hash(*slot.item()) == hash) found = &slot;
-  });
+  EntrySlot* found = table_.find_if(hash, [&](const Entry& entry) { return table_.policy().hash(entry) == hash; });
   if (found == nullptr || !may_go(static_cast<const Entry&>(*found->item()))) return false;
   return evict_slot(hash, found, now_ms);
 }

@@ -47,17 +47,21 @@ def under_load(server: Server, sizes: list[tuple[int, int]], limit: int, options
     watcher = threading.Thread(target=watch, args=(server, stop_watch, seen))
     probe.start()
     watcher.start()
+    counts = [int(options.times * limit / size / len(sizes)) for size, _ in sizes]
+    cpu_s = server.cpu_seconds()
     loads = [subprocess.Popen(["nice", "-n", "10", "taskset", "-c", str(options.load_core), options.load, "-p", str(server.port), "-c",
                                "8", "-P", str(pipeline), "-r", "100000000", "-d", str(size), "-t", "set", "-q", "-n",
-                               str(int(options.times * limit / size / len(sizes)))], stdout=subprocess.DEVNULL)
-             for size, pipeline in sizes]
+                               str(count)], stdout=subprocess.DEVNULL)
+             for (size, pipeline), count in zip(sizes, counts)]
     codes = [load.wait(timeout=600) for load in loads]
+    cpu_s = server.cpu_seconds() - cpu_s
     stop_watch.set()
     watcher.join()
     probe.finish()
     if any(codes):
         raise RuntimeError(f"the load ended with exit codes {codes}")
     return {"used_max_of_limit": max(seen) / limit, "resident_of_limit": server.resident_bytes() / limit,
+            "cpu_us_per_set": cpu_s / sum(counts) * 1e6,
             **{f"probe_{name}": value for name, value in probe.figures().items()}}
 
 
