@@ -354,6 +354,46 @@ def test_large_pipeline_does_not_starve_others(binary):
         equal(longest < 1.0, True)
 
 
+@limit(60)
+def test_large_values_arrive_among_small_requests(binary):
+    """Large values come behind small requests in a tick: neither keeps the others from their turn, and nothing is mixed up."""
+    with Server(binary) as server:
+        failures = []
+        done = threading.Event()
+
+        def store(number):
+            value = bytes([65 + number]) * 4_000_000
+            with Client(server.port) as client:
+                for round_ in range(3):
+                    client.send("SET", f"large:{number}", value)
+                    client.send("STRLEN", f"large:{number}")
+                    if client.read() != b"OK" or client.read() != len(value):
+                        failures.append(f"value {number}, round {round_}")
+                if client.call("GET", f"large:{number}") != value:
+                    failures.append(f"value {number} is not what was sent")
+
+        def ask(number):
+            with Client(server.port) as client:
+                while not done.is_set():
+                    for _ in range(500):
+                        client.send("INCR", f"count:{number}")
+                    before = client.read()
+                    for i in range(1, 500):
+                        if client.read() != before + i:
+                            failures.append(f"client {number}: a reply out of order")
+
+        small = [threading.Thread(target=ask, args=(number,)) for number in range(4)]
+        large = [threading.Thread(target=store, args=(number,)) for number in range(6)]
+        for thread in small + large:
+            thread.start()
+        for thread in large:
+            thread.join()
+        done.set()
+        for thread in small:
+            thread.join()
+        equal(failures, [])
+
+
 def test_tcp_keepalive_is_accepted(binary):
     with Server(binary, ["--tcp-keepalive", 60]) as server, Client(server.port) as client:
         equal(client.call("CONFIG", "GET", "tcp-keepalive"), [b"tcp-keepalive", b"60"])
