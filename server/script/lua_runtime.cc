@@ -82,7 +82,8 @@ void LuaRuntime::watch_crowding(size_t live_bytes) {
 // Calls between here and there, and the steps of the collector within them, find the limit farther away than their garbage:
 // a state whose values are half of the limit would be refused memory before Lua's own pace had it collect.
 void LuaRuntime::plan_collections() {
-  cleaning_rounds_ = 0;
+  rounds_ = 0;
+  is_cleaning_ = false;
   const size_t used_bytes = heap_.used_bytes();
   watch_crowding(used_bytes);
   const size_t percent = paced_at_bytes_ / std::max<size_t>(used_bytes / 100, 1);
@@ -94,7 +95,7 @@ void LuaRuntime::plan_collections() {
 int LuaRuntime::on_round_over(lua_State* state) {
   LuaRuntime& self = of(state);
   self.expects_round_ = false;
-  if (self.is_cleaning()) --self.cleaning_rounds_;
+  if (self.rounds_ > 0) --self.rounds_;
   return 0;
 }
 
@@ -117,7 +118,7 @@ void LuaRuntime::clean_step(lua_State* state) {
   if (!expects_round_) expect_round(state);
   if (round_steps_max_-- == 0) {
     expects_round_ = false;
-    cleaning_rounds_ = 0;
+    rounds_ = 0;
     return;
   }
   lua_gc(state, LUA_GCRESTART, 0);  // the next allocation makes a step
@@ -135,19 +136,19 @@ void LuaRuntime::collect_some(lua_State* state) {
   const auto room = static_cast<double>(heap_.room_bytes());
   const double growth = used - static_cast<double>(std::min(paced_at_bytes_, heap_.used_bytes()));
   const double steps = used / kRoundBytesOfStep * growth / (room / 2 + 1);
-  if (!is_cleaning()) cleaning_rounds_ = 1;
-  for (size_t step = 0; is_cleaning() && (step < kStepsMin || static_cast<double>(step) < steps); ++step) {
+  if (rounds_ == 0) rounds_ = 1;
+  for (size_t step = 0; rounds_ > 0 && (step < kStepsMin || static_cast<double>(step) < steps); ++step) {
     clean_step(state);
     count_step(state);
   }
-  if (!is_cleaning()) return plan_collections();
+  if (rounds_ == 0) return plan_collections();
   paced_at_bytes_ = heap_.used_bytes();
   heap_.watch_growth(paced_at_bytes_ + heap_.room_bytes() / kShares);
 }
 
 void LuaRuntime::collect(lua_State* state) {
-  cleaning_rounds_ = kRounds;
-  while (is_cleaning()) {
+  rounds_ = kRounds;
+  while (rounds_ > 0) {
     clean_step(state);
     count_step(state);
   }
@@ -156,7 +157,9 @@ void LuaRuntime::collect(lua_State* state) {
 
 bool LuaRuntime::begin_cleaning() {
   if (heap_.room_bytes() < heap_.bytes_max() / kLeastRoomPart) return clean_at_once();
-  if (!is_cleaning()) cleaning_rounds_ = kRounds;
+  // A round that a call has begun found alive what that call held.
+  if (!is_cleaning_) rounds_ = kRounds;
+  is_cleaning_ = true;
   return true;
 }
 
@@ -177,7 +180,7 @@ bool LuaRuntime::clean_at_once() {
 
 int LuaRuntime::clean_protected(lua_State* state) {
   LuaRuntime& self = of(state);
-  for (int step = 0; step < kStepsPerPiece && self.is_cleaning(); ++step) self.clean_step(state);
+  for (int step = 0; step < kStepsPerPiece && self.rounds_ > 0; ++step) self.clean_step(state);
   return 0;
 }
 
@@ -191,7 +194,7 @@ bool LuaRuntime::clean_some() {
     lua_settop(state_, kHandlerSlot);
     return clean_at_once();
   }
-  if (is_cleaning()) return true;
+  if (rounds_ > 0) return true;
   // What calls have left meanwhile may be garbage: before the state is given up, one look at all of it.
   return end_cleaning() || clean_at_once();
 }

@@ -85,7 +85,7 @@ class LuaRuntime {
   [[nodiscard]] bool tidy() {
     return !heap_.exhausted() && (heap_.used_bytes() <= tidied_at_bytes() || begin_cleaning());
   }
-  bool is_cleaning() const { return cleaning_rounds_ > 0; }
+  bool is_cleaning() const { return is_cleaning_; }
   // One small piece of a cleaning; between calls. False: as tidy(). Requires: is_cleaning().
   [[nodiscard]] bool clean_some();
 
@@ -176,7 +176,7 @@ class LuaRuntime {
   bool leaves_room(size_t live_bytes) const { return live_bytes <= heap_.bytes_max() - heap_.bytes_max() / kRoomPart; }
   void expect_round(lua_State* state);
   static int on_round_over(lua_State* state);
-  // Requires: is_cleaning(). May raise an error, as allocations do.
+  // A step of a round that is wanted. May raise an error, as allocations do.
   void clean_step(lua_State* state);
   // In the middle of a call.
   void collect_some(lua_State* state);
@@ -199,7 +199,8 @@ class LuaRuntime {
   ScriptError error_;
   bool has_error_ = false;  // handle_error() described one in this call
   int entry_ = LUA_NOREF;
-  int cleaning_rounds_ = 0;     // of the collector, until it is clean
+  bool is_cleaning_ = false;    // between calls
+  int rounds_ = 0;              // of the collector that are to be driven to their end
   bool expects_round_ = false;  // the end of the present round will be told
   size_t round_steps_max_ = 0;
   void* argument_ = nullptr;
