@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "base/sha1.h"
 #include "server/config/settings.h"
+#include "server/core/loading.h"
 #include "server/core/propagation.h"
 #include "server/script/lua_libraries.h"
 #include "server/script/lua_reply.h"
@@ -452,7 +453,7 @@ Bytes ScriptEngine::refusal(const Command* command) {
 
 // What a log holds is executed as it stands.
 Bytes ScriptEngine::write_refusal() {
-  if (!dispatcher_.refuses_writes() || dispatcher_.has_gate(kServerLoading)) return {};
+  if (!dispatcher_.refuses_writes() || services_.loading.active()) return {};
   write_refusal_ = dispatcher_.write_refusal();
   return write_refusal_;
 }
@@ -527,7 +528,7 @@ Scripting::Usage ScriptEngine::usage() const {
 
 LuaRuntime& ScriptEngine::function_runtime() {
   // Libraries from a file are not lost because the limit is lower now: what exceeds it fails when it is called.
-  const bool from_file = dispatcher_.has_gate(kServerLoading);
+  const bool from_file = services_.loading.active();
   const auto bytes_max = from_file ? SIZE_MAX : static_cast<size_t>(services_.settings.script_memory_limit_bytes);
   if (function_state_) function_state_->set_bytes_max(bytes_max);
   tidy_functions();  // the limit may be lower now than what garbage takes
@@ -562,7 +563,7 @@ Result<std::unique_ptr<FunctionLibrary>> ScriptEngine::build_library(Bytes sourc
 
 Status ScriptEngine::register_functions(FunctionLibrary& library, Bytes code, int64_t time_ms_max) {
   LuaRuntime& runtime = function_runtime();
-  const bool from_file = dispatcher_.has_gate(kServerLoading);
+  const bool from_file = services_.loading.active();
   LibraryLoad load{&library, from_file ? INT64_MAX : services_.clock.mono_ms() + time_ms_max};
   load_ = &load;
   const LoadedChunk chunk = runtime.load(code, kFunctionChunkName);

@@ -263,5 +263,31 @@ TEST(SaveFaultTest, ASavePointSavesInTime) {
   EXPECT_TRUE(has_field(client, "rdb_changes_since_last_save:0"));
 }
 
+// What a log holds is loaded as it stands, also while nobody may write. Scripts are in logs of older servers.
+TEST(SaveFaultTest, ScriptsOfALogAreLoadedWhileSnapshotsFail) {
+  MemoryFileSystem files;
+  const auto request = [](std::initializer_list<std::string> words) {
+    std::string text = "*" + std::to_string(words.size()) + "\r\n";
+    for (const std::string& word : words) text += "$" + std::to_string(word.size()) + "\r\n" + word + "\r\n";
+    return text;
+  };
+  files.set_content("/appendonlydir/appendonly.aof.1.incr.aof",
+                    request({"SELECT", "0"}) + request({"EVAL", "return redis.call('set', 'k', 'kept')", "0"}) +
+                        request({"EVAL", "#!lua\nreturn redis.call('set', 'l', 'kept')", "0"}));
+  files.set_content("/appendonlydir/appendonly.aof.manifest", "file appendonly.aof.1.incr.aof seq 1 type i\n");
+  InProcessOptions options{
+      .arguments = {"--dir", "/", "--save", "3600 1", "--appendonly", "yes", "--enable-debug-command", "yes"}};
+  options.files = &files;
+  InProcessServer server(options);
+  server.run();
+  auto& client = server.connect();
+  EXPECT_EQ(client.call("MGET", "k", "l"), "*2\r\n$4\r\nkept\r\n$4\r\nkept\r\n");
+  files.fail_call(1);
+  client.call("BGSAVE");
+  ASSERT_TRUE(is_refused(client));
+  EXPECT_EQ(client.call("DEBUG", "LOADAOF"), "+OK\r\n");
+  EXPECT_EQ(client.call("MGET", "k", "l"), "*2\r\n$4\r\nkept\r\n$4\r\nkept\r\n");
+}
+
 }  // namespace
 }  // namespace larder::testing
