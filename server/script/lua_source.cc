@@ -10,6 +10,8 @@ namespace {
 constexpr Bytes kNumberMarker = " 0x";
 constexpr Bytes kSymbolMarker = " $";
 
+constexpr Bytes kArgTable = " local arg={n=select('#',...),...} ";
+
 bool is_letter(char c) { return to_lower(c) >= 'a' && to_lower(c) <= 'z'; }
 bool is_name_part(char c) { return is_letter(c) || is_digit(c) || c == '_'; }
 bool is_line_end(char c) { return c == '\n' || c == '\r'; }
@@ -52,13 +54,22 @@ bool is_number(Bytes token) {
   return at < token.size() && skip(token, at, is_digit) == token.size();
 }
 
+// Whether the text has that name somewhere, maybe in a string or a comment.
+bool has_name(Bytes text, Bytes name) {
+  for (size_t at = text.find(name); at != Bytes::npos; at = text.find(name, at + 1)) {
+    const size_t end = at + name.size();
+    if ((at == 0 || !is_name_part(text[at - 1])) && (end == text.size() || !is_name_part(text[end]))) return true;
+  }
+  return false;
+}
+
 // Escapes that Lua 5.1 knows, beside digits and line ends.
 bool is_known_escape(char c) { return is_digit(c) || is_line_end(c) || Bytes("abfnrtv\\\"'").find(c) != Bytes::npos; }
 
 }  // namespace
 
 // The compiler would skip a first line with '#', and take the mark of bytecode for bytecode.
-LuaSource::LuaSource(Bytes text) : text_(text) {
+LuaSource::LuaSource(Bytes text) : text_(text), names_arg_(has_name(text, "arg")) {
   if (text.starts_with('#') || text.starts_with('\x1b')) inserted_ = " ";
 }
 
@@ -115,7 +126,7 @@ void LuaSource::walk_code() {
   if (c == ' ') {
     ++at_;
   } else if (is_letter(c) || c == '_') {
-    at_ = skip(text_, at_, is_name_part);
+    walk_word();
   } else if (is_digit(c) || (c == '.' && is_digit(next))) {
     walk_number();
   } else if (is_beyond_ascii(c)) {
@@ -128,9 +139,31 @@ void LuaSource::walk_code() {
     at_ += 2;
     if (!opens_long_bracket()) inside_ = Inside::kLineComment;
   } else if (c == '.' && next == '.') {
-    at_ = skip(text_, at_, [](char point) { return point == '.'; });
+    walk_dots();
   } else if (!opens_long_bracket()) {
-    ++at_;
+    walk_symbol();
+  }
+}
+
+void LuaSource::walk_word() {
+  const size_t begin = at_;
+  at_ = skip(text_, at_, is_name_part);
+  if (names_arg_ && text_.substr(begin, at_ - begin) == "function") head_ = Head::kName;
+}
+
+void LuaSource::walk_dots() {
+  const size_t begin = at_;
+  at_ = skip(text_, at_, [](char point) { return point == '.'; });
+  if (head_ == Head::kParameters && at_ - begin == 3) head_ = Head::kDots;
+}
+
+void LuaSource::walk_symbol() {
+  const char c = text_[at_++];
+  if (c == '(' && head_ == Head::kName) {
+    head_ = Head::kParameters;
+  } else if (c == ')' && head_ != Head::kNone) {
+    if (head_ == Head::kDots) cut(kArgTable, at_);
+    head_ = Head::kNone;
   }
 }
 

@@ -11,6 +11,9 @@
 // What 5.1 refuses and the compiler would not is replaced by something that the compiler refuses in the same place, and the text
 // ends there: errors that come before it are found first, as in 5.1. mended_error() then names what really stood there.
 //
+// A function with "..." has a local table `arg` of what "..." stands for in 5.1. Where a text names `arg` anywhere, each such
+// function gets one; in 5.1 only those that do not use "..." themselves do, for the others it is nil.
+//
 // Left as LuaJIT has it: `goto` and labels, which no script of 5.1 can contain.
 
 #include <cstddef>
@@ -42,8 +45,14 @@ class LuaSource {
   static constexpr size_t kNowhere = SIZE_MAX;
 
   Bytes next_span(size_t bytes_max);
+  // Where in the head of a function the walk is: behind the word, inside of its parentheses, behind "..." there.
+  enum class Head : uint8_t { kNone, kName, kParameters, kDots };
+
   // Each moves at_ by a token or a part of one, and may cut.
   void walk_code();
+  void walk_word();
+  void walk_dots();
+  void walk_symbol();
   void walk_number();
   void walk_short_string(size_t end);
   bool opens_long_bracket();
@@ -56,6 +65,8 @@ class LuaSource {
   Bytes text_;
   size_t at_ = 0;
   Inside inside_ = Inside::kCode;
+  Head head_ = Head::kNone;
+  bool names_arg_;
   char quote_ = '\0';
   size_t bracket_level_ = 0;
   size_t cut_ = kNowhere;

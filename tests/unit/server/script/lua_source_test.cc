@@ -56,6 +56,20 @@ TEST(LuaSource, WhatNeedsNothingComesInOnePieceAsItLies) {
   }
 }
 
+TEST(LuaSource, FunctionsWithDotsHaveATableOfThem) {
+  const std::string table = " local arg={n=select('#',...),...} ";
+  EXPECT_EQ(read_all("local function f(a, ...) return arg end"),
+            "local function f(a, ...)" + table + " return arg end");
+  EXPECT_EQ(read_all("function t.a:b( --[[)]] ...\n) g(function(x) end, ...) return arg.n end"),
+            "function t.a:b( --[[)]] ...\n)" + table + " g(function(x) end, ...) return arg.n end");
+  EXPECT_EQ(read_all("f(function(...) end) f(...) return arg"), "f(function(...)" + table + " end) f(...) return arg");
+  for (const Bytes text :
+       {Bytes("local function f(a, ...) return args, arg1, _arg, ARG end"),
+        Bytes("local function f(a) return arg end g(...)"), Bytes("return 'function(...)' .. arg")}) {
+    EXPECT_EQ(read_all(text), text);
+  }
+}
+
 TEST(LuaSource, EndsAtNumbersThatLuaDoesNotKnow) {
   for (const Bytes number :
        {"1i",  "1LL", "1ULL",  "0b1",   "0b",   "0x1p+4", "0x",     "0xg",  "1e",   "1e+",   "3..2", "1..2",
