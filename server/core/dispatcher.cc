@@ -359,8 +359,9 @@ void Dispatcher::observe(Client& client, const Command& command, std::span<const
   }
   const auto elapsed_us = static_cast<int64_t>(elapsed_ns / 1000);
   if (settings.slowlog_slower_than_us >= 0 && elapsed_us >= settings.slowlog_slower_than_us) [[unlikely]] {
-    if (!(command.spec->flags & kSkipSlowlog) && !(client.flags & kClientScript)) {
-      services_.slowlog.record(without_secrets(argv), elapsed_us, now_ms_ / 1000, client.peer, client.name);
+    if (!(command.spec->flags & kSkipSlowlog)) {
+      const Bytes peer = client.flags & kClientScript ? Bytes("?:0") : Bytes(client.peer);  // it has no connection
+      services_.slowlog.record(without_secrets(argv), elapsed_us, now_ms_ / 1000, peer, client.name);
     }
   }
   if (settings.latency_monitor_threshold_ms > 0 && elapsed_us >= settings.latency_monitor_threshold_ms * 1000)
