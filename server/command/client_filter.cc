@@ -111,14 +111,14 @@ bool ClientFilter::read_ids(ArgReader& args, Condition& condition, std::string& 
     }
     condition.numbers.push_back(*id);
   } while (!args.at_end() && find_word(args.peek(), &ignored) == nullptr && !equals_ignore_case(args.peek(), "SKIPME"));
+  std::sort(condition.numbers.begin(), condition.numbers.end());  // each client is looked up
   return true;
 }
 
 bool ClientFilter::holds(const Condition& condition, const Client& client, int64_t now_ms) {
   switch (condition.field) {
     case Field::kId:
-      return std::find(condition.numbers.begin(), condition.numbers.end(), static_cast<int64_t>(client.id)) !=
-             condition.numbers.end();
+      return std::binary_search(condition.numbers.begin(), condition.numbers.end(), static_cast<int64_t>(client.id));
     case Field::kAddr:
       return client.peer == condition.text;
     case Field::kLaddr:

@@ -125,7 +125,8 @@ struct Client {
 
   // What ClientMemory knows of it.
   static constexpr uint8_t kNoBucket = UINT8_MAX;
-  size_t counted_buffer_bytes = 0;
+  size_t counted_bytes = 0;         // all that the store does not count
+  size_t counted_buffer_bytes = 0;  // of them
   size_t measured_bytes = 0;
   uint32_t memory_position = 0;  // in its bucket
   uint8_t memory_bucket = kNoBucket;

@@ -37,11 +37,18 @@ void ClientMemory::apply_settings() {
 ClientMemory::Sum ClientMemory::count_all() {
   Sum sum;
   for (const auto& client : services_.clients.all()) {
-    measure(*client);
-    sum.bytes += client->memory_bytes();
-    sum.stored_bytes += client->stored_bytes();
+    const Sum one = count(*client);
+    sum.bytes += one.bytes;
+    sum.stored_bytes += one.stored_bytes;
   }
-  counted_bytes_ = sum.bytes - sum.stored_bytes;
+  return sum;
+}
+
+ClientMemory::Sum ClientMemory::count(Client& client) {
+  measure(client);
+  const Sum sum{client.memory_bytes(), client.stored_bytes()};
+  counted_bytes_ += sum.bytes - sum.stored_bytes - client.counted_bytes;
+  client.counted_bytes = sum.bytes - sum.stored_bytes;
   return sum;
 }
 
@@ -70,8 +77,8 @@ void ClientMemory::put_into(uint8_t bucket, Client& client) {
 }
 
 void ClientMemory::forget(Client& client) {
-  counted_bytes_ -= client.counted_buffer_bytes;
-  client.counted_buffer_bytes = 0;
+  counted_bytes_ -= client.counted_bytes;
+  client.counted_bytes = client.counted_buffer_bytes = 0;
   measured_bytes_ -= client.measured_bytes;
   client.measured_bytes = 0;
   put_into(Client::kNoBucket, client);

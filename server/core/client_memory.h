@@ -3,7 +3,8 @@
 // What all clients together hold: for maxmemory, which counts it, and for maxmemory-clients, which limits it.
 //
 // A client's buffers are counted when it has had a turn, got a message or was sent something, and the sum is kept; so asking for it
-// costs nothing, whatever the number of clients. count_all() looks at the rest, too, and at what changes without their doing.
+// costs nothing, whatever the number of clients. The rest of it (names, subscriptions), and what changes without its doing, is looked
+// at when it comes, in slices by the cron, and by count_all() when somebody asks for figures.
 //
 // Under maxmemory-clients each client is measured whole at those times, and those that may be closed are kept in buckets by
 // the power of two that they hold. So the largest are found without a look at the others, and a tick in which nobody may be closed
@@ -34,14 +35,17 @@ class ClientMemory {
   // Its buffers may have grown or shrunk.
   void measure(Client& client) {
     const size_t buffer_bytes = client.buffer_bytes();
-    counted_bytes_ += buffer_bytes - client.counted_buffer_bytes;
+    const size_t more = buffer_bytes - client.counted_buffer_bytes;
+    counted_bytes_ += more;
+    client.counted_bytes += more;
     client.counted_buffer_bytes = buffer_bytes;
     if (is_set()) [[unlikely]]
       remeasure(client);
   }
-  // Measures all clients.
+  // All of it may have. Returns what it holds.
+  Sum count(Client& client);
   Sum count_all();
-  // As of the last count_all() and the measurements since, without what the store counts.
+  // As measured, without what the store counts.
   uint64_t counted_bytes() const { return counted_bytes_; }
   void forget(Client& client);
   // Closes the largest clients while the limit does not hold.

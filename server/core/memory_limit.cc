@@ -83,10 +83,14 @@ void MemoryLimit::count_tables() {
                  services_.pubsub.memory_bytes() + services_.slowlog.memory_bytes();
 }
 
-ClientMemory::Sum MemoryLimit::count_all() {
+void MemoryLimit::count_shared() {
   count_tables();
   buffer_bytes_ = services_.tick.memory_bytes();
   if (services_.scripting != nullptr) script_bytes_ = services_.scripting->usage().source_bytes();
+}
+
+ClientMemory::Sum MemoryLimit::count_all() {
+  count_shared();
   return services_.client_memory.count_all();
 }
 

@@ -28,11 +28,14 @@ class MemoryLimit {
   bool is_set() const { return limit_bytes_ > 0; }
   // Of the configuration; a percentage is that of the machine or of the container. 0: no limit.
   uint64_t limit_bytes() const { return limit_bytes_; }
-  // Data; clients; and, as they were when last counted, the tables beside the data, the buffers of the tick and the sources of
+  // Data; clients, as ClientMemory knows them; and, as they were when last counted, the tables beside the data, the buffers of the tick and the sources of
   // scripts.
   uint64_t used_bytes() const;
-  // What clients make the server remember (watched and tracked keys, channels, the slow log): O(1), behind each tick.
+  // What clients make the server remember (watched and tracked keys, channels, the slow log): O(1), behind each tick while
+  // a limit is set.
   void count_tables();
+  // All but the clients.
+  void count_shared();
   // All that used_bytes() is made of: O(clients). Returns the clients' part.
   ClientMemory::Sum count_all();
   bool exceeded() const { return is_set() && used_bytes() > limit_bytes_; }

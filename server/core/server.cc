@@ -8,8 +8,8 @@
 namespace larder {
 namespace {
 
-// Idle clients are looked for in slices, so that ten thousand of them never cost one long look.
-constexpr size_t kIdleClientsPerCron = 1024;
+// Clients are looked at in slices (for those that are idle, and for what they hold), so that ten thousand of them never cost one long look.
+constexpr size_t kClientsPerCron = 1024;
 
 // Work of one step of the background loop, between two looks at the clock.
 constexpr size_t kExpiryStepsPerLook = 64;
@@ -184,6 +184,7 @@ Client* Server::connect(ClientLink& link, const ClientOrigin& origin, std::strin
   ++stats_.connections_received;
   Client& client = clients_.add(link, origin, clock_.wall_ms());
   if (!settings_.requirepass.empty()) client.gate |= kGateUnauthenticated;
+  client_memory_.count(client);
   return &client;
 }
 
@@ -370,9 +371,11 @@ void Server::cron() {
   stats_.ops.sample(stats_.commands_processed, now_ms);
   stats_.input.sample(stats_.net_input_bytes, now_ms);
   stats_.output.sample(stats_.net_output_bytes, now_ms);
-  memory_limit_.count_all();
+  stats_.tick_rate.sample(stats_.ticks, now_ms);
+  stats_.tick_time_us.sample(stats_.tick_ns / 1000, now_ms);
+  memory_limit_.count_shared();
+  look_at_clients(now_ms);
   stats_.memory_peak_bytes = std::max(stats_.memory_peak_bytes, memory_bytes());
-  close_idle_clients(now_ms);
   if (!loading_.active()) saves_.cron(now_ms);
   dispatcher_.set_gate(kServerSnapshotFailed, saves_.refuses_writes());
   defragmentation_.cron();
@@ -381,12 +384,13 @@ void Server::cron() {
 
 uint64_t Server::memory_bytes() const { return memory_limit_.used_bytes(); }
 
-void Server::close_idle_clients(int64_t now_ms) {
+void Server::look_at_clients(int64_t now_ms) {
   const auto all = clients_.all();
-  for (size_t i = 0; i < std::min(kIdleClientsPerCron, all.size()); ++i) {
-    idle_cursor_ = idle_cursor_ + 1 < all.size() ? idle_cursor_ + 1 : 0;
-    Client& client = *all[idle_cursor_];
+  for (size_t i = 0; i < std::min(kClientsPerCron, all.size()); ++i) {
+    client_cursor_ = client_cursor_ + 1 < all.size() ? client_cursor_ + 1 : 0;
+    Client& client = *all[client_cursor_];
     if (client.queued_bytes() > 0) check_output_limits(client);
+    client_memory_.count(client);
     const bool exempt = (client.flags & (kClientReplica | kClientPubsub)) || (client.gate & kGateBlocked);
     if (settings_.timeout_s == 0 || exempt) continue;
     if (now_ms - client.last_active_ms > settings_.timeout_s * 1000) {

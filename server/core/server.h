@@ -140,7 +140,7 @@ class Server {
   void fail_loading(const std::string& what, const Error& error);
   void end_unloaded();
   void answer_loading();
-  void close_idle_clients(int64_t now_ms);
+  void look_at_clients(int64_t now_ms);
   void update_pause(int64_t now_ms);
 
   Settings settings_;
@@ -180,7 +180,7 @@ class Server {
   Tick tick_;
   Tick busy_tick_;
   std::unique_ptr<Scripting> scripting_;
-  size_t idle_cursor_ = 0;
+  size_t client_cursor_ = 0;
   bool resume_requested_ = false;
   std::deque<uint64_t> resumable_;  // ids of clients that wait for room in a tick
   bool load_failed_ = false;

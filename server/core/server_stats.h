@@ -52,6 +52,7 @@ struct ServerStats {
   uint64_t error_replies = 0;
   uint64_t acl_denied_auth = 0;
   uint64_t ticks = 0;
+  uint64_t tick_ns = 0;  // that ticks have taken to execute their requests, together
   uint64_t tick_requests_max = 0;
   uint64_t memory_peak_bytes = 0;
   // Changes since the last save, and since the start.
@@ -59,6 +60,8 @@ struct ServerStats {
   RateMeter ops;
   RateMeter input;
   RateMeter output;
+  RateMeter tick_rate;
+  RateMeter tick_time_us;
   // Error replies by their first word ("ERR", "WRONGTYPE"), at most kErrorKindsMax kinds. A script can raise any line: one
   // without a short first word counts as ERR.
   static constexpr size_t kErrorKindsMax = 128;

@@ -164,6 +164,7 @@ void Tick::run(int64_t now_ms) {
     for (size_t i = begin; i < end && !is_spent_; ++i) execute(requests_[i]);
     begin = end;
   }
+  services_.stats.tick_ns += dispatcher_.now_ns() + kTickBudgetNs - end_ns_;
   if (is_spent_) postpone_rest();
   services_.stats.tick_requests_max = std::max<uint64_t>(services_.stats.tick_requests_max, requests_.size());
   // Turns without a complete request still have a tail to keep or an error to answer.
@@ -183,7 +184,7 @@ void Tick::run(int64_t now_ms) {
   end_group();
   services_.tracking.send_broadcasts();
   services_.client_memory.enforce();
-  services_.memory_limit.count_tables();
+  if (services_.memory_limit.is_set()) services_.memory_limit.count_tables();
 }
 
 void Tick::prefetch(size_t begin, size_t end) {

@@ -27,6 +27,7 @@ void TransactionTable::watch(Client& client, uint16_t db, Bytes key, bool alread
   if (watchers.empty()) memory_bytes_ += kWatchedPlaceBytes + key.size();
   watchers.push_back(&client);
   memory_bytes_ += sizeof(Client*);
+  if (client.transaction->watched.empty()) ++watching_clients_;
   client.transaction->watched.push_back({db, std::string(key), already_expired});
   client.transaction->watched_bytes += sizeof(WatchedKey) + key.size();
   client.transaction->watches_expired |= already_expired;
@@ -34,6 +35,7 @@ void TransactionTable::watch(Client& client, uint16_t db, Bytes key, bool alread
 
 void TransactionTable::unwatch_all(Client& client) {
   if (!client.transaction) return;
+  if (!client.transaction->watched.empty()) --watching_clients_;
   for (const WatchedKey& entry : client.transaction->watched) {
     const auto place = watchers_.find(Place{entry.db, entry.key});
     if (place == watchers_.end()) continue;
@@ -80,13 +82,6 @@ void TransactionTable::key_changed(uint16_t db, Bytes key, bool has_expired) {
 
 void TransactionTable::break_all(const std::vector<Client*>& clients) {
   for (Client* client : clients) client->transaction->watch_broken = true;
-}
-
-size_t TransactionTable::watching_clients() const {
-  std::vector<const Client*> all;
-  for (const auto& [place, clients] : watchers_) all.insert(all.end(), clients.begin(), clients.end());
-  std::sort(all.begin(), all.end());
-  return static_cast<size_t>(std::unique(all.begin(), all.end()) - all.begin());
 }
 
 }  // namespace larder

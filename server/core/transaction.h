@@ -63,7 +63,7 @@ class TransactionTable {
       if (place.db == db && exists(place.key)) break_all(clients);
     }
   }
-  size_t watching_clients() const;
+  size_t watching_clients() const { return watching_clients_; }
   size_t watched_key_count() const { return watchers_.size(); }
   // Of the table; what each client remembers of it is the client's.
   size_t memory_bytes() const { return memory_bytes_; }
@@ -86,6 +86,7 @@ class TransactionTable {
   static bool forgives_removal(Client& client, uint16_t db, Bytes key);
 
   std::unordered_map<Place, std::vector<Client*>, PlaceHash> watchers_;
+  size_t watching_clients_ = 0;
   size_t memory_bytes_ = 0;
 };
 

@@ -260,6 +260,17 @@ void traffic_fields(const ServerStats& stats, InfoFields& fields) {
   fields.number("rejected_connections", stats.connections_rejected);
 }
 
+// Turns of the loop with requests, which is what a tick is.
+void tick_fields(const ServerStats& stats, InfoFields& fields) {
+  const uint64_t ticks_per_s = stats.tick_rate.per_second();
+  fields.number("eventloop_cycles", stats.ticks);
+  fields.number("eventloop_duration_sum", stats.tick_ns / 1000);
+  fields.number("eventloop_duration_cmd_sum", stats.tick_ns / 1000);
+  fields.number("instantaneous_eventloop_cycles_per_sec", ticks_per_s);
+  fields.number("instantaneous_eventloop_duration_usec",
+                ticks_per_s == 0 ? 0 : stats.tick_time_us.per_second() / ticks_per_s);
+}
+
 void stats_section(const Services& services, InfoFields& fields) {
   const ServerStats& stats = services.stats;
   traffic_fields(stats, fields);
@@ -293,7 +304,8 @@ void stats_section(const Services& services, InfoFields& fields) {
   fields.zeros({"io_threaded_reads_processed", "io_threaded_writes_processed"});
   fields.number("client_query_buffer_limit_disconnections", stats.input_limit_disconnections);
   fields.number("client_output_buffer_limit_disconnections", stats.output_limit_disconnections);
-  fields.zeros({"reply_buffer_shrinks", "reply_buffer_expands", "eventloop_cycles"});
+  fields.zeros({"reply_buffer_shrinks", "reply_buffer_expands"});
+  tick_fields(stats, fields);
   fields.number("acl_access_denied_auth", stats.acl_denied_auth);
   fields.zeros({"acl_access_denied_cmd", "acl_access_denied_key", "acl_access_denied_channel"});
   fields.number("larder_ticks", stats.ticks);

@@ -91,6 +91,7 @@ TEST(ClientMemory, TheSlowLogCounts) {
 TEST(ClientMemory, WatchedKeysAreCountedWithoutWaitingForTheCron) {
   InProcessServer server;
   Connection& client = server.connect();
+  client.call("CONFIG", "SET", "maxmemory", "100mb");
   client.call("ECHO", std::string(2 * kNames * kNameBytes, 'x'));  // the buffers get their size
   const uint64_t before = server.services().memory_limit.used_bytes();
   std::vector<std::string> watch = {"WATCH"};
@@ -116,6 +117,26 @@ TEST(ClientMemory, WhatASlowReaderIsOwedIsCountedAtOnce) {
   slow.take();
   server.run();
   EXPECT_LE(server.services().memory_limit.used_bytes(), before + 10000);
+}
+
+// Nobody walks over all clients: they are counted when they come, and looked at in slices.
+TEST(ClientMemory, ThousandsOfClientsAreCounted) {
+  InProcessServer server;
+  Connection& admin = server.connect();
+  constexpr size_t kClients = 3000;
+  const uint64_t before = server.services().memory_limit.used_bytes();
+  std::vector<Connection*> clients;
+  for (size_t i = 0; i < kClients; ++i) clients.push_back(&server.connect());
+  const uint64_t connected = server.services().memory_limit.used_bytes();
+  EXPECT_GE(connected, before + kClients * sizeof(Client));
+  for (Connection* client : clients) client->call("CLIENT", "SETNAME", name(1));
+  server.advance_ms(1000);
+  EXPECT_GE(server.services().memory_limit.used_bytes(), connected + kClients * (kNameBytes - sizeof(std::string)));
+  const uint64_t looked_at = server.services().memory_limit.used_bytes();
+  EXPECT_EQ(used(server), looked_at) << "the sum is that of a count of all";
+  for (Connection* client : clients) client->close();
+  admin.call("PING");
+  EXPECT_LE(used(server), before + 40000);
 }
 
 TEST(ClientMemory, AValueThatManyAreSentCountsOnce) {

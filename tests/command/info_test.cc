@@ -224,5 +224,19 @@ TEST(InfoCommand, SourcesOfScriptsAreMemory) {
   EXPECT_LT(used(), before + 6'000'000);
 }
 
+TEST(Info, TheLoopsTurnsAreMeasured) {
+  InProcessOptions options;
+  options.arguments = {"--enable-debug-command", "yes"};
+  InProcessServer server(options);
+  InProcessServer::Connection& client = server.connect();
+  client.call("DEBUG", "SLEEP", "0.05");
+  client.call("PING");
+  const std::string text = info(server, client, {"stats"});
+  EXPECT_EQ(field(text, "eventloop_cycles"), "3");
+  EXPECT_EQ(field(text, "eventloop_duration_sum"), "50000");
+  EXPECT_EQ(field(text, "eventloop_duration_cmd_sum"), "50000");
+  EXPECT_EQ(field(text, "instantaneous_eventloop_duration_usec"), "0");
+}
+
 }  // namespace
 }  // namespace larder::testing
