@@ -88,7 +88,7 @@ Result<AofReader::Step> AofReader::read_annotation() {
   if (!commands_.empty()) return Step::kNeedsMore;
   LARDER_TRY(fill(kAofAnnotationBytesMax).status());
   const Bytes rest = available();
-  if (ends_at_our_lines_ && rest.starts_with("#L")) return finish(Ending::kDamaged, position_, "a line of ours");
+  if (knows_times_only_ && !rest.starts_with("#TS:")) return finish(Ending::kDamaged, position_, "a line of ours");
   const bool is_run = rest.size() == 1 || rest[1] == '#' || rest[1] == '\n';
   if (salt_ && !is_base_ && is_run) return skip_padding();
   padding_.reset();
@@ -112,8 +112,8 @@ Result<AofReader::Step> AofReader::read_annotation() {
     const bool ends_early = rest.size() < kAofAnnotationBytesMax;
     return finish_broken(position_, "an annotation without an end", ends_early);
   }
-  if (salt_) {
-    const std::optional<uint64_t> durable = parse_aof_durable_line(rest, *salt_);
+  if (salt_ || knows_times_only_) {
+    const std::optional<uint64_t> durable = salt_ ? parse_aof_durable_line(rest, *salt_) : std::nullopt;
     const bool is_bad = durable ? *durable > last_sequence_ : looks_like_ours(rest.substr(0, line_end + 1));
     if (is_bad) return finish_broken(position_, "a bad line", false);
     if (durable) claimed_sequence_ = *durable;
@@ -172,10 +172,10 @@ Result<AofReader::Step> AofReader::broken_group(uint64_t begin, std::string reas
 }
 
 // Whether whole commands follow that another server has added to: it selects a database first, and spells that as no group of
-// ours does. Behind a line of ours it was us who went on.
+// ours does. Of lines it writes but times; behind one of ours it was us who went on.
 Result<bool> AofReader::other_server_went_on(uint64_t offset) {
   AofReader probe(file_, file_bytes_, offset);
-  probe.ends_at_our_lines_ = true;
+  probe.knows_times_only_ = true;
   bool selects = false;
   bool in_multi = false;  // its own transaction, which is cut off again if it has no end
   for (bool more = true; more;) {
@@ -244,6 +244,8 @@ Result<bool> AofReader::fill(size_t bytes) {
 }
 
 AofReader::Step AofReader::finish(Ending ending, uint64_t offset, std::string reason) {
+  // A MULTI without an EXEC is cut off, too.
+  if (ending != Ending::kComplete && ending != Ending::kCutShort) offset = open_multi_.value_or(offset);
   end_ = {ending, offset, std::move(reason)};
   return Step::kEnd;
 }
@@ -267,7 +269,7 @@ Result<AofReader::Step> AofReader::finish_broken(uint64_t offset, std::string re
     LARDER_TRY_ASSIGN(const bool claimed, durability_claimed_behind(offset, last_sequence_ + 1));
     torn = !claimed;
   }
-  return finish(torn ? Ending::kTorn : Ending::kDamaged, open_multi_.value_or(offset), std::move(reason));
+  return finish(torn ? Ending::kTorn : Ending::kDamaged, offset, std::move(reason));
 }
 
 // Looks through the rest of the file for an intact line of ours which says that group `sequence` had been synced.

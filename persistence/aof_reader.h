@@ -134,7 +134,7 @@ class AofReader {
   std::optional<uint64_t> padding_;     // offset of what was skipped last, if it was padding
   std::optional<uint64_t> open_multi_;  // offset of a MULTI without an EXEC so far
   bool ended_ = false;
-  bool ends_at_our_lines_ = false;
+  bool knows_times_only_ = false;  // of lines
   End end_;
 };
 

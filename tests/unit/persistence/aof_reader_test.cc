@@ -306,6 +306,20 @@ TEST(AofReader, AnOpenTransactionIsTornWhereItBegins) {
   EXPECT_EQ(read(text + "*1\r\n$4\r\nEXEC\r\n").end.ending, Ending::kComplete);
 }
 
+// Whatever the damage is: the file cut at its offset is whole.
+TEST(AofReader, DamageBehindAnOpenTransactionIsWhereThatBegins) {
+  FileText file;
+  file.plain(command_text(1)).plain("*1\r\n$5\r\nMULTI\r\n").plain(command_text(2));
+  FileText group;
+  group.group({3}, 0);
+  for (const std::string& damage :
+       {std::string("#LF:01:no line of ours, but long enough to be one\r\n"), group.text()}) {
+    const ReadLog log = read(file.text() + damage);
+    EXPECT_EQ(log.end.ending, Ending::kDamaged);
+    EXPECT_EQ(log.end.offset, command_text(1).size()) << damage;
+  }
+}
+
 // A value that a client stored looks like lines of the log; without the salt it cannot pass for one.
 TEST(AofReader, ValuesDoNotPassForClaims) {
   char claim[kAofDurableLineBytes];
@@ -407,6 +421,12 @@ TEST(AofReader, OnlyAnotherServerTakesAGroupOver) {
   const ReadLog open = read_behind(transaction);
   EXPECT_EQ(open.end.ending, Ending::kTorn);
   EXPECT_EQ(open.numbers, std::vector<uint64_t>{1});
+  EXPECT_EQ(read_behind("#TS:1700000001\r\n" + select).end.ending, Ending::kComplete);
+  for (const std::string& line : {std::string("####\n"), std::string("#.\n"), "#TS:" + std::string(33, '1') + "\r\n"}) {
+    const ReadLog log = read_behind(line + select);
+    EXPECT_EQ(log.end.ending, Ending::kTorn) << line;
+    EXPECT_EQ(log.numbers, std::vector<uint64_t>{1}) << line;
+  }
   for (const std::string ours : {"*2\r\n$6\r\nselect\r\n$1\r\n0\r\n", ""}) {
     EXPECT_EQ(read_behind(ours + command_text(4)).end.ending, Ending::kTorn);
   }
