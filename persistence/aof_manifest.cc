@@ -58,6 +58,10 @@ Result<Line> parse_line(Bytes text, size_t number) {
   if (line.file.name.empty() || line.file.sequence == 0 || line.type == 0) {
     return malformed(number, "file, seq and type are needed");
   }
+  // Bytes that were quoted by no other server are quoted when it is written again.
+  std::string written;
+  append_line(written, line.file, line.type);
+  if (written.size() > kLineBytesMax) return malformed(number, "the file's name is too long");
   return line;
 }
 
@@ -140,7 +144,10 @@ Result<AofManifest> read_aof_manifest(FileSystem& files, const std::string& dire
 
 Status write_aof_manifest(FileSystem& files, const std::string& directory, const std::string& file_name,
                           const AofManifest& manifest) {
-  return replace_file(files, join_path(directory, aof_manifest_name(file_name)), manifest.text());
+  const std::string text = manifest.text();
+  // What cannot be read is not written: an odd name takes up to four times its length.
+  LARDER_TRY(AofManifest::parse(text).status());
+  return replace_file(files, join_path(directory, aof_manifest_name(file_name)), text);
 }
 
 // In the order of Redis: the manifest names the file before it is there, and a start in between finishes the move.

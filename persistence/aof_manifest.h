@@ -56,6 +56,7 @@ struct AofManifest {
 
 // Reads the manifest in `directory`; an empty one when there is none.
 Result<AofManifest> read_aof_manifest(FileSystem& files, const std::string& directory, const std::string& file_name);
+// kCorruption, and nothing is written, when it could not be read: a name of very many odd bytes.
 Status write_aof_manifest(FileSystem& files, const std::string& directory, const std::string& file_name,
                           const AofManifest& manifest);
 

@@ -105,6 +105,20 @@ TEST(AofManifest, OddNamesSurvive) {
   EXPECT_EQ(parse(manifest.text()), manifest);
 }
 
+// An odd byte takes four when it is written, and a line that is too long cannot be read.
+TEST(AofManifest, WhatCouldNotBeReadIsNotWritten) {
+  MemoryFileSystem files;
+  files.set_content("/log/x", "");
+  AofManifest manifest;
+  manifest.incremental.push_back({std::string(250, '\xff'), 1});
+  ASSERT_TRUE(write_aof_manifest(files, "/log", "a", manifest).ok());
+  EXPECT_EQ(*read_aof_manifest(files, "/log", "a"), manifest);
+  manifest.incremental.push_back({std::string(251, '\xff'), 2});
+  EXPECT_EQ(write_aof_manifest(files, "/log", "a", manifest).code(), ErrorCode::kCorruption);
+  EXPECT_EQ(read_aof_manifest(files, "/log", "a")->incremental.size(), 1u);
+  EXPECT_FALSE(AofManifest::parse("file " + std::string(251, '\xff') + " seq 1 type i\n").ok());
+}
+
 TEST(AofManifest, AReplacementIsOldOrNewAtEveryPowerCut) {
   AofManifest before;
   before.base = AofManifest::File{"x.1.base.rdb", 1};
