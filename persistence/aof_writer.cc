@@ -328,7 +328,7 @@ Status AofWriter::prepare_to_be_named() {
 Status AofWriter::adopt_base(const std::string& temporary_name, bool is_rdb, uint64_t first_sequence) {
   Status adopted = names_files_ ? Status() : prepare_to_be_named();
   if (adopted.ok()) adopted = name_base(temporary_name, is_rdb, first_sequence);
-  if (!adopted.ok() && !temporary_name.empty()) (void)files_.remove(path_of(temporary_name));
+  if (!adopted.ok() && !temporary_name.empty()) remove_temporary(temporary_name);
   return adopted;
 }
 

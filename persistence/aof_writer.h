@@ -103,6 +103,8 @@ class AofWriter {
   // removes what it replaces.
   // Without a name there is nothing that a base would hold.
   Status adopt_base(const std::string& temporary_name, bool is_rdb, uint64_t first_sequence);
+  // Removes a base that is not adopted.
+  void remove_temporary(const std::string& name) { (void)files_.remove(path_of(name)); }
   // Sync, claim, close.
   Status close();
   // Of a log that was given up before it had a base nothing is left.

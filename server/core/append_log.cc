@@ -194,7 +194,8 @@ Status AppendLog::move() {
 
 void AppendLog::turn_off() {
   if (state_ == State::kOff) return;
-  reset_rewrite();
+  if (rewriting_) give_up_rewrite({ErrorCode::kCancelled, "the log was turned off"});
+  rewrite_scheduled_ = false;
   end_group();
   groups_before_ = durable_group();
   wait_for_leaving();
@@ -212,14 +213,6 @@ Status AppendLog::finish() {
   const Status outcome = leaving_->finish();
   note_left(outcome);
   return outcome;
-}
-
-void AppendLog::reset_rewrite() {
-  if (rewriting_) {
-    if (!walked_) producer_->cancel();
-    end_rewrite({ErrorCode::kCancelled, "the log was turned off"});
-  }
-  rewrite_scheduled_ = false;
 }
 
 // ---- A log that was turned off or left is written to its end
@@ -495,10 +488,7 @@ void AppendLog::rewrite_goes_on() {
     seen_rotations_ = report_.rotations;
     first_sequence_ = report_.first_sequence;
     rotated_ = report_.rotation.ok();
-    if (!rotated_ && rewriting_) {
-      if (!walked_) producer_->cancel();
-      return end_rewrite(report_.rotation);
-    }
+    if (!rotated_ && rewriting_) return give_up_rewrite(report_.rotation);
   }
   if (rewriting_ && walked_ && rotated_ && !adopting_) {
     adopting_ = true;
@@ -508,6 +498,16 @@ void AppendLog::rewrite_goes_on() {
     seen_bases_ = report_.bases;
     if (rewriting_) end_rewrite(report_.base);
   }
+}
+
+// The base is removed, how far it may be.
+void AppendLog::give_up_rewrite(const Status& why) {
+  if (!walked_) {
+    producer_->cancel();
+  } else if (!adopting_) {
+    thread_->drop_base(temporary_name());
+  }
+  end_rewrite(why);
 }
 
 void AppendLog::end_rewrite(const Status& outcome) {

@@ -152,7 +152,6 @@ class AppendLog final : public PropagationSink {
   bool poll_leaving();
   void wait_for_leaving();
   void note_left(const Status& outcome);
-  void reset_rewrite();
   std::string log_directory() const;
   // `dir` was changed since the log was opened.
   bool is_elsewhere() const { return thread_->writer().directory() != log_directory(); }
@@ -173,6 +172,7 @@ class AppendLog final : public PropagationSink {
   void note_failure_change(bool was_failed);
   void begin_rewrite();
   void rewrite_goes_on();
+  void give_up_rewrite(const Status& why);
   void end_rewrite(const Status& outcome);
   void note_rewrite_failure(const Status& outcome);
   std::string temporary_name() const;

@@ -70,8 +70,10 @@ class SnapshotBase final : public LogBaseProducer {
     }
     request.aof_base = true;
     const uint64_t turn = ++turn_;
-    request.done = [this, turn, done = std::move(done)](const Status& status) {
-      if (turn == turn_) done(status);
+    request.done = [this, turn, path, done = std::move(done)](const Status& status) {
+      if (turn == turn_) return done(status);
+      // It was complete already when it was given up.
+      if (status.ok()) (void)services_.files.remove(path);
     };
     if (snapshots_.start(std::move(request))) return {};
     return {ErrorCode::kBusy, "another snapshot is running"};

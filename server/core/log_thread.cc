@@ -104,6 +104,13 @@ void LogThread::adopt_base(std::string temporary_name, bool is_rdb, uint64_t fir
   push(std::move(job));
 }
 
+void LogThread::drop_base(std::string temporary_name) {
+  Job job;
+  job.order = Order::kDropBase;
+  job.temporary_name = std::move(temporary_name);
+  push(std::move(job));
+}
+
 void LogThread::finish_later() {
   Job job;
   job.order = Order::kFinish;
@@ -231,6 +238,9 @@ void LogThread::do_job(Job& job) {
       report_.base = std::move(adopted);
       break;
     }
+    case Order::kDropBase:
+      writer_.remove_temporary(job.temporary_name);
+      break;
     case Order::kFinish:
       finish_writing();
       break;

@@ -87,6 +87,8 @@ class LogThread {
   void sync();
   void rotate();
   void adopt_base(std::string temporary_name, bool is_rdb, uint64_t first_sequence);
+  // A base that is not adopted is removed.
+  void drop_base(std::string temporary_name);
   // Whoever submits has stopped until outstanding_bytes() is half of its bound.
   void wake_when_half_empty(bool wanted) { wake_when_half_empty_ = wanted; }
 
@@ -104,7 +106,7 @@ class LogThread {
   Status finish();
 
  private:
-  enum class Order : uint8_t { kAppend, kSync, kRotate, kAdoptBase, kFinish };
+  enum class Order : uint8_t { kAppend, kSync, kRotate, kAdoptBase, kDropBase, kFinish };
   struct Job {
     Order order = Order::kAppend;
     AofGroup group;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
@@ -166,6 +167,33 @@ TEST(LogLoop, ARewriteOfALogThatIsOffDoesNotWaitForTheDisk) {
     EXPECT_EQ(loop.work(), 0);
     EXPECT_EQ(loop.append_log.state(), AppendLog::State::kOff);
     EXPECT_EQ(loop.append_log.figures().rewrites, static_cast<uint64_t>(turn) + 1);
+  }
+}
+
+// However far it was.
+TEST(LogLoop, OfARewriteThatIsGivenUpNothingIsLeft) {
+  Loop loop(false);
+  const auto is_left = [&loop] {
+    const auto entries = loop.files.list("/appendonlydir");
+    return std::any_of(entries->begin(), entries->end(),
+                       [](const DirectoryEntry& entry) { return entry.name.starts_with("temp-"); });
+  };
+  ASSERT_TRUE(loop.append_log.turn_on().ok());
+  loop.work();
+  for (const bool is_rotated : {false, true}) {
+    ASSERT_TRUE(loop.append_log.rewrite(false).ok());
+    if (is_rotated) {
+      while (loop.append_log.step()) {
+      }
+      loop.append_log.poll();
+    }
+    loop.producer.finish();
+    EXPECT_TRUE(is_left());
+    loop.append_log.turn_off();
+    loop.work();
+    EXPECT_FALSE(is_left()) << is_rotated;
+    ASSERT_TRUE(loop.append_log.turn_on().ok());
+    loop.work();
   }
 }
 
