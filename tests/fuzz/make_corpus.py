@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Makes the inputs that fuzzing of files' parts begins with: tests/fuzz/corpus/{rdb_payload,rdb_loader,packed}/.
+"""Makes the inputs that fuzzing of files' parts begins with: tests/fuzz/corpus/{rdb_payload,rdb_loader,packed,aof_reader,aof_manifest}/.
 
     tests/fuzz/make_corpus.py LARDER_SERVER [REDIS_SERVER]
 
-Random bytes never get past the frame of a packed value; damaged copies of these do. They are what both servers dump of
+Random bytes never get past the frame of a packed value, or the checksum of a line of the log; damaged copies of these do. They are what both servers dump of
 small values of every type, and by hand what only old versions wrote. The result is committed, so that the targets need
 no server.
 """
@@ -21,6 +21,9 @@ sys.path.insert(0, str(HERE.parent / "integration"))
 from harness import Client  # noqa: E402
 
 FOOTER_BYTES = 10  # version, checksum
+LOG_BYTES_MAX = 4000
+GROUP_LINE_BYTES = 69
+TAKEN_OVER = b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\n2\r\n"
 # The first byte of an input of rdb_payload chooses the version.
 CHOICE_OF_VERSION = {11: 0, 12: 1, 80: 2, 10: 3}
 
@@ -93,11 +96,11 @@ OLD = {
 
 
 class Started:
-    def __init__(self, path, folder):
+    def __init__(self, path, folder, more=()):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        self.process = subprocess.Popen([path, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder, "--rdbcompression", "no"],
+        self.process = subprocess.Popen([path, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder, "--rdbcompression", "no", *more],
                                         stdout=subprocess.DEVNULL)
         until = time.monotonic() + 20
         while True:
@@ -129,6 +132,31 @@ def dumps_of(server, values, prefix):
         write("rdb_payload", f"{prefix}-{name}", bytes([CHOICE_OF_VERSION[version]]) + dumped[:-FOOTER_BYTES])
 
 
+def log_of(path, name, options):
+    """A log of a few groups; cut in the middle of the last one, also with what another server writes behind that."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = Started(path, folder, ["--appendonly", "yes", *options])
+        for command in (["SET", "k", "v"], ["SELECT", 1], ["RPUSH", "l", "a", "b"], ["MULTI"], ["SET", "a", 1], ["SELECT", 2],
+                        ["SET", "b", 2], ["EXEC"]):
+            server.client.call(*command)
+        if name == "base":
+            server.client.call("BGREWRITEAOF")
+        time.sleep(1.5)  # what comes next is behind a claim
+        server.client.call("SET", "z", 1)
+        time.sleep(0.1)
+        server.process.kill()
+        server.process.wait(20)
+        for file in sorted((pathlib.Path(folder) / "appendonlydir").iterdir()):
+            if file.name.endswith(".manifest"):
+                write("aof_manifest", name, file.read_bytes())
+            if file.name.endswith(".aof"):
+                text = file.read_bytes()
+                kind = f"{name}-{file.name.split('.')[3]}"
+                write("aof_reader", kind, text[:LOG_BYTES_MAX])
+                write("aof_reader", f"{kind}-torn", text[:text.rindex(b"#LG:") + 90])
+                write("aof_reader", f"{kind}-taken-over", text[:text.rindex(b"#LG:") + GROUP_LINE_BYTES] + TAKEN_OVER)
+
+
 def main():
     larder, reference = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "redis-server"
     for prefix, path, more in (("larder", larder, ONLY_LARDER), ("redis", reference, {})):
@@ -140,6 +168,9 @@ def main():
                 write("rdb_loader", prefix, (pathlib.Path(folder) / "dump.rdb").read_bytes())
             finally:
                 server.stop()
+    log_of(larder, "always", ["--appendfsync", "always"])
+    log_of(larder, "everysec", ["--aof-timestamp-enabled", "yes"])
+    log_of(larder, "base", ["--aof-use-rdb-preamble", "no"])
     for name, content in OLD.items():
         write("rdb_payload", f"old-{name}", bytes([2 if name.endswith("valkey") else 1]) + content)
     write("packed", "listpack", b"\0" + listpack([b"a", 1, b"field", 127]))
