@@ -52,12 +52,13 @@ Registry::Registry(std::span<const CommandFamily> families) {
     for (const CommandSpec& row : family.rows) {
       Command& command = add(row, family, nullptr);
       top_level_.push_back(&command);
-      insert_name(row.name, &command);
+      names_.emplace_back(to_lower(row.name), &command);
       for (const CommandSpec& sub_row : row.subcommands) {
         command.subcommands.push_back(&add(sub_row, family, &command));
       }
     }
   }
+  index_names();
 }
 
 Command& Registry::add(const CommandSpec& spec, const CommandFamily& family, Command* parent) {
@@ -70,17 +71,15 @@ Command& Registry::add(const CommandSpec& spec, const CommandFamily& family, Com
       spec.keys.specs[0].find == KeySpec::Find::kRange && !(spec.keys.specs[0].flags & kKeyNotKey)) {
     command->first_key = spec.keys.specs[0].begin_index;
   }
-  for (const CommandDocs& docs : family.docs) {
-    if (docs.name == command->full_name) command->docs = &docs;
-  }
+  const auto docs = std::find_if(family.docs.begin(), family.docs.end(),
+                                 [&](const CommandDocs& each) { return each.name == command->full_name; });
+  if (docs != family.docs.end()) command->docs = &*docs;
   groups_.push_back(family.group);
   all_.push_back(std::move(command));
   return *all_.back();
 }
 
-void Registry::insert_name(Bytes name, Command* command) {
-  names_.emplace_back(to_lower(name), command);
-  // Rebuilt from scratch: it happens a few hundred times, at start-up only.
+void Registry::index_names() {
   size_t capacity = 64;
   while (capacity < names_.size() * 3) capacity *= 2;
   cells_.assign(capacity, Cell{});
@@ -128,13 +127,10 @@ bool Registry::rename(Bytes name, Bytes new_name) {
   names_.erase(known);
   if (new_name.empty()) {
     std::erase(top_level_, command);
-    // One name fewer: rebuild the cells by taking the last name out and in again.
-    auto last = names_.back();
-    names_.pop_back();
-    insert_name(last.first, last.second);
   } else {
-    insert_name(new_name, command);
+    names_.emplace_back(to_lower(new_name), command);
   }
+  index_names();
   return true;
 }
 

@@ -87,7 +87,8 @@ class Registry {
     Bytes name;  // in names_
   };
   Command& add(const CommandSpec& spec, const CommandFamily& family, Command* parent);
-  void insert_name(Bytes name, Command* command);
+  // Makes the cells anew from the names.
+  void index_names();
 
   std::vector<std::unique_ptr<Command>> all_;
   std::vector<const Command*> top_level_;
