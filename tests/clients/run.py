@@ -33,6 +33,7 @@ sys.path.insert(0, str(HERE.parent / "integration"))
 from harness import Client, Server  # noqa: E402
 
 INSTALL_SECONDS = 600  # a cold cargo or Maven cache on a slow link
+QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # for what lives for a few seconds
 FLOW_SECONDS = 120  # a flow takes 2 to 3, apps 10 at most; the limit is for a loaded machine
 
 
@@ -69,8 +70,8 @@ def run(command, cwd, seconds, env=None):
         return -1, out, f"{err}\nno end after {seconds} seconds"
 
 
-def install(command, cwd):
-    code, out, err = run(command, cwd, INSTALL_SECONDS)
+def install(command, cwd, **environment):
+    code, out, err = run(command, cwd, INSTALL_SECONDS, dict(os.environ, **environment))
     if code != 0:
         tail = "\n".join((out + err).strip().splitlines()[-15:])
         raise InstallFailed(f"{' '.join(map(str, command))}: exit code {code}\n{tail}")
@@ -142,7 +143,8 @@ def python_program(requirements, programs, needs_python):
         def work():
             shutil.rmtree(folder / "venv", ignore_errors=True)
             install([python, "-m", "venv", "venv"], folder)
-            install(["venv/bin/pip", "install", "--quiet", "--require-hashes",
+            # Python compiles by itself the few modules that a flow imports.
+            install(["venv/bin/pip", "install", "--quiet", "--require-hashes", "--no-compile",
                      "-r", "requirements.txt"], folder)
 
         once(folder, digest, version, work)
@@ -183,12 +185,10 @@ def java_client(folder_name):
         def work():
             shutil.rmtree(folder / "target", ignore_errors=True)
             install([maven, "-B", "-q", "compiler:compile", "dependency:copy-dependencies"],
-                    folder)
+                    folder, MAVEN_OPTS=QUICK_JAVA)
 
         once(folder, digest, version_of([java, "-version"]), work)
-        # One client-sized heap and the quick compiler: a flow lives for two seconds.
-        return [java, "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
-                "-cp", "target/classes:target/jars/*", "Flow"], folder
+        return [java, "-Xmx256m", *QUICK_JAVA.split(), "-cp", "target/classes:target/jars/*", "Flow"], folder
     return prepare
 
 
@@ -201,14 +201,16 @@ def rust_client(major, needs_rust):
             raise TooOld(f"needs Rust {needs_rust[0]}.{needs_rust[1]}, this is "
                          f"{version[0]}.{version[1]} (Debian 12: apt-get install cargo-web)")
         source = f"redis-rs/v{major}"
+        # What both majors depend on is compiled once.
+        target = BUILD / "redis-rs-target"
         folder, digest = stage(f"redis-rs-{major}", {
             "Cargo.toml": f"{source}/Cargo.toml",
             "Cargo.lock": f"{source}/Cargo.lock",
             "src/main.rs": "redis-rs/flow.rs",
         })
         once(folder, digest, version, lambda: install(
-            [cargo, "build", "--quiet", "--locked", "--target-dir", "target"], folder))
-        return ["target/debug/larder-client-test"], folder
+            [cargo, "build", "--quiet", "--locked", "--target-dir", target], folder))
+        return [target / "debug" / f"flow-{major}"], folder
     return prepare
 
 
