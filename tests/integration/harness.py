@@ -297,6 +297,29 @@ def wait_until(condition, seconds=10, what="the condition"):
         time.sleep(0.01)
 
 
+class Stopwatch:
+    """The time since it was made, less what the server and this test waited for a processor meanwhile: a bound on it is
+    one on what the server does, on a loaded machine as on a quiet one."""
+
+    def __init__(self, server):
+        self._processes = (server.process.pid, os.getpid())
+        self._queued = self._queued_seconds()
+        self._began = time.monotonic()
+
+    def seconds(self):
+        return time.monotonic() - self._began - (self._queued_seconds() - self._queued)
+
+    def _queued_seconds(self):
+        seconds = 0.0
+        for process in self._processes:
+            try:
+                with open(f"/proc/{process}/schedstat", encoding="ascii") as text:
+                    seconds += int(text.read().split()[1]) / 1e9
+            except OSError:  # a kernel that does not count this
+                pass
+        return seconds
+
+
 def equal(seen, expected):
     if seen != expected:
         raise AssertionError(f"{str(seen)[:400]!r} is not {str(expected)[:400]!r}")

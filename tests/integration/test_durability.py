@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 
-from harness import Client, Closed, ReplyError, Server, equal
+from harness import Client, Closed, ReplyError, Server, equal, wait_until
 
 KILLS = int(os.environ.get("LARDER_KILLS", "12"))
 WRITERS = 6
@@ -96,12 +96,19 @@ def wait_loaded(port, acknowledged, sent):
             time.sleep(0.02)
 
 
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
 def test_kill_after_a_second_of_everysec(binary):
     with Server(binary, LOG + ["--appendfsync", "everysec"]) as server:
         with Client(server.port) as client:
             client.call("SET", "k", "v")
             client.call("RPUSH", "l", "a", "b")
-            time.sleep(0.1)  # the writer gathers for 5 ms
+            # The writer gathers for 5 ms.
+            path = os.path.join(server.folder, "appendonlydir", "appendonly.aof.1.incr.aof")
+            wait_until(lambda: b"RPUSH" in read(path), what="the commands in the file")
         server.kill()
         server.restart()
         with Client(server.port) as client:
