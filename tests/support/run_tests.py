@@ -2,9 +2,13 @@
 """Builds and runs every test, prints progress, and ends with `N passed, N failed` over all cases of all steps.
 
 A step is one command with a time limit and a way to read its count from what it printed. A step that fails to start,
-runs out of time, ends with an error code, or prints no count is a failure by itself, so silence never passes. Steps run
-one after the other but for those of one phase, which run side by side as the machine allows. What each printed is in
-build/test-logs/<step>.log, and is shown when the step failed. Steps whose files do not exist in this tree are left out.
+runs out of time, ends with an error code, or prints no count is a failure by itself, so silence never passes. What each
+printed is in build/test-logs/<step>.log, and is shown when the step failed. Steps whose files do not exist in this tree
+are left out.
+
+A step starts when the steps that it comes after have ended and its lane has room. Steps that compute share the
+processors: a build takes all of them, every other step one. Steps that mostly wait, for a registry or for time to pass,
+run one after the other beside those, and come first when both want a processor.
 
     run_tests.py [--jobs N] [--only TEXT] [--seed N] [--fuzz-seconds N]
                  [--differ-seconds N] [--list]
@@ -20,9 +24,10 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
-from typing import Callable, List, Optional
+from typing import Callable, List, Optional, Tuple
 
 ROOT = Path(__file__).resolve().parents[2]
 LOGS = ROOT / "build" / "test-logs"
@@ -30,6 +35,10 @@ TAIL_LINES = 60
 ASAN = "build/asan/bin"
 RELEASE = "build/release/bin"
 RELEASE_UNITS = ["unit_storage"]  # where -O3 matters
+BUILD_ASAN, BUILD_RELEASE, INSTALL = "build asan", "build release", "client libraries: install"
+# What computes gives way to what waits, whose tests tell the time: a server that is due gets its processor at once.
+NICE = ["nice", "-n", "10"]
+WAITING_MAX = 1
 
 SANITIZER_ENV = {
     "ASAN_OPTIONS": "abort_on_error=0:detect_stack_use_after_return=1:strict_string_checks=1",
@@ -51,9 +60,12 @@ class Count:
 class Step:
     name: str
     argv: List[str]
-    timeout_s: int
+    timeout_s: int  # so much that a loaded machine stays within it: it is for what hangs
     read_count: Callable[[str, int], Optional[Count]]
+    after: Tuple[str, ...] = ()  # names of the steps that must have ended
     needed: bool = False  # when it fails, what comes after cannot run
+    waits: bool = False  # it mostly waits
+    whole: bool = False  # it takes all processors
 
 
 # --- reading counts -------------------------------------------------------------------------------------------------
@@ -100,15 +112,24 @@ def exists(path):
     return (ROOT / path).exists()
 
 
-def build_steps(jobs):
-    """One step to configure and build the sanitizer tree, one for the release tree."""
-    def build(preset, targets):
-        return ["sh", "-c", f"cmake --preset {preset} && ninja -C build/{preset} -j {jobs} {' '.join(targets)}"]
+def configure_steps():
+    return [Step(f"configure {preset}", ["cmake", "--preset", preset], 300, count_of_build)
+            for preset in ("asan", "release")]
 
-    release_targets = ["larder"] + RELEASE_UNITS
-    present = [name for name in release_targets if name == "larder" or has_sources(name)]
-    return [Step("build asan", build("asan", []), 1800, count_of_build, needed=True),
-            Step("build release", build("release", present), 1800, count_of_build, needed=True)]
+
+def build_steps(jobs):
+    """The release tree first: the steps that wait need its server, and go on while the sanitizer tree is built."""
+    def build(name, preset, targets, after):
+        argv = ["ninja", "-C", f"build/{preset}", "-j", str(jobs)] + targets
+        return Step(name, argv, 1800, count_of_build, after=after, needed=True, whole=True)
+
+    units = [name for name in RELEASE_UNITS if has_sources(name)]
+    return [build(BUILD_RELEASE, "release", ["larder"] + units, ()), build(BUILD_ASAN, "asan", [], ())]
+
+
+def python_steps():
+    return [Step(f"{path.stem} (python)", [sys.executable, str(path)], 60, count_of_unittest)
+            for path in sorted((ROOT / "tests/unit").glob("*_test.py"))]
 
 
 def has_sources(target):
@@ -121,86 +142,104 @@ def gtest_steps():
     """What CMake registered, so that a test executable cannot be forgotten here, nor a stale one be run."""
     listing = subprocess.run(["ctest", "--test-dir", "build/asan", "--show-only=json-v1"], cwd=ROOT, check=True,
                              capture_output=True, text=True)
-    steps = []
-    for test in json.loads(listing.stdout)["tests"]:
-        if not test["name"].startswith("spec"):
-            steps.append(Step(f"{test['name']} (asan)", test["command"], 240, count_of_gtest))
-    for name in RELEASE_UNITS:
-        if has_sources(name):
-            steps.append(Step(f"{name} (release)", [f"{RELEASE}/{name}"], 120, count_of_gtest))
+    names = [test["name"] for test in json.loads(listing.stdout)["tests"] if not test["name"].startswith("spec")]
+    # The longest first, so that none of them runs on alone at the end.
+    names.sort(key=lambda name: name != "command_tests")
+    steps = [Step(f"{name} (asan)", [f"{ASAN}/{name}"], 1200, count_of_gtest, after=(BUILD_ASAN,)) for name in names]
+    steps += [Step(f"{name} (release)", [f"{RELEASE}/{name}"], 600, count_of_gtest, after=(BUILD_RELEASE,))
+              for name in RELEASE_UNITS if has_sources(name)]
     return steps
 
 
 def spec_steps():
-    """The text scenarios by each of their three roads."""
+    """The text scenarios by each of their three roads; two of them wait for time to pass."""
     if not has_sources("larder-spec"):
         return []
-    server = ["--server", f"{RELEASE}/larder-server"]
-    return [Step("spec, in process (asan)", [f"{ASAN}/larder-spec", "--mode", "inprocess"], 240, count_of_closing_line),
-            Step("spec, over TCP", [f"{ASAN}/larder-spec", "--mode", "tcp"] + server, 240, count_of_closing_line),
-            Step("spec, redis-server", [f"{ASAN}/larder-spec", "--mode", "reference"], 240, count_of_closing_line)]
+    def road(name, mode, more=(), after=(), waits=True):
+        return Step(name, [f"{ASAN}/larder-spec", "--mode", mode, *more], 900, count_of_closing_line,
+                    after=(BUILD_ASAN, *after), waits=waits)
+
+    return [road("spec, in process (asan)", "inprocess", waits=False),
+            road("spec, over TCP", "tcp", ["--server", f"{RELEASE}/larder-server"], (BUILD_RELEASE,)),
+            road("spec, redis-server", "reference")]
 
 
 def install_steps():
-    """What the client libraries need from their registries: mostly waiting, so it goes beside the unit tests."""
+    """What the client libraries need from their registries."""
     if not exists("tests/clients/run.py"):
         return []
     argv = [sys.executable, "tests/clients/run.py", "--install-only"]
-    return [Step("client libraries: install", argv, 900, count_of_build)]
+    return [Step(INSTALL, argv, 900, count_of_build, waits=True)]
 
 
 def process_steps():
     """Python runners that start the real server."""
     steps = []
     if exists("tests/integration/run.py"):
-        steps.append(Step("integration", [sys.executable, "tests/integration/run.py"], 300, count_of_closing_line))
+        steps.append(Step("integration", [sys.executable, "tests/integration/run.py"], 900, count_of_closing_line,
+                          after=(BUILD_RELEASE,), waits=True))
     if exists("tests/clients/run.py"):
-        steps.append(Step("client libraries", [sys.executable, "tests/clients/run.py"], 600, count_of_closing_line))
+        steps.append(Step("client libraries", [sys.executable, "tests/clients/run.py"], 1200, count_of_closing_line,
+                          after=(BUILD_RELEASE, INSTALL), waits=True))
     return steps
 
 
 def fuzz_steps(seed, seconds):
+    """Each for so many seconds of processor time."""
     steps = []
     for source in sorted((ROOT / "tests/fuzz").glob("*_fuzz.cc")):
         name = source.name[:-len("_fuzz.cc")]
         corpus = f"tests/fuzz/corpus/{name}"
         argv = [f"{ASAN}/fuzz_{name}", "--seconds", str(seconds), "--seed", str(seed)]
-        steps.append(Step(f"fuzz {name}, seed {seed}", argv + ([corpus] if exists(corpus) else []), seconds + 60,
-                          count_of_exit_code))
+        steps.append(Step(f"fuzz {name}, seed {seed}", argv + ([corpus] if exists(corpus) else []), 20 * seconds + 60,
+                          count_of_exit_code, after=(BUILD_ASAN,)))
     return steps
 
 
 def differ_steps(seed, seconds):
-    """Random commands to Larder and to redis-server: of one client with a fresh seed, of several clients and of scripts with
-    a seed whose differences are known. Those two still meet differences between Redis 7.0 and 7.2 that differ.py cannot
-    explain (`differ.py --rounds clients scripts` looks for them)."""
+    """Random commands to Larder and to redis-server: of one client with a fresh seed, for so many seconds of the tester's
+    processor time; of several clients and of scripts with a seed whose differences are known. Those two still meet
+    differences between Redis 7.0 and 7.2 that differ.py cannot explain (`differ.py --rounds clients scripts` looks for
+    them)."""
     argv = [sys.executable, "tests/differential/differ.py", "--larder", f"{RELEASE}/larder-server"]
     fresh = ["--seed", str(seed), "--rounds", "data", "--seconds", str(seconds)]
     known = ["--seed", "53", "--rounds", "clients", "scripts", "--commands", "40000"]
-    return [Step(f"differential, seed {seed}", argv + fresh, seconds + 120, count_of_closing_line),
-            Step("differential, several clients and scripts", argv + known, 240, count_of_closing_line)]
+    after = (BUILD_RELEASE,)
+    return [Step(f"differential, seed {seed}", argv + fresh, 20 * seconds, count_of_closing_line, after=after),
+            Step("differential, several clients and scripts", argv + known, 900, count_of_closing_line, after=after)]
 
 
 # --- running --------------------------------------------------------------------------------------------------------
 
+def end_group(process):
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
 def run_command(step, log_path):
-    """Runs the step in a process group of its own; returns (output, exit code or None when it ran out of time)."""
+    """Runs the step in a process group of its own; returns (output, exit code or None when it ran out of time, seconds of
+    processor time)."""
     environment = {**os.environ, **SANITIZER_ENV}
+    expired = threading.Event()
     with open(log_path, "wb") as log:
-        process = subprocess.Popen(step.argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                                   env=environment, start_new_session=True)
-        try:
-            code = process.wait(timeout=step.timeout_s)
-        except subprocess.TimeoutExpired:
-            code = None
-        finally:
-            # Also what the step left running: the group is the step's own.
-            try:
-                os.killpg(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-            process.wait()
-    return Path(log_path).read_text(encoding="utf-8", errors="replace"), code
+        process = subprocess.Popen(step.argv if step.waits else NICE + step.argv, cwd=ROOT, stdin=subprocess.DEVNULL,
+                                   stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True)
+
+        def expire():
+            expired.set()
+            end_group(process)
+
+        limit = threading.Timer(step.timeout_s, expire)
+        limit.start()
+        # Not wait(): this tells what the step has used.
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        limit.cancel()
+        end_group(process)  # also what the step left running: the group is the step's own
+    code = None if expired.is_set() else process.returncode
+    return Path(log_path).read_text(encoding="utf-8", errors="replace"), code, usage.ru_utime + usage.ru_stime
 
 
 def run_step(step):
@@ -208,7 +247,7 @@ def run_step(step):
     log_path = LOGS / (re.sub(r"[^a-z0-9]+", "-", step.name.lower()).strip("-") + ".log")
     start = time.monotonic()
     try:
-        output, code = run_command(step, log_path)
+        output, code, processor_seconds = run_command(step, log_path)
     except OSError as error:
         return Count(failed=1), f"{step.name}: could not start: {error}", ""
     seconds = time.monotonic() - start
@@ -229,7 +268,8 @@ def run_step(step):
     shown += f", {count.skipped} skipped" if count.skipped else ""
     if step.read_count is count_of_build and not count.failed:
         shown = "done"
-    line = f"{step.name}: {shown}{' (' + trouble + ')' if trouble else ''}, {seconds:.1f} s"
+    line = (f"{step.name}: {shown}{' (' + trouble + ')' if trouble else ''}, {seconds:.1f} s"
+            f" (processor {processor_seconds:.1f} s)")
     return count, line, what_failed(output) if count.failed else ""
 
 
@@ -239,41 +279,83 @@ def what_failed(output):
     return "\n".join(told[-TAIL_LINES:])
 
 
-class Tally:
-    """Runs phases of steps and adds up."""
+def with_what_they_come_after(steps, only):
+    """The steps whose name has the text, and those that they come after; in the order of the list."""
+    names = {step.name for step in steps if only in step.name}
+    for step in reversed(steps):  # a step comes behind all that it comes after
+        if step.name in names:
+            names.update(step.after)
+    return [step for step in steps if step.name in names]
 
-    def __init__(self, only, jobs, list_only):
-        self.total = Count()
-        self.only = only
+
+class Schedule:
+    """Runs steps when what they come after has ended and there is room for them; prints each as it ends, and adds up."""
+
+    def __init__(self, steps, jobs):
+        self.pending = list(steps)
         self.jobs = jobs
-        self.list_only = list_only
-        self.broken = False
+        self.running = {}  # what concurrent.futures calls a future: its step
+        self.ended = set()
+        self.broken = set()  # needed steps that failed or did not run
+        self.total = Count()
 
-    def run(self, steps, side_by_side=False):
-        chosen = [step for step in steps if step.needed or self.only in step.name]
-        if self.list_only or self.broken:
-            for step in chosen:
-                print(f"  {step.name}" + (": not run" if self.broken else ""), flush=True)
-            return
-        workers = self.jobs if side_by_side else 1
-        with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-            for step, (count, line, output) in zip(chosen, pool.map(run_step, chosen)):
-                self.total.passed += count.passed
-                self.total.failed += count.failed
-                self.total.skipped += count.skipped
-                print(f"  {line}", flush=True)
-                if output:
-                    print("    | " + output.replace("\n", "\n    | "), flush=True)
-                self.broken = self.broken or (step.needed and count.failed > 0)
+    def run(self):
+        with concurrent.futures.ThreadPoolExecutor(self.jobs + WAITING_MAX) as pool:
+            while self.pending or self.running:
+                for step in self.startable():
+                    self.pending.remove(step)
+                    self.running[pool.submit(run_step, step)] = step
+                done, _ = concurrent.futures.wait(self.running, return_when=concurrent.futures.FIRST_COMPLETED)
+                for future in done:
+                    self.end(self.running.pop(future), *future.result())
+        return self.total
+
+    def startable(self):
+        self.drop_what_cannot_run()
+        computing = sum(self.jobs if step.whole else 1 for step in self.running.values() if not step.waits)
+        waiting = sum(step.waits for step in self.running.values())
+        chosen = []
+        for step in self.pending:
+            if not self.ended.issuperset(step.after):
+                continue
+            if step.waits:
+                if waiting < WAITING_MAX:
+                    waiting += 1
+                    chosen.append(step)
+                continue
+            cost = self.jobs if step.whole else 1
+            if computing + cost <= self.jobs:
+                chosen.append(step)
+            computing += cost  # also when there is no room: what comes behind a build does not push it back
+        return chosen
+
+    def drop_what_cannot_run(self):
+        for step in list(self.pending):
+            if not self.broken.isdisjoint(step.after):
+                self.pending.remove(step)
+                print(f"  {step.name}: not run", flush=True)
+                if step.needed:
+                    self.broken.add(step.name)
+
+    def end(self, step, count, line, output):
+        self.ended.add(step.name)
+        self.total.passed += count.passed
+        self.total.failed += count.failed
+        self.total.skipped += count.skipped
+        print(f"  {line}", flush=True)
+        if output:
+            print("    | " + output.replace("\n", "\n    | "), flush=True)
+        if step.needed and count.failed:
+            self.broken.add(step.name)
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description="Builds and runs every test.")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    parser.add_argument("--only", default="", help="only the steps whose name has this text")
+    parser.add_argument("--only", default="", help="only the steps whose name has this text, and what they need")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     parser.add_argument("--fuzz-seconds", type=int, default=15)
-    parser.add_argument("--differ-seconds", type=int, default=120)
+    parser.add_argument("--differ-seconds", type=int, default=60)
     parser.add_argument("--list", action="store_true", help="name the steps and stop")
     return parser.parse_args()
 
@@ -282,20 +364,16 @@ def main():
     arguments = parse_arguments()
     LOGS.mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
-    tally = Tally(arguments.only, arguments.jobs, arguments.list)
-    unittest = [Step(f"{path.stem} (python)", [sys.executable, str(path)], 60, count_of_unittest)
-                for path in sorted((ROOT / "tests/unit").glob("*_test.py"))]
-    tally.run(unittest)
-    tally.run(build_steps(arguments.jobs))
-    if not tally.broken and (not arguments.list or exists("build/asan/CTestTestfile.cmake")):
-        tally.run(install_steps() + gtest_steps(), side_by_side=True)
-    tally.run(spec_steps())
-    tally.run(process_steps())
-    tally.run(differ_steps(arguments.seed, arguments.differ_seconds) +
-              fuzz_steps(arguments.seed, arguments.fuzz_seconds), side_by_side=True)
-    if arguments.list:
-        return 0
-    total = tally.total
+    total = Schedule(configure_steps(), arguments.jobs).run()
+    if total.failed == 0:
+        steps = with_what_they_come_after(
+            python_steps() + build_steps(arguments.jobs) + install_steps() + process_steps() +
+            differ_steps(arguments.seed, arguments.differ_seconds) + gtest_steps() + spec_steps() +
+            fuzz_steps(arguments.seed, arguments.fuzz_seconds), arguments.only)
+        if arguments.list:
+            print("\n".join(f"  {step.name}" for step in steps))
+            return 0
+        total = Schedule(steps, arguments.jobs).run()
     print(f"{time.monotonic() - start:.0f} s in all" +
           (f"; {total.skipped} skipped" if total.skipped else ""))
     print(f"{total.passed} passed, {total.failed} failed")
