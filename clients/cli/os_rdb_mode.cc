@@ -17,13 +17,13 @@
 namespace larder::cli {
 namespace {
 
-constexpr size_t kReadBytes = 64 * 1024;
+constexpr size_t kRawReadBytes = 64 * 1024;
 constexpr size_t kLineBytesMax = 1024;
 
 // The bytes of a connection that are no replies.
 class RawInput {
  public:
-  explicit RawInput(int fd) : fd_(fd), chunk_(kReadBytes, '\0') {}
+  explicit RawInput(int fd) : fd_(fd), chunk_(kRawReadBytes, '\0') {}
 
   // At least one byte; valid until the next call.
   Result<Bytes> some() {
