@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstdint>
 
-#include "base/assert.h"
 #include "base/bytes.h"
 #include "server/script/lua_libraries.h"
 #include "server/script/lua_output.h"
@@ -108,13 +107,21 @@ int table_sort(lua_State* state) {
   return 0;
 }
 
-[[noreturn]] void fail_concat(lua_State* state, lua_Integer index) {
-  luaL_error(state, "invalid value (%s) at index %d in table for 'concat'", luaL_typename(state, -1),
-             static_cast<int>(index));
-  LARDER_UNREACHABLE();
+// Lua's own function, the upvalue, with the arguments on the stack. It calls nothing, but names no line in its errors, because
+// none of Lua called it: theirs is put before them. (To look at the elements first took a tenth of it.)
+int concat_fast(lua_State* state) {
+  lua_pushvalue(state, lua_upvalueindex(1));
+  lua_insert(state, 1);
+  const int status = lua_pcall(state, lua_gettop(state) - 1, 1, 0);
+  if (status == 0) return 1;
+  if (status == LUA_ERRMEM) LuaRuntime::of(state).run_out_of_memory(state);
+  luaL_where(state, 1);
+  lua_insert(state, -2);
+  lua_concat(state, 2);
+  return lua_error(state);
 }
 
-// Lua's own for few elements. It would name no line in its errors, since it is not called by one.
+// Lua's own for few elements.
 int table_concat(lua_State* state) {
   luaL_checktype(state, 1, LUA_TTABLE);
   size_t size = 0;
@@ -122,17 +129,7 @@ int table_concat(lua_State* state) {
   const lua_Integer first = luaL_optinteger(state, 3, 1);
   const lua_Integer last = luaL_optinteger(state, 4, static_cast<lua_Integer>(lua_objlen(state, 1)));
   const bool is_odd = first < 0 || last > INT32_MAX;
-  if (is_odd || last < first || last - first < kUninterruptedMax) {
-    for (lua_Integer i = first; i <= last && !is_odd; ++i) {
-      lua_rawgeti(state, 1, static_cast<int>(i));
-      if (!lua_isstring(state, -1)) fail_concat(state, i);
-      lua_pop(state, 1);
-    }
-    lua_pushvalue(state, lua_upvalueindex(1));
-    lua_insert(state, 1);
-    lua_call(state, lua_gettop(state) - 1, 1);
-    return 1;
-  }
+  if (is_odd || last < first || last - first < kUninterruptedMax) return concat_fast(state);
   const Bytes separator(text, size);
   lua_settop(state, 2);
   lua_pushnil(state);
@@ -142,7 +139,10 @@ int table_concat(lua_State* state) {
     runtime.count_step(state);
     lua_rawgeti(state, 1, static_cast<int>(i));
     const char* element = lua_tolstring(state, -1, &size);
-    if (element == nullptr) fail_concat(state, i);
+    if (element == nullptr) {
+      return luaL_error(state, "invalid value (%s) at index %d in table for 'concat'", luaL_typename(state, -1),
+                        static_cast<int>(i));
+    }
     out.add(Bytes(element, size));
     if (i < last) out.add(separator);
     lua_pop(state, 1);
