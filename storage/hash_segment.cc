@@ -54,7 +54,7 @@ HashSlot* HashSegment::insert(uint64_t word, uint8_t tag) {
       return &bucket.slots[free_slots.first()];
     }
     if (bucket.overflow != HashBucket::kOverflowSaturated) bucket.overflow++;
-    if (++b == bucket_count) b = 0;
+    b = next_bucket(b);
   }
 }
 
@@ -62,17 +62,42 @@ void HashSegment::erase(const HashSlot* slot) {
   const uint32_t at = static_cast<uint32_t>(
       (reinterpret_cast<const char*>(slot) - reinterpret_cast<const char*>(buckets())) / sizeof(HashBucket));
   LARDER_ASSERT(at < bucket_count && live > 0);
-  for (uint32_t b = home_of(*slot); b != at;) {
-    HashBucket& passed = buckets()[b];
-    LARDER_ASSERT(passed.overflow > 0);
-    if (passed.overflow != HashBucket::kOverflowSaturated) passed.overflow--;
-    if (++b == bucket_count) b = 0;
-  }
+  uncount_passed(home_of(*slot), at);
   HashBucket& bucket = buckets()[at];
   const auto index = static_cast<uint32_t>(slot - bucket.slots);
   LARDER_ASSERT(index < kSlotsPerBucket && bucket.tags[index] != HashBucket::kFree);
   bucket.tags[index] = HashBucket::kFree;
   live--;
+  for (Place hole{at, index}; fill(&hole);) {
+  }
+}
+
+void HashSegment::uncount_passed(uint32_t from, uint32_t to) {
+  for (uint32_t b = from; b != to; b = next_bucket(b)) {
+    HashBucket& passed = buckets()[b];
+    LARDER_ASSERT(passed.overflow > 0);
+    if (passed.overflow != HashBucket::kOverflowSaturated) passed.overflow--;
+  }
+}
+
+bool HashSegment::fill(Place* hole) {
+  HashBucket& bucket = buckets()[hole->bucket];
+  if (bucket.overflow == 0) return false;
+  for (uint32_t b = next_bucket(hole->bucket); b != hole->bucket; b = next_bucket(b)) {
+    HashBucket& later = buckets()[b];
+    for (uint32_t i = 0; i < kSlotsPerBucket; i++) {
+      if (later.tags[i] == HashBucket::kFree) continue;
+      const uint32_t home = home_of(later.slots[i]);
+      if (distance(home, hole->bucket) >= distance(home, b)) continue;  // it begins behind the hole
+      bucket.set(hole->slot, later.tags[i], later.slots[i].word);
+      later.tags[i] = HashBucket::kFree;
+      uncount_passed(hole->bucket, b);
+      *hole = {b, i};
+      return true;
+    }
+    if (later.overflow == 0) return false;  // the hole's own is saturated
+  }
+  return false;
 }
 
 void HashSegment::take_all(const HashSegment& from) {

@@ -51,6 +51,9 @@ struct alignas(64) HashSegment {
 
   // Requires: a slot is free.
   HashSlot* insert(uint64_t word, uint8_t tag);
+  // An item that had to pass the place which becomes free moves there, and so on: items stay as near to their homes as if those
+  // that are gone had never been. Without that a segment that stays full while items come and go loses all order: after some
+  // rounds a search that fails looked at 30 buckets instead of two.
   void erase(const HashSlot* slot);
 
   // Moves all items of `from` into this, which has room for them.
@@ -86,6 +89,17 @@ struct alignas(64) HashSegment {
   uint8_t known_bits;       // leading bits of the extensions that hold true hash bits, 12 to 16
 
  private:
+  struct Place {
+    uint32_t bucket;
+    uint32_t slot;
+  };
+  // Moves an item into the free place, and tells which one that leaves free. False: none has passed it.
+  bool fill(Place* hole);
+  // One item less has passed the buckets from `from` up to `to`.
+  void uncount_passed(uint32_t from, uint32_t to);
+  uint32_t next_bucket(uint32_t b) const { return b + 1 == bucket_count ? 0 : b + 1; }
+  // Steps of a search from one bucket to another.
+  uint32_t distance(uint32_t from, uint32_t to) const { return to >= from ? to - from : to + bucket_count - from; }
   // 0.94: growth by a quarter then leaves 0.75. At 0.94 a search that hits looks at 1.2 buckets on average.
   static constexpr uint32_t kFillMax256 = 242;
   static uint32_t step_of(uint32_t lines) { return std::bit_floor(lines) / 4; }

@@ -286,12 +286,15 @@ class HashTable {
     uint32_t b = home;
     for (uint32_t probed = 0; probed < bucket_count; probed++) {
       HashBucket& bucket = word.buckets()[b];
+      // All seven are judged without a branch: which of them belong there is as good as random.
+      uint32_t wanted = 0;
       for (uint32_t i = 0; i < kSlotsPerBucket; i++) {
-        if (bucket.tags[i] == HashBucket::kFree) continue;
         const uint32_t order = bucket.slots[i].order();
-        if (order < first_order || order > last_order || HashSegment::home_of(order, bucket_count) != home) continue;
-        visit(slot_of(bucket.slots[i]));
+        const bool in_range = order - first_order <= last_order - first_order;
+        const bool at_home = HashSegment::home_of(order, bucket_count) == home;
+        wanted |= static_cast<uint32_t>(in_range & at_home & (bucket.tags[i] != HashBucket::kFree)) << i;
       }
+      for (SlotMask left(wanted); left; left.drop_first()) visit(slot_of(bucket.slots[left.first()]));
       if (bucket.overflow == 0) return;
       b = b + 1 == bucket_count ? 0 : b + 1;
     }

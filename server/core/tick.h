@@ -20,8 +20,9 @@
 // Replies of the whole tick go into one buffer. Each turn's replies are one contiguous range of it, except where a large
 // value is sent from where it lies (a pin): then the range is split around the pin.
 //
-// Bounds: a client gets at most kTurnInputBytes of new input a tick (a large value: kLargeInputBytes), and with that a
-// bounded number of requests; a tick that is full() takes no more clients, they come in the next. A client that is held (paused, blocked) keeps its bytes and is taken up again by resume().
+// Bounds: a client gets at most kTurnInputBytes of new input a tick (a large value: what is left of kTickInputBytes), and
+// with that a bounded number of requests; a tick that is full() takes no more clients, they come in the next. A client that
+// is held (paused, blocked) keeps its bytes and is taken up again by resume().
 // What requests make of it is bounded too: a client whose replies pass kTurnOutputBytes is cut off there, and a tick whose
 // replies pass kTickOutputBytes or that has run for kTickBudgetNs ends. What was not executed is postponed: it stays with
 // its clients as if they were held, and take_postponed() names them, those that had nothing before those that were cut off.

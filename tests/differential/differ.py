@@ -437,7 +437,7 @@ def main() -> int:
     parser.add_argument("--larder", default=str(ROOT / "build/release/bin/larder-server"))
     parser.add_argument("--reference", default="redis-server")
     parser.add_argument("--seed", type=int)
-    parser.add_argument("--seconds", type=float, default=60, help="of the tester's processor time: half of what the clock says")
+    parser.add_argument("--seconds", type=float, default=80, help="of the tester's processor time: half of what the clock says")
     parser.add_argument("--commands", type=int, help="stop after so many, whatever the time")
     parser.add_argument("--families", nargs="+", default=list(FAMILIES), choices=list(FAMILIES))
     parser.add_argument("--rounds", nargs="+", default=list(ROUNDS), choices=list(ROUNDS))

@@ -413,5 +413,31 @@ TEST(HashSegment, FirstOrderIsTheInverseOfHome) {
   }
 }
 
+// A segment that stays nearly full while items come and go: as many pass each bucket as if the items of now had come alone.
+TEST(HashSegment, ItemsThatAreGoneLeaveNoTrace) {
+  constexpr uint32_t kLines = 64;
+  Random random(test_seed());
+  const auto create = [] { return HashSegment::create(nullptr, kLines, 0, 0, 16); };
+  HashSegment* segment = create();
+  for (int step = 0; step < 30000; step++) {
+    if (segment->live == segment->capacity - 1) {
+      std::vector<HashSlot*> slots;
+      segment->for_each([&](HashSlot& slot, uint8_t) { slots.push_back(&slot); });
+      segment->erase(slots[random.uniform(slots.size())]);
+    }
+    segment->insert(HashSlot::make(static_cast<uint32_t>(random.next()) & 0xffff, 64), 1);
+  }
+  HashSegment* fresh = create();
+  fresh->take_all(*segment);
+  uint32_t passed = 0;
+  for (uint32_t b = 0; b < segment->bucket_count; b++) {
+    ASSERT_EQ(segment->buckets()[b].overflow, fresh->buckets()[b].overflow) << "bucket " << b;
+    passed += fresh->buckets()[b].overflow;
+  }
+  EXPECT_GT(passed, 0u);
+  HashSegment::destroy(nullptr, segment);
+  HashSegment::destroy(nullptr, fresh);
+}
+
 }  // namespace
 }  // namespace larder
