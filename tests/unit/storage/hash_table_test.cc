@@ -373,7 +373,7 @@ TEST(HashTable, MovesAndSwaps) {
   EXPECT_EQ(second.find(good_hash(1), 1)->item(), &a);
   Table third(std::move(first));
   EXPECT_EQ(third.find(good_hash(2), 2)->item(), &b);
-  EXPECT_EQ(first.size(), 0u);
+  EXPECT_EQ(first.size(), 0u);  // NOLINT(bugprone-use-after-move): it is left empty, and may be used again
   EXPECT_EQ(first.find(good_hash(2), 2), nullptr);
   first.insert_new(good_hash(1), &a);
   first.check_integrity();
