@@ -53,7 +53,7 @@ struct alignas(64) HashSegment {
   HashSlot* insert(uint64_t word, uint8_t tag);
   // An item that had to pass the place which becomes free moves there, and so on: items stay as near to their homes as if those
   // that are gone had never been. Without that a segment that stays full while items come and go loses all order: after some
-  // rounds a search that fails looked at 30 buckets instead of two.
+  // rounds a search that fails looked at 30 buckets.
   void erase(const HashSlot* slot);
 
   // Moves all items of `from` into this, which has room for them.
