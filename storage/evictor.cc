@@ -84,7 +84,7 @@ void Evictor::sample(Keyspace& keyspace, int64_t now_ms) {
   size_t seen = 0;
   // Another place when that brings the sample nearer to the number wanted. Those without a key that may go cost a try.
   for (uint32_t looks = 0; looks < 2 + policy_.samples; looks++) {
-    if (looks > 0 && seen + kKeysPerLook / 2 >= policy_.samples && seen > 0) break;
+    if (seen > 0 && seen + kKeysPerLook / 2 >= policy_.samples) break;
     const Keyspace* from = &keyspace;
     const auto visit = [&](const Entry& entry) {
       if (policy_.volatile_only && !entry.has_deadline()) return;

@@ -44,6 +44,11 @@ struct alignas(64) HashSegment {
   // The bucket where a search for an item starts: monotone in the hash, so that buckets are in hash order.
   static uint32_t home_of(uint32_t order, uint32_t bucket_count) { return (order * bucket_count) >> kOrderBits; }
   uint32_t home_of(const HashSlot& slot) const { return home_of(slot.order(), bucket_count); }
+  // Where a search goes on.
+  static uint32_t next_bucket(uint32_t bucket, uint32_t bucket_count) {
+    return bucket + 1 == bucket_count ? 0 : bucket + 1;
+  }
+  uint32_t next_bucket(uint32_t bucket) const { return next_bucket(bucket, bucket_count); }
   // The lowest order whose home is `bucket` or later.
   static uint32_t first_order_of(uint32_t bucket, uint32_t bucket_count) {
     return ((bucket << kOrderBits) + bucket_count - 1) / bucket_count;
@@ -97,7 +102,6 @@ struct alignas(64) HashSegment {
   bool fill(Place* hole);
   // One item less has passed the buckets from `from` up to `to`.
   void uncount_passed(uint32_t from, uint32_t to);
-  uint32_t next_bucket(uint32_t b) const { return b + 1 == bucket_count ? 0 : b + 1; }
   // Steps of a search from one bucket to another.
   uint32_t distance(uint32_t from, uint32_t to) const { return to >= from ? to - from : to + bucket_count - from; }
   // 0.94: growth by a quarter then leaves 0.75. At 0.94 a search that hits looks at 1.2 buckets on average.

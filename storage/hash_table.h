@@ -263,7 +263,7 @@ class HashTable {
           index(HashSegment::home_of(order, bucket_count)),
           tag(HashBucket::tag_of(hash)) {}
     HashBucket* bucket() const { return buckets + index; }
-    void advance() { index = index + 1 == bucket_count ? 0 : index + 1; }
+    void advance() { index = HashSegment::next_bucket(index, bucket_count); }
 
     HashBucket* buckets;
     uint32_t bucket_count;
@@ -296,7 +296,7 @@ class HashTable {
       }
       for (SlotMask left(wanted); left; left.drop_first()) visit(slot_of(bucket.slots[left.first()]));
       if (bucket.overflow == 0) return;
-      b = b + 1 == bucket_count ? 0 : b + 1;
+      b = HashSegment::next_bucket(b, bucket_count);
     }
   }
 

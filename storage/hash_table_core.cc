@@ -325,7 +325,7 @@ void HashTableCore::check_segment(const HashSegment& segment, uint64_t range_beg
     LARDER_ASSERT(((extension ^ slot.extension()) >> (kExtensionBits - segment.known_bits)) == 0);
     const auto at = static_cast<uint32_t>(
         (reinterpret_cast<const char*>(&slot) - reinterpret_cast<const char*>(segment.buckets())) / sizeof(HashBucket));
-    for (uint32_t b = segment.home_of(slot); b != at; b = b + 1 == segment.bucket_count ? 0 : b + 1) {
+    for (uint32_t b = segment.home_of(slot); b != at; b = segment.next_bucket(b)) {
       LARDER_ASSERT(segment.buckets()[b].overflow > 0);
       LARDER_ASSERT(!segment.buckets()[b].match_free());  // else it would lie there
       passed_total++;

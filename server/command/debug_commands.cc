@@ -148,8 +148,7 @@ void debug_reload(CommandContext& ctx, ArgReader& args) {
     }
   }
   Services& services = ctx.services();
-  (void)services.saves.cancel();
-  if (services.saves.in_progress()) services.snapshots.finish();
+  services.saves.end();
   if (saves && !services.saves.save_now().ok()) return ctx.reply().error(Bytes("ERR"));
   RdbLoadOptions load;
   load.now_ms = ctx.now_ms();
@@ -171,8 +170,7 @@ Status load_log_again(CommandContext& ctx) {
   AppendLog& log = services.append_log;
   const bool was_on = log.on();
   if (!was_on && log.state() != AppendLog::State::kOff) return {ErrorCode::kBusy, "the log has no base yet"};
-  (void)services.saves.cancel();
-  if (services.saves.in_progress()) services.snapshots.finish();
+  services.saves.end();
   if (was_on) services.propagation.set_sink(nullptr);
   const Status closed = log.finish();
   services.held_replies.release(log.durable_group());

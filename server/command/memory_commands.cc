@@ -31,10 +31,10 @@ struct MemoryFigures {
 MemoryFigures memory_figures(CommandContext& ctx) {
   Services& services = ctx.services();
   MemoryFigures figures;
-  figures.clients = services.memory_limit.count_all().bytes;
+  figures.clients = services.memory_limit.count_all();
   figures.total = services.memory_limit.used_bytes();
   figures.tables = services.store.overhead_bytes();
-  figures.overhead = figures.total - services.store.memory_bytes() + figures.tables;
+  figures.overhead = services.memory_limit.overhead_bytes();
   if (services.scripting != nullptr) {
     const Scripting::Usage usage = services.scripting->usage();
     figures.scripts = usage.cache_bytes;

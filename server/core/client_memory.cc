@@ -34,22 +34,19 @@ void ClientMemory::apply_settings() {
   }
 }
 
-ClientMemory::Sum ClientMemory::count_all() {
-  Sum sum;
-  for (const auto& client : services_.clients.all()) {
-    const Sum one = count(*client);
-    sum.bytes += one.bytes;
-    sum.stored_bytes += one.stored_bytes;
-  }
+uint64_t ClientMemory::count_all() {
+  uint64_t sum = 0;
+  for (const auto& client : services_.clients.all()) sum += count(*client);
   return sum;
 }
 
-ClientMemory::Sum ClientMemory::count(Client& client) {
+uint64_t ClientMemory::count(Client& client) {
   measure(client);
-  const Sum sum{client.memory_bytes(), client.stored_bytes()};
-  counted_bytes_ += sum.bytes - sum.stored_bytes - client.counted_bytes;
-  client.counted_bytes = sum.bytes - sum.stored_bytes;
-  return sum;
+  const size_t bytes = client.memory_bytes();
+  const size_t counted = bytes - client.stored_bytes();
+  counted_bytes_ += counted - client.counted_bytes;
+  client.counted_bytes = counted;
+  return bytes;
 }
 
 void ClientMemory::remeasure(Client& client) {

@@ -22,11 +22,6 @@ namespace larder {
 
 class ClientMemory {
  public:
-  struct Sum {
-    uint64_t bytes = 0;
-    uint64_t stored_bytes = 0;  // of them: what the store counts, too, once for all clients
-  };
-
   explicit ClientMemory(Services& services) : services_(services) {}
 
   // maxmemory-clients (or maxmemory, of which it may be a percentage) has changed.
@@ -42,9 +37,9 @@ class ClientMemory {
     if (is_set()) [[unlikely]]
       remeasure(client);
   }
-  // All of it may have. Returns what it holds.
-  Sum count(Client& client);
-  Sum count_all();
+  // All of it may have. Returns what it holds, with what the store counts, too (once for all clients).
+  uint64_t count(Client& client);
+  uint64_t count_all();
   // As measured, without what the store counts.
   uint64_t counted_bytes() const { return counted_bytes_; }
   void forget(Client& client);

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/os_process.h"
 #include "server/config/settings.h"
+#include "server/core/client_memory.h"
 #include "server/core/flush_queue.h"
 #include "server/core/loading.h"
 #include "server/core/pause.h"
@@ -78,6 +79,10 @@ uint64_t MemoryLimit::used_bytes() const {
          script_bytes_;
 }
 
+uint64_t MemoryLimit::overhead_bytes() const {
+  return used_bytes() - services_.store.memory_bytes() + services_.store.overhead_bytes();
+}
+
 void MemoryLimit::count_tables() {
   table_bytes_ = services_.transactions.memory_bytes() + services_.tracking.memory_bytes() +
                  services_.pubsub.memory_bytes() + services_.slowlog.memory_bytes();
@@ -89,7 +94,7 @@ void MemoryLimit::count_shared() {
   if (services_.scripting != nullptr) script_bytes_ = services_.scripting->usage().source_bytes();
 }
 
-ClientMemory::Sum MemoryLimit::count_all() {
+uint64_t MemoryLimit::count_all() {
   count_shared();
   return services_.client_memory.count_all();
 }

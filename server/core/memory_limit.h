@@ -10,7 +10,6 @@
 
 #include <cstdint>
 
-#include "server/core/client_memory.h"
 #include "server/core/services.h"
 #include "storage/evictor.h"
 
@@ -31,13 +30,15 @@ class MemoryLimit {
   // Data; clients, as ClientMemory knows them; and, as they were when last counted, the tables beside the data, the buffers of the tick and the sources of
   // scripts.
   uint64_t used_bytes() const;
+  // Of them, all that is neither a key nor a value.
+  uint64_t overhead_bytes() const;
   // What clients make the server remember (watched and tracked keys, channels, the slow log): O(1), behind each tick while
   // a limit is set.
   void count_tables();
   // All but the clients.
   void count_shared();
   // All that used_bytes() is made of: O(clients). Returns the clients' part.
-  ClientMemory::Sum count_all();
+  uint64_t count_all();
   bool exceeded() const { return is_set() && used_bytes() > limit_bytes_; }
 
   // Whether keys may go now: not while data is loaded (what the log says next counts on them), nor while clients are paused or

@@ -94,6 +94,11 @@ void SaveControl::save_in_background() {
   begin();
 }
 
+void SaveControl::end() {
+  (void)cancel();
+  if (in_progress()) snapshots_.finish();
+}
+
 void SaveControl::schedule() {
   follows_flush_ &= in_progress();
   scheduled_ = true;

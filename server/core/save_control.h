@@ -31,6 +31,8 @@ class SaveControl {
   bool scheduled() const { return scheduled_; }
   // Gives up the running or the scheduled one. False if there is none that somebody asked for.
   bool cancel();
+  // The same, and waits until nothing is being saved: one that follows a FLUSHALL is written to its end.
+  void end();
   // Whether a snapshot into the data file is running.
   bool in_progress() const;
   // And is in the way of another one: not when it only follows a FLUSHALL, of which nobody who asks for one knows.

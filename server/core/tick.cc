@@ -66,16 +66,16 @@ Tick::Room Tick::input_room(Client& client) {
   // In the middle of a request: receive behind what is there, and for a large value in large pieces.
   arena_room_ = nullptr;
   const size_t size = client.unread->size();
+  size_t room = kTurnInputBytes;
   size_t want = kTurnInputBytes;
   if (client.unread_needed > size) {
     // In proportion to what has arrived: a client that only announces a large value gets no room for the announcement.
     const size_t room_max = std::clamp(size * kRoomPerArrived, kTurnInputBytes, kLargeInputBytes);
-    const size_t room = std::max(kTurnInputBytes, std::min(client.unread_needed - size, room_max));
-    client.unread->reserve(room);
+    room = std::max(kTurnInputBytes, std::min(client.unread_needed - size, room_max));
     const size_t left = kTickInputBytes - std::min(moved_bytes_, kTickInputBytes);
     want = std::clamp(left, kTurnInputBytes, room);
   }
-  return {client.unread->reserve(want), want};
+  return {client.unread->reserve(room), want};
 }
 
 void Tick::received(Client& client, size_t count) {
@@ -291,15 +291,19 @@ void Tick::cut_off(Turn& turn, size_t owed_bytes) {
     pins_.resize(std::min<size_t>(pins_.size(), turn.first_pin));
     return;
   }
-  turn.held = turn.postponed = turn.parsed != turn.executed || has_unparsed_input(turn);
+  postpone(turn);
 }
 
 // The tick has used up its time or its output.
 void Tick::postpone_rest() {
   for (Turn& turn : turns_) {
-    if (turn.client == nullptr || turn.held || turn.client->wants_close()) continue;
-    turn.held = turn.postponed = turn.parsed != turn.executed || has_unparsed_input(turn);
+    if (turn.client != nullptr && !turn.held && !turn.client->wants_close()) postpone(turn);
   }
+}
+
+// If it has requests left.
+void Tick::postpone(Turn& turn) {
+  turn.held = turn.postponed = turn.parsed != turn.executed || has_unparsed_input(turn);
 }
 
 void Tick::take_postponed(std::deque<uint64_t>& ids) {

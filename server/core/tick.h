@@ -168,6 +168,7 @@ class Tick {
   void look_at_bounds(Turn& turn);
   void cut_off(Turn& turn, size_t owed_bytes);
   void postpone_rest();
+  static void postpone(Turn& turn);
   static bool has_unparsed_input(const Turn& turn);
   void keep_rest(Turn& turn);
   void check_input_limit(Client& client);

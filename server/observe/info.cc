@@ -125,9 +125,9 @@ struct MemoryFigures {
 
 MemoryFigures memory_figures(const Services& services) {
   MemoryFigures memory;
-  memory.clients = services.memory_limit.count_all().bytes;
+  memory.clients = services.memory_limit.count_all();
   memory.used = services.memory_limit.used_bytes();
-  memory.overhead = memory.used - services.store.memory_bytes() + services.store.overhead_bytes();
+  memory.overhead = services.memory_limit.overhead_bytes();
   memory.resident = services.process.resident_bytes();
   memory.peak = std::max(services.stats.memory_peak_bytes, memory.used);
   return memory;

@@ -20,18 +20,11 @@ using testing::dataset_of;
 using testing::difference_between;
 using testing::InProcessServer;
 using testing::log_options;
+using testing::persistence_field;
 using testing::started;
 using Connection = InProcessServer::Connection;
 
 constexpr const char* kIncremental = "/appendonlydir/appendonly.aof.1.incr.aof";
-
-std::string info_field(Connection& client, const std::string& name) {
-  const std::string text = client.call("INFO", "persistence");
-  const size_t at = text.find("\n" + name + ":");
-  if (at == std::string::npos) return "(none)";
-  const size_t begin = at + name.size() + 2;
-  return text.substr(begin, text.find('\r', begin) - begin);
-}
 
 // ---- What is acknowledged
 
@@ -152,11 +145,11 @@ TEST(AppendLog, NothingIsAnsweredThatCouldNotBeSynced) {
     EXPECT_TRUE(refusal.starts_with("-MISCONF Errors writing to the AOF file: ")) << refusal;
     EXPECT_TRUE(other.call("PING").starts_with("-MISCONF "));
     EXPECT_EQ(other.call("GET", "k"), "$1\r\n2\r\n");
-    EXPECT_EQ(info_field(other, "aof_last_write_status"), "err");
+    EXPECT_EQ(persistence_field(other, "aof_last_write_status"), "err");
     files.fail_call(0);
     server.advance_ms(1200);
     EXPECT_EQ(writer.take(), "+OK\r\n");
-    EXPECT_EQ(info_field(other, "aof_last_write_status"), "ok");
+    EXPECT_EQ(persistence_field(other, "aof_last_write_status"), "ok");
     EXPECT_EQ(other.call("SET", "j", "4"), "+OK\r\n");
     files.power_cut();
     InProcessServer next(log_options(files, "always"));
@@ -258,10 +251,10 @@ TEST(AppendLog, TheLogIsRewrittenWhenItHasGrown) {
   Connection& client = started(server);
   for (int i = 0; i < 400; ++i) client.call("SET", "k", std::string(100, static_cast<char>('a' + i % 26)));
   server.advance_ms(2000);
-  EXPECT_EQ(info_field(client, "aof_rewrites"), "1");
-  EXPECT_EQ(info_field(client, "aof_base_size"), info_field(client, "aof_current_size"));
+  EXPECT_EQ(persistence_field(client, "aof_rewrites"), "1");
+  EXPECT_EQ(persistence_field(client, "aof_base_size"), persistence_field(client, "aof_current_size"));
   server.advance_ms(5000);
-  EXPECT_EQ(info_field(client, "aof_rewrites"), "1");
+  EXPECT_EQ(persistence_field(client, "aof_rewrites"), "1");
 }
 
 TEST(AppendLog, ABaseMayBeOfCommands) {
@@ -388,8 +381,8 @@ TEST(AppendLog, ABaseOfCommandsKeepsWhatIsPendingOfDeletedEntries) {
     EXPECT_EQ(client.call("XDEL", "s", "1-1"), ":1\r\n");
     client.call("BGREWRITEAOF");
     server.advance_ms(1000);
-    EXPECT_EQ(info_field(client, "aof_rewrite_in_progress"), "0");
-    EXPECT_EQ(info_field(client, "aof_last_bgrewrite_status"), "ok");
+    EXPECT_EQ(persistence_field(client, "aof_rewrite_in_progress"), "0");
+    EXPECT_EQ(persistence_field(client, "aof_last_bgrewrite_status"), "ok");
   }
   InProcessServer server(log_options(files, "always"));
   EXPECT_EQ(started(server).call("XPENDING", "s", "g"),
@@ -440,7 +433,7 @@ TEST(AppendLog, WhileDataAreLoadedItIsNeitherTurnedOnNorOffNorMoved) {
   client.send_request({"CONFIG", "SET", "appendfsync", "no", "dir", "/other"});
   EXPECT_EQ(client.call("CONFIG", "SET", "dbfilename", "x.rdb"), loading + loading + loading + "+OK\r\n");
   EXPECT_EQ(client.call("GET", "k"), "$1\r\nv\r\n");
-  EXPECT_EQ(info_field(client, "aof_enabled"), "1");
+  EXPECT_EQ(persistence_field(client, "aof_enabled"), "1");
   EXPECT_EQ(client.call("CONFIG", "GET", "dir"), "*2\r\n$3\r\ndir\r\n$1\r\n/\r\n");
 }
 
@@ -453,7 +446,7 @@ TEST(AppendLog, WhileItIsOffARewriteLeavesALogOfThePresentData) {
     EXPECT_EQ(client.call("BGREWRITEAOF"), "+Background append only file rewriting started\r\n");
     server.advance_ms(500);
     client.call("SET", "later", "1");
-    EXPECT_EQ(info_field(client, "aof_enabled"), "0");
+    EXPECT_EQ(persistence_field(client, "aof_enabled"), "0");
   }
   InProcessServer server(log_options(files, "always"));
   EXPECT_EQ(started(server).call("KEYS", "*"), "*1\r\n$1\r\nk\r\n");

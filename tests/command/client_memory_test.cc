@@ -8,6 +8,7 @@
 #include "server/core/memory_limit.h"
 #include "server/core/server_stats.h"
 #include "tests/support/in_process_server.h"
+#include "tests/support/info_field.h"
 
 namespace larder {
 namespace {
@@ -25,17 +26,20 @@ uint64_t used(InProcessServer& server) {
   return server.services().memory_limit.used_bytes();
 }
 
-uint64_t field(Connection& client, const char* command, const char* name) {
-  const std::string text = client.call(command, "memory");
-  const size_t at = text.find("\n" + std::string(name) + ":");
-  return at == std::string::npos ? 0 : std::stoull(text.substr(text.find(':', at) + 1));
+uint64_t memory_field(Connection& client, const char* name) {
+  return std::stoull(testing::info_field(client.call("INFO", "memory"), name).value_or("0"));
+}
+
+// A request as large as any of these tests: the tick's buffers get their size. What is used then.
+uint64_t used_with_full_buffers(InProcessServer& server, Connection& client) {
+  client.call("ECHO", std::string(2 * kNames * kNameBytes, 'x'));
+  return used(server);
 }
 
 TEST(ClientMemory, WatchedKeysCount) {
   InProcessServer server;
   Connection& client = server.connect();
-  client.call("ECHO", std::string(2 * kNames * kNameBytes, 'x'));  // the buffers get their size
-  const uint64_t before = used(server);
+  const uint64_t before = used_with_full_buffers(server, client);
   for (size_t i = 0; i < kNames; ++i) client.call("WATCH", name(i));
   EXPECT_GE(used(server), before + kNames * 2 * kNameBytes) << "in the table, and with the client";
   client.call("UNWATCH");
@@ -63,8 +67,7 @@ TEST(ClientMemory, TrackedKeysCount) {
 TEST(ClientMemory, ChannelsCount) {
   InProcessServer server;
   Connection& client = server.connect();
-  client.call("ECHO", std::string(2 * kNames * kNameBytes, 'x'));  // the buffers get their size
-  const uint64_t before = used(server);
+  const uint64_t before = used_with_full_buffers(server, client);
   for (size_t i = 0; i < kNames; ++i) client.call("SUBSCRIBE", name(i));
   const uint64_t full = used(server);
   EXPECT_GE(full, before + kNames * kNameBytes);
@@ -149,8 +152,8 @@ TEST(ClientMemory, AValueThatManyAreSentCountsOnce) {
     slow.send("GET k\r\n");
   }
   server.run();
-  EXPECT_LE(field(admin, "INFO", "used_memory"), 1500000u);
-  EXPECT_GE(field(admin, "INFO", "mem_clients_normal"), 5000000u);
+  EXPECT_LE(memory_field(admin, "used_memory"), 1500000u);
+  EXPECT_GE(memory_field(admin, "mem_clients_normal"), 5000000u);
   const Reply stats = admin.ask("MEMORY", "STATS");
   for (size_t i = 0; i + 1 < stats.elements.size(); i += 2) {
     if (stats.elements[i].text == "total.allocated") {

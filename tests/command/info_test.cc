@@ -2,11 +2,11 @@
 
 #include <gtest/gtest.h>
 
-#include <optional>
 #include <set>
 
 #include "base/number_text.h"
 #include "tests/support/in_process_server.h"
+#include "tests/support/info_field.h"
 
 namespace larder::testing {
 namespace {
@@ -22,17 +22,6 @@ std::string info(InProcessServer& server, InProcessServer::Connection& client,
   const size_t line_end = reply.find("\r\n");
   EXPECT_EQ(reply[0], '$');
   return reply.substr(line_end + 2, reply.size() - line_end - 4);
-}
-
-std::optional<std::string> field(const std::string& text, const std::string& name) {
-  size_t at = 0;
-  while (at < text.size()) {
-    const size_t end = text.find("\r\n", at);
-    const std::string line = text.substr(at, end - at);
-    if (line.rfind(name + ":", 0) == 0) return line.substr(name.size() + 1);
-    at = end + 2;
-  }
-  return {};
 }
 
 std::vector<std::string> titles(const std::string& text) {
@@ -131,15 +120,15 @@ TEST(InfoCommand, FieldsThatAreParsed) {
                            "used_cpu_sys",
                            "used_cpu_user",
                            "cluster_enabled"}) {
-    EXPECT_TRUE(field(text, name).has_value()) << name;
+    EXPECT_TRUE(info_field(text, name).has_value()) << name;
   }
-  EXPECT_EQ(field(text, "redis_version"), "7.2.4");
-  EXPECT_EQ(field(text, "redis_mode"), "standalone");
-  EXPECT_EQ(field(text, "role"), "master");
-  EXPECT_EQ(field(text, "loading"), "0");
-  EXPECT_EQ(field(text, "aof_enabled"), "0");
+  EXPECT_EQ(info_field(text, "redis_version"), "7.2.4");
+  EXPECT_EQ(info_field(text, "redis_mode"), "standalone");
+  EXPECT_EQ(info_field(text, "role"), "master");
+  EXPECT_EQ(info_field(text, "loading"), "0");
+  EXPECT_EQ(info_field(text, "aof_enabled"), "0");
   for (const char* other : {"valkey_version", "dragonfly_version", "garnet_version"}) {
-    EXPECT_FALSE(field(text, other).has_value()) << other;
+    EXPECT_FALSE(info_field(text, other).has_value()) << other;
   }
 }
 
@@ -155,25 +144,25 @@ TEST(InfoCommand, FiguresAreTrue) {
   client.call("INCR", "a", "x");
   server.advance_ms(3000);
   const std::string text = info(server, client, {"everything"});
-  EXPECT_EQ(field(text, "tcp_port"), "7001");
-  EXPECT_EQ(field(text, "uptime_in_seconds"), "3");
-  EXPECT_EQ(field(text, "connected_clients"), "2");
-  EXPECT_EQ(field(text, "maxmemory"), "104857600");
-  EXPECT_EQ(field(text, "maxmemory_human"), "100.00M");
-  EXPECT_EQ(field(text, "maxmemory_policy"), "allkeys-lru");
-  EXPECT_EQ(field(text, "used_memory_rss"), "67108864");
-  EXPECT_EQ(field(text, "keyspace_hits"), "1");
-  EXPECT_EQ(field(text, "keyspace_misses"), "1");
-  EXPECT_EQ(field(text, "rdb_changes_since_last_save"), "2");
-  EXPECT_EQ(field(text, "total_error_replies"), "1");
-  EXPECT_EQ(field(text, "errorstat_ERR"), "count=1");
-  EXPECT_EQ(field(text, "db0"), "keys=2,expires=1,avg_ttl=97000");
-  EXPECT_EQ(field(text, "cmdstat_set").value_or("").substr(0, 8), "calls=2,");
-  EXPECT_EQ(field(text, "cmdstat_incr").value_or(""),
+  EXPECT_EQ(info_field(text, "tcp_port"), "7001");
+  EXPECT_EQ(info_field(text, "uptime_in_seconds"), "3");
+  EXPECT_EQ(info_field(text, "connected_clients"), "2");
+  EXPECT_EQ(info_field(text, "maxmemory"), "104857600");
+  EXPECT_EQ(info_field(text, "maxmemory_human"), "100.00M");
+  EXPECT_EQ(info_field(text, "maxmemory_policy"), "allkeys-lru");
+  EXPECT_EQ(info_field(text, "used_memory_rss"), "67108864");
+  EXPECT_EQ(info_field(text, "keyspace_hits"), "1");
+  EXPECT_EQ(info_field(text, "keyspace_misses"), "1");
+  EXPECT_EQ(info_field(text, "rdb_changes_since_last_save"), "2");
+  EXPECT_EQ(info_field(text, "total_error_replies"), "1");
+  EXPECT_EQ(info_field(text, "errorstat_ERR"), "count=1");
+  EXPECT_EQ(info_field(text, "db0"), "keys=2,expires=1,avg_ttl=97000");
+  EXPECT_EQ(info_field(text, "cmdstat_set").value_or("").substr(0, 8), "calls=2,");
+  EXPECT_EQ(info_field(text, "cmdstat_incr").value_or(""),
             "calls=0,usec=0,usec_per_call=0.00,rejected_calls=1,failed_calls=0");
-  EXPECT_FALSE(field(text, "cmdstat_ping").has_value());
-  const auto used = parse_int64(field(text, "used_memory").value_or(""));
-  const auto peak = parse_int64(field(text, "used_memory_peak").value_or(""));
+  EXPECT_FALSE(info_field(text, "cmdstat_ping").has_value());
+  const auto used = parse_int64(info_field(text, "used_memory").value_or(""));
+  const auto peak = parse_int64(info_field(text, "used_memory_peak").value_or(""));
   ASSERT_TRUE(used && peak);
   EXPECT_GT(*used, 0);
   EXPECT_GE(*peak, *used);
@@ -183,7 +172,7 @@ TEST(InfoCommand, UsedMemoryFollowsTheData) {
   InProcessServer server;
   auto& client = server.connect();
   const auto used = [&] {
-    return parse_int64(field(info(server, client, {"memory"}), "used_memory").value_or("")).value_or(-1);
+    return parse_int64(info_field(info(server, client, {"memory"}), "used_memory").value_or("")).value_or(-1);
   };
   const int64_t before = used();
   client.call("SET", "k", std::string(1 << 20, 'x'));
@@ -198,7 +187,8 @@ TEST(InfoCommand, LatencyPercentilesAreThoseConfigured) {
   auto& client = server.connect();
   client.call("CONFIG", "SET", "latency-tracking-info-percentiles", "50 99.99");
   client.call("PING");
-  const std::string value = field(info(server, client, {"latencystats"}), "latency_percentiles_usec_ping").value_or("");
+  const std::string value =
+      info_field(info(server, client, {"latencystats"}), "latency_percentiles_usec_ping").value_or("");
   EXPECT_EQ(value.substr(0, 4), "p50=") << value;
   EXPECT_NE(value.find(",p99.99="), std::string::npos) << value;
 }
@@ -207,7 +197,7 @@ TEST(InfoCommand, LatencyPercentilesAreThoseConfigured) {
 TEST(InfoCommand, SourcesOfScriptsAreMemory) {
   InProcessServer server;
   auto& client = server.connect();
-  const auto used = [&] { return parse_int64(*field(info(server, client, {"memory"}), "used_memory")).value(); };
+  const auto used = [&] { return parse_int64(*info_field(info(server, client, {"memory"}), "used_memory")).value(); };
   const std::string comment(3'000'000, '-');
   const int64_t before = used();
   client.call("EVAL", "return 1 --" + comment, "0");
@@ -232,10 +222,10 @@ TEST(Info, TheLoopsTurnsAreMeasured) {
   client.call("DEBUG", "SLEEP", "0.05");
   client.call("PING");
   const std::string text = info(server, client, {"stats"});
-  EXPECT_EQ(field(text, "eventloop_cycles"), "3");
-  EXPECT_EQ(field(text, "eventloop_duration_sum"), "50000");
-  EXPECT_EQ(field(text, "eventloop_duration_cmd_sum"), "50000");
-  EXPECT_EQ(field(text, "instantaneous_eventloop_duration_usec"), "0");
+  EXPECT_EQ(info_field(text, "eventloop_cycles"), "3");
+  EXPECT_EQ(info_field(text, "eventloop_duration_sum"), "50000");
+  EXPECT_EQ(info_field(text, "eventloop_duration_cmd_sum"), "50000");
+  EXPECT_EQ(info_field(text, "instantaneous_eventloop_duration_usec"), "0");
 }
 
 }  // namespace

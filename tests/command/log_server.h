@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tests/support/in_process_server.h"
+#include "tests/support/info_field.h"
 
 namespace larder::testing {
 
@@ -22,6 +23,11 @@ inline InProcessOptions log_options(MemoryFileSystem& files, const std::string& 
 inline InProcessServer::Connection& started(InProcessServer& server) {
   server.run();
   return server.connect();
+}
+
+// A field of INFO persistence.
+inline std::string persistence_field(InProcessServer::Connection& client, const std::string& name) {
+  return info_field(client.call("INFO", "persistence"), name).value_or("(none)");
 }
 
 }  // namespace larder::testing

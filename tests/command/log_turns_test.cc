@@ -14,20 +14,23 @@ namespace {
 
 using testing::InProcessServer;
 using testing::log_options;
+using testing::persistence_field;
 using testing::started;
 using Connection = InProcessServer::Connection;
-
-std::string persistence_field(Connection& client, const std::string& name) {
-  const std::string text = client.call("INFO", "persistence");
-  const size_t at = text.find("\n" + name + ":");
-  if (at == std::string::npos) return "(none)";
-  const size_t begin = at + name.size() + 2;
-  return text.substr(begin, text.find('\r', begin) - begin);
-}
 
 std::string value_at_the_next_start(MemoryFileSystem& files, const std::string& rule, const std::string& key) {
   InProcessServer server(log_options(files, rule));
   return started(server).call("GET", key);
+}
+
+// Leaves a log of a base, in which k is 1, and a file behind it, in which it is 2.
+void write_around_a_rewrite(MemoryFileSystem& files) {
+  InProcessServer server(log_options(files, "always"));
+  Connection& client = started(server);
+  client.call("SET", "k", "1");
+  client.call("BGREWRITEAOF");
+  server.advance_ms(200);
+  client.call("SET", "k", "2");
 }
 
 // ---- The end of the process
@@ -275,14 +278,7 @@ TEST(LogTurns, AFolderThatIsRemovedIsMadeAgainByARewrite) {
 // Killed between the base's new name and the manifest: the old history is whole, and the base is in nobody's way.
 TEST(LogTurns, ABaseThatNoManifestNamesIsNotTaken) {
   MemoryFileSystem files;
-  {
-    InProcessServer server(log_options(files, "always"));
-    Connection& client = started(server);
-    client.call("SET", "k", "1");
-    client.call("BGREWRITEAOF");
-    server.advance_ms(200);
-    client.call("SET", "k", "2");
-  }
+  write_around_a_rewrite(files);
   const std::string orphan = "/appendonlydir/appendonly.aof.2.base.rdb";
   files.set_content(orphan, "not what the manifest means");
   {
@@ -436,14 +432,7 @@ TEST(LogTurns, ARewriteAfterAChangeOfDirBeginsInTheNewFolder) {
 
 TEST(LogTurns, FilesThatNoManifestNamesAreLeftAlone) {
   MemoryFileSystem files;
-  {
-    InProcessServer server(log_options(files, "always"));
-    Connection& client = started(server);
-    client.call("SET", "k", "1");
-    client.call("BGREWRITEAOF");
-    server.advance_ms(200);
-    client.call("SET", "k", "2");
-  }
+  write_around_a_rewrite(files);
   const std::string base = "/appendonlydir/appendonly.aof.1.base.rdb";
   const std::string incremental = "/appendonlydir/appendonly.aof.2.incr.aof";
   const std::string base_before = files.content(base);
