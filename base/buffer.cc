@@ -61,6 +61,15 @@ void Buffer::shrink(size_t capacity_bytes_max) {
   reallocate(capacity_bytes_max);
 }
 
+void Buffer::reserve_exactly(size_t n) {
+  if (free_bytes() < n) reallocate(size() + n);
+}
+
+char* Buffer::give_away() {
+  begin_ = end_ = limit_ = nullptr;
+  return std::exchange(storage_, nullptr);
+}
+
 void Buffer::release() {
   std::free(storage_);
   storage_ = begin_ = end_ = limit_ = nullptr;

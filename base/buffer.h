@@ -68,6 +68,8 @@ class Buffer {
   char* mutable_data() { return begin_; }
   size_t size() const { return static_cast<size_t>(end_ - begin_); }
   bool empty() const { return end_ == begin_; }
+  // Where its memory begins: at or in front of data().
+  const char* storage() const { return storage_; }
   size_t capacity() const { return static_cast<size_t>(limit_ - storage_); }
   size_t free_bytes() const { return static_cast<size_t>(limit_ - end_); }
 
@@ -88,10 +90,15 @@ class Buffer {
   // and returns the start of that room. Requires: offset + old_size <= size().
   char* resize_gap(size_t offset, size_t old_size, size_t new_size);
 
+  // Makes room for `n` bytes behind the content, with no more memory than that takes: for content whose end is known.
+  void reserve_exactly(size_t n);
+
   // After a burst: gives memory back when the buffer holds more than `capacity_bytes_max` and its content fits in that.
   void shrink(size_t capacity_bytes_max);
   // Drops content and memory.
   void release();
+  // The same without freeing the memory: it is the caller's, who frees it with std::free. Null if there is none.
+  char* give_away();
   void swap(Buffer& other) noexcept {
     std::swap(storage_, other.storage_);
     std::swap(begin_, other.begin_);

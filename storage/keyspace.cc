@@ -219,7 +219,7 @@ void Keyspace::overwrite_string(uint64_t hash, EntrySlot* slot, const StringPlan
     write_string(old, plan, value);
     if (shape.has_deadline) old->set_deadline_ms(deadline_ms);
   } else if (in_place && plan.encoding == Encoding::kBlob && old->encoding() == Encoding::kBlob &&
-             old->blob()->suits(value.size())) {
+             old->blob()->suits(value.size()) && !store_.blobs_.is_on_offer(value)) {
     std::memmove(old->blob()->data(), value.data(), value.size());
     old->blob()->set_size(value.size());
     if (shape.has_deadline) old->set_deadline_ms(deadline_ms);

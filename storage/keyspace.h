@@ -416,6 +416,9 @@ class Store {
   bool has_guard() const { return guard_ != nullptr; }
   // A reference to the blob of a string that is kept in one. Requires: entry.encoding() == Encoding::kBlob.
   BlobPin pin(const Entry& entry) { return BlobPin(entry.blob(), blobs_); }
+  // What a request lies in, while it is executed: see BlobHeap.
+  void offer(Buffer& memory) { blobs_.offer(memory); }
+  BlobPin end_offer() { return blobs_.end_offer(); }
   uint64_t hash_of(const Entry& entry) const { return hash_bytes(entry.key(), hash_seed_); }
   void set_expiry_mode(ExpiryMode mode) {
     unpaused_expiry_mode_ = mode;

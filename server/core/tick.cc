@@ -17,6 +17,7 @@
 #include "server/core/server_stats.h"
 #include "server/core/tracking.h"
 #include "server/core/transaction.h"
+#include "storage/block_allocator.h"
 #include "storage/keyspace.h"
 
 namespace larder {
@@ -65,17 +66,23 @@ Tick::Room Tick::input_room(Client& client) {
   }
   // In the middle of a request: receive behind what is there, and for a large value in large pieces.
   arena_room_ = nullptr;
-  const size_t size = client.unread->size();
-  size_t room = kTurnInputBytes;
-  size_t want = kTurnInputBytes;
-  if (client.unread_needed > size) {
-    // In proportion to what has arrived: a client that only announces a large value gets no room for the announcement.
-    const size_t room_max = std::clamp(size * kRoomPerArrived, kTurnInputBytes, kLargeInputBytes);
-    room = std::max(kTurnInputBytes, std::min(client.unread_needed - size, room_max));
-    const size_t left = kTickInputBytes - std::min(moved_bytes_, kTickInputBytes);
-    want = std::clamp(left, kTurnInputBytes, room);
-  }
+  const size_t room = room_for_rest(client.unread->size(), client.unread_needed);
+  const size_t left = kTickInputBytes - std::min(moved_bytes_, kTickInputBytes);
+  const size_t want = std::min(room, std::max(left, kTurnInputBytes));
+  if (client.unread_needed >= kExactRoomBytesMin) client.unread->reserve_exactly(room);
   return {client.unread->reserve(room), want};
+}
+
+// Behind so much that has arrived of an unfinished request, which needs so much to get further (0: that is not known).
+size_t Tick::room_for_rest(size_t arrived, size_t needed) {
+  if (needed <= arrived) return kTurnInputBytes;
+  // In proportion to what has arrived: a client that only announces a large value gets no room for the announcement.
+  const size_t room_max = std::clamp(arrived * kRoomPerArrived, kTurnInputBytes, kLargeInputBytes);
+  const size_t missing = needed - arrived;
+  if (needed < kExactRoomBytesMin) return std::clamp(missing, kTurnInputBytes, room_max);
+  // All that the allocator gives for it anyway.
+  const size_t room = std::min(missing + kRoomBehindValue, room_max);
+  return block_bytes(arrived + room) - arrived;
 }
 
 void Tick::received(Client& client, size_t count) {
@@ -85,28 +92,28 @@ void Tick::received(Client& client, size_t count) {
   ++services_.stats.reads_processed;
   if (arena_room_ != nullptr) {
     input_.trim_to(arena_room_ + count);
-    open_turn(client, {arena_room_, count}, true);
+    open_turn(client, {arena_room_, count}, false);
     arena_room_ = nullptr;
   } else {
     client.unread->commit(count);
     const bool is_whole = client.unread_needed > 0 && client.unread_needed <= client.unread->size();
     if (is_whole) moved_bytes_ += client.unread_needed;  // once more, into its entry
-    open_turn(client, client.unread->bytes(), false);
+    open_turn(client, client.unread->bytes(), true);
   }
 }
 
 void Tick::resume(Client& client) {
   client.flags &= ~(kClientHeld | kClientPostponed);
-  if (client.turn == Client::kNoTurn && client.unread) open_turn(client, client.unread->bytes(), false);
+  if (client.turn == Client::kNoTurn && client.unread) open_turn(client, client.unread->bytes(), true);
 }
 
-void Tick::open_turn(Client& client, Bytes input, bool from_arena) {
+void Tick::open_turn(Client& client, Bytes input, bool is_clients) {
   LARDER_ASSERT(client.turn == Client::kNoTurn);
   client.turn = static_cast<uint32_t>(turns_.size());
   Turn turn;
   turn.client = &client;
   turn.input = input;
-  turn.from_arena = from_arena;
+  turn.is_clients = is_clients;
   turns_.push_back(turn);
   if (!(client.gate & (kGateClosing | kGateBlocked))) {
     parse(client.turn);
@@ -260,9 +267,12 @@ bool Tick::execute_one(const Request& request) {
     const Bytes bytes = turn.input.substr(turn.executed, request.end - turn.executed);
     propagation.begin_request(request.is_encoding ? bytes : Bytes());
   }
+  const bool is_large = turn.is_clients && request.end - turn.executed >= kExactRoomBytesMin;
+  if (is_large) services_.store.offer(*client->unread);
   const auto outcome = dispatcher_.execute(
       *client, request.command, arguments_.slice(request.first_argument, request.argument_count), request.hash, reply_);
   propagation.end_request();
+  if (is_large) end_offer(turn);
   if (outcome == Dispatcher::Outcome::kHold) {
     turn.held = true;
     return false;
@@ -270,6 +280,14 @@ bool Tick::execute_one(const Request& request) {
   turn.executed = request.end;
   look_at_bounds(turn);
   return turn.client != nullptr && !turn.held && !client->wants_close();
+}
+
+// What lies in memory that a value has taken over stays there for the rest of the tick.
+void Tick::end_offer(Turn& turn) {
+  BlobPin taken_over = services_.store.end_offer();
+  if (!taken_over) return;
+  taken_over_.push_back(std::move(taken_over));
+  turn.is_clients = false;
 }
 
 void Tick::look_at_bounds(Turn& turn) {
@@ -334,8 +352,10 @@ void Tick::keep_rest(Turn& turn) {
   const Bytes rest = client.wants_close() ? Bytes() : turn.input.substr(turn.executed);
   if (rest.empty()) {
     client.unread.reset();
-  } else if (turn.from_arena) {
-    client.unread = std::make_unique<Buffer>(rest.size());
+  } else if (!turn.is_clients) {
+    const bool is_large = client.unread_needed >= kExactRoomBytesMin;
+    const size_t room = is_large ? room_for_rest(rest.size(), client.unread_needed) : 0;
+    client.unread = std::make_unique<Buffer>(rest.size() + room);
     client.unread->append(rest);
   } else {
     client.unread->consume_front(turn.executed);
@@ -426,6 +446,7 @@ void Tick::finish() {
   requests_.clear();
   if (requests_.capacity() > 2 * kTickRequests) requests_.shrink_to_fit();
   arguments_.clear();
+  taken_over_.clear();
   arena_room_ = nullptr;
   moved_bytes_ = 0;
   input_.reset();

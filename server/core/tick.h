@@ -43,6 +43,7 @@
 #include "server/core/client.h"
 #include "server/core/dispatcher.h"
 #include "server/core/services.h"
+#include "storage/blob.h"
 
 namespace larder {
 
@@ -52,6 +53,9 @@ class Tick {
   static constexpr size_t kLargeInputBytes = 1024 * 1024;
   // Room for a large value, as a multiple of what has arrived of it: each time it grows that is copied.
   static constexpr size_t kRoomPerArrived = 7;
+  // Of a request from this size on the room ends soon behind what it needs, so that its value can stay where it lies.
+  static constexpr size_t kExactRoomBytesMin = 64 * 1024;
+  static constexpr size_t kRoomBehindValue = 1024;  // for the arguments behind it
   static constexpr size_t kPrefetchWindow = 64;
   // Where a tick is full, about a millisecond of work: beyond this more requests gain nothing, and others wait for all of
   // them.
@@ -76,7 +80,7 @@ class Tick {
     ParseResult protocol_error;  // outcome kError when the input is malformed at `parsed`
     bool held = false;           // a request was not run; the rest of the input waits
     bool postponed = false;      // held for no other reason than a bound of this tick
-    bool from_arena = false;     // input lies in the tick's arena, not in the client's own buffer
+    bool is_clients = false;     // input lies in the client's own buffer, not in memory of the tick
     size_t needed_bytes = 0;     // of the unfinished request at `parsed`, 0 when there is none
   };
 
@@ -158,19 +162,21 @@ class Tick {
     size_t owed_bytes_ = 0;
   };
 
-  void open_turn(Client& client, Bytes input, bool from_arena);
+  void open_turn(Client& client, Bytes input, bool is_clients);
   void parse(uint32_t turn_index);
   void prefetch(size_t begin, size_t end);
   void switch_turn(uint32_t turn_index);
   void close_turn();
   void execute(const Request& request);
   bool execute_one(const Request& request);
+  void end_offer(Turn& turn);
   void look_at_bounds(Turn& turn);
   void cut_off(Turn& turn, size_t owed_bytes);
   void postpone_rest();
   static void postpone(Turn& turn);
   static bool has_unparsed_input(const Turn& turn);
   void keep_rest(Turn& turn);
+  static size_t room_for_rest(size_t arrived, size_t needed);
   void check_input_limit(Client& client);
   static void drop(Pin& pin);
   void append_output(OutputQueue& queue, size_t begin, size_t end, size_t first_pin, size_t pin_count);
@@ -185,9 +191,10 @@ class Tick {
   std::vector<Pin> pins_;
   PinCollector pin_collector_{pins_};
   ReplyWriter reply_{output_, 2, &pin_collector_};
-  char* arena_room_ = nullptr;  // the latest room given out, when it lies in the arena
-  size_t moved_bytes_ = 0;      // received in this tick, and large values again when they go into their entries
-  uint64_t barrier_ = 0;        // group of the log that this tick's replies wait for
+  char* arena_room_ = nullptr;       // the latest room given out, when it lies in the arena
+  size_t moved_bytes_ = 0;           // received in this tick, and large values again when they go into their entries
+  std::vector<BlobPin> taken_over_;  // input that is part of the data set now
+  uint64_t barrier_ = 0;             // group of the log that this tick's replies wait for
   uint32_t running_turn_ = Client::kNoTurn;
   uint64_t end_ns_ = 0;  // on the dispatcher's stopwatch: when this tick has used up its time
   bool is_spent_ = false;

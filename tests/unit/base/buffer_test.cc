@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "tests/unit/base/test_seed.h"
 
 namespace larder {
@@ -78,7 +80,7 @@ TEST(Buffer, RandomOperationsAgreeWithString) {
   Buffer buffer;
   std::string model;
   for (int i = 0; i < 100000; i++) {
-    switch (random.uniform(6)) {
+    switch (random.uniform(7)) {
       case 0:
       case 1: {
         const std::string piece(random.uniform(200), static_cast<char>(random.next()));
@@ -106,6 +108,9 @@ TEST(Buffer, RandomOperationsAgreeWithString) {
         model.replace(offset, old_size, text);
         break;
       }
+      case 5:
+        buffer.reserve_exactly(random.uniform(4096));
+        break;
       default:
         buffer.shrink(random.uniform(4096));
         break;
@@ -123,6 +128,24 @@ TEST(Buffer, AppendAndConsumeStayWithinTwiceTheContent) {
   }
   EXPECT_EQ(buffer.size(), 1000u);
   EXPECT_LE(buffer.capacity(), 4096u);
+}
+
+TEST(Buffer, GivesItsMemoryAway) {
+  Buffer buffer;
+  EXPECT_EQ(buffer.give_away(), nullptr);
+  buffer.append("0123456789");
+  buffer.consume_front(3);
+  buffer.reserve_exactly(1000);
+  EXPECT_EQ(buffer.capacity() - buffer.size(), 1000u);
+  const char* text = buffer.data();
+  char* memory = buffer.give_away();
+  EXPECT_LE(memory, text);
+  EXPECT_EQ(Bytes(text, 7), "3456789");
+  EXPECT_TRUE(buffer.empty());
+  EXPECT_EQ(buffer.capacity(), 0u);
+  std::free(memory);
+  buffer.append("again");
+  EXPECT_EQ(buffer.bytes(), "again");
 }
 
 TEST(BufferDeathTest, CommitBeyondReserveStops) {
