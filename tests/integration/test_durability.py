@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 
-from harness import Client, Closed, ReplyError, Server, equal, wait_until
+from harness import Client, Closed, ReplyError, Server, equal, limit, wait_until
 
 KILLS = int(os.environ.get("LARDER_KILLS", "12"))
 WRITERS = 6
@@ -62,6 +62,7 @@ def check(port, acknowledged, sent):
         return {key: int(client.call("GET", key) or 0) for key in sent}
 
 
+@limit(max(60, 3 * KILLS))
 def test_kill_under_always_loses_nothing(binary):
     seed = random.randrange(1 << 30)
     print(f"     seed {seed}")
