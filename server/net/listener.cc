@@ -57,6 +57,15 @@ void set_keepalive(int fd, int64_t interval_s) {
   set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
 }
 
+// Within one machine there is no path to be congested. The simplest algorithm, which every kernel has, takes the least time; what some systems
+// have as their default (bbr) also estimates bandwidth and paces large replies with timers.
+void choose_simple_congestion_control(int fd) {
+#ifdef TCP_CONGESTION
+  constexpr char kSimplest[] = "reno";
+  setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, kSimplest, sizeof(kSimplest) - 1);
+#endif
+}
+
 Error socket_error(const std::string& what) { return os_error(errno, what); }
 
 // A bound, listening, non-blocking socket for one resolved address.
@@ -167,11 +176,13 @@ void Listener::on_ready(bool, bool) {
       if (errno != EAGAIN && errno != EWOULDBLOCK) pause_accepting();
       return;
     }
-    if (unix_path_.empty()) {
+    const ClientOrigin origin = origin_of(accepted);
+    if (!origin.is_unix_socket) {
       set_option(accepted, IPPROTO_TCP, TCP_NODELAY, 1);
       if (options_.keepalive_s > 0) set_keepalive(accepted, options_.keepalive_s);
+      if (origin.is_loopback) choose_simple_congestion_control(accepted);
     }
-    callback_(accepted, origin_of(accepted));
+    callback_(accepted, origin);
   }
 }
 
