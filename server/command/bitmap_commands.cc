@@ -5,8 +5,8 @@
 
 #include "server/command/bitmap_handlers.h"
 #include "server/command/families.h"
-#include "server/config/settings.h"
 #include "server/core/command_spec.h"
+#include "server/core/loading.h"
 #include "storage/bit_array.h"
 #include "storage/string_value.h"
 
@@ -66,7 +66,7 @@ uint64_t parse_bit_offset(CommandContext& ctx, ArgReader& args, Bytes text, int6
   const auto number = parse_int64(text);
   int64_t offset = 0;
   const bool valid = number && !__builtin_mul_overflow(*number, unit, &offset) && offset >= 0 &&
-                     offset / 8 < ctx.services().settings.bulk_bytes_max;
+                     static_cast<size_t>(offset) / 8 < string_bytes_max(ctx.services());
   if (!valid) args.fail(kBitOffset);
   return static_cast<uint64_t>(offset);
 }

@@ -7,8 +7,8 @@
 #include "server/command/key_walk.h"
 #include "server/command/string_handlers.h"
 #include "server/command/string_reply.h"
-#include "server/config/settings.h"
 #include "server/core/command_spec.h"
+#include "server/core/loading.h"
 #include "storage/string_value.h"
 
 namespace larder {
@@ -76,8 +76,6 @@ std::pair<size_t, size_t> resolve_range(int64_t start, int64_t end, size_t size)
   if (start > end) return {0, 0};
   return {static_cast<size_t>(start), static_cast<size_t>(end - start + 1)};
 }
-
-size_t string_bytes_max(CommandContext& ctx) { return static_cast<size_t>(ctx.services().settings.bulk_bytes_max); }
 
 }  // namespace
 
@@ -155,7 +153,7 @@ void append(CommandContext& ctx, ArgReader& args) {
   if (value.wrong_type()) return ctx.reply().error(kWrongType);
   if (!value->exists()) {
     value->assign(tail);  // creates the key even when there is nothing to append
-  } else if (!value->append(tail, string_bytes_max(ctx))) {
+  } else if (!value->append(tail, string_bytes_max(ctx.services()))) {
     return ctx.reply().error(kStringTooLong);
   }
   ctx.changed(key.bytes, Event::kAppend);
@@ -169,7 +167,7 @@ void setrange(CommandContext& ctx, ArgReader& args) {
   auto value = ctx.keys().edit_or_create<StringValue>(key);
   if (value.wrong_type()) return ctx.reply().error(kWrongType);
   if (!patch.empty()) {
-    if (!value->set_range(static_cast<size_t>(offset), patch, string_bytes_max(ctx))) {
+    if (!value->set_range(static_cast<size_t>(offset), patch, string_bytes_max(ctx.services()))) {
       return ctx.reply().error(kStringTooLong);
     }
     ctx.changed(key.bytes, Event::kSetRange);

@@ -196,7 +196,7 @@ Status AofLoad::run_batch() {
 
 Status AofLoad::run(const AofReader::Command& at) {
   const std::span<const Bytes> argv = reader_->argv(at);
-  const Command* command = services_.registry.resolve(argv);
+  const Command* command = services_.registry.resolve_logged(argv);
   if (command == nullptr || command->spec->run == nullptr || !arity_matches(*command->spec, argv.size())) {
     return refused("unknown command '" + std::string(argv[0].substr(0, 128)) + "' at offset " +
                    std::to_string(at.offset));
@@ -207,28 +207,39 @@ Status AofLoad::run(const AofReader::Command& at) {
   }
   if (command->full_name == "exec") return run_transaction();
   if (in_transaction_) {
-    queued_.emplace_back(argv.begin(), argv.end());
+    queued_.push_back({command, {argv.begin(), argv.end()}, at.offset});
     return {};
   }
-  const uint32_t errors_before = reply_.error_count();
-  dispatcher_.replay(client_, *command, argv, reply_);
-  if (reply_.error_count() != errors_before && ++failed_commands_ <= kLoggedErrorsMax) {
-    services_.log.warning("'{}' at offset {} of {} was answered: {}", command->full_name, at.offset, parts_[part_].path,
-                          trim(output_.bytes()));
-  }
-  output_.clear();
-  return {};
+  return replay(*command, argv, at.offset);
 }
 
 Status AofLoad::run_transaction() {
   in_transaction_ = false;
   std::vector<Bytes> argv;
-  for (const std::vector<std::string>& request : queued_) {
-    argv.assign(request.begin(), request.end());
-    dispatcher_.replay(client_, *services_.registry.resolve(argv), argv, reply_);
-    output_.clear();
+  for (const Queued& request : queued_) {
+    argv.assign(request.words.begin(), request.words.end());
+    LARDER_TRY(replay(*request.command, argv, request.offset));
   }
   queued_.clear();
+  return {};
+}
+
+Status AofLoad::replay(const Command& command, std::span<const Bytes> argv, uint64_t offset) {
+  const uint32_t errors_before = reply_.error_count();
+  dispatcher_.replay(client_, command, argv, reply_);
+  if (reply_.error_count() != errors_before) {
+    const Bytes answer = trim(output_.bytes());
+    // What follows would come into another database.
+    if (command.full_name == "select") {
+      return refused("'select' at offset " + std::to_string(offset) + " was answered: " + std::string(answer) +
+                     ". Start with as many --databases as the log was written with");
+    }
+    if (++failed_commands_ <= kLoggedErrorsMax) {
+      services_.log.warning("'{}' at offset {} of {} was answered: {}", command.full_name, offset, parts_[part_].path,
+                            answer);
+    }
+  }
+  output_.clear();
   return {};
 }
 

@@ -77,6 +77,7 @@ class AofLoad final : public LoadTask {
   Status run_batch();
   Status run(const AofReader::Command& command);
   Status run_transaction();
+  Status replay(const Command& command, std::span<const Bytes> argv, uint64_t offset);
   Error refused(const std::string& why) const;
 
   Services& services_;
@@ -100,7 +101,12 @@ class AofLoad final : public LoadTask {
   ReplyWriter reply_{output_};
   // Requests between MULTI and EXEC, which run only when the EXEC is there.
   bool in_transaction_ = false;
-  std::vector<std::vector<std::string>> queued_;
+  struct Queued {
+    const Command* command;
+    std::vector<std::string> words;
+    uint64_t offset;
+  };
+  std::vector<Queued> queued_;
 };
 
 }  // namespace larder

@@ -273,7 +273,11 @@ void Dispatcher::call(Client& client, const Command& command, std::span<const By
   command.spec->run(ctx, args);
   if (services_.propagation.active() && services_.stats.dirty != dirty_before && !ctx.propagation_replaced() &&
       (command.spec->flags & kWrite)) {
-    services_.propagation.request(db, argv);
+    if (command.renamed) [[unlikely]] {
+      propagate_under_its_name(db, command, argv);
+    } else {
+      services_.propagation.request(db, argv);
+    }
   }
 
   if (monitored) [[unlikely]]
@@ -301,6 +305,13 @@ void Dispatcher::call(Client& client, const Command& command, std::span<const By
   observe(client, command, argv, elapsed_ns);
   if (!redacted_.empty()) [[unlikely]]
     redacted_.clear();
+}
+
+// Whoever repeats it may know it by another name, or by none.
+void Dispatcher::propagate_under_its_name(uint16_t db, const Command& command, std::span<const Bytes> argv) {
+  std::vector<Bytes> named(argv.begin(), argv.end());
+  named[0] = top_level(command).spec->name;
+  services_.propagation.request(db, named);
 }
 
 void Dispatcher::replay(Client& client, const Command& command, std::span<const Bytes> argv, ReplyWriter& reply) {

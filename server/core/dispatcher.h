@@ -126,6 +126,7 @@ class Dispatcher {
   void queue_in_transaction(Client& client, const Command& command, uint32_t flags, std::span<const Bytes> argv,
                             ReplyWriter& reply);
   bool begin_monitored(const Client& client, const Command& command, std::span<const Bytes> argv);
+  void propagate_under_its_name(uint16_t db, const Command& command, std::span<const Bytes> argv);
   void follow_reads(const Client& client, const Command& command, std::span<const Bytes> argv);
   std::vector<Bytes> without_secrets(std::span<const Bytes> argv) const;
   void observe(Client& client, const Command& command, std::span<const Bytes> argv, uint64_t elapsed_ns);

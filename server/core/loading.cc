@@ -14,6 +14,9 @@ namespace {
 // Keys between two looks at the clock: well below a millisecond of small ones.
 constexpr size_t kKeysPerStep = 512;
 
+// Beyond it a log is believed to be damaged rather than written under a higher limit than is configured now.
+constexpr size_t kLoadedStringBytesMax = size_t{4} * 1024 * 1024 * 1024;
+
 }  // namespace
 
 void Loading::begin(std::unique_ptr<LoadTask> task, Done done) {
@@ -57,6 +60,11 @@ RdbLimits rdb_limits(const Settings& settings) {
   limits.hash = {size(settings.hash_max_listpack_entries), size(settings.hash_max_listpack_value_bytes)};
   limits.zset = {size(settings.zset_max_listpack_entries), size(settings.zset_max_listpack_value_bytes)};
   return limits;
+}
+
+size_t string_bytes_max(const Services& services) {
+  const auto configured = static_cast<size_t>(services.settings.bulk_bytes_max);
+  return services.loading.active() ? std::max(configured, kLoadedStringBytesMax) : configured;
 }
 
 void load_functions_too(RdbLoader& loader, Services& services) {

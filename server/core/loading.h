@@ -71,6 +71,9 @@ class Loading {
 // The thresholds of the configuration, for values that are loaded.
 RdbLimits rdb_limits(const Settings& settings);
 
+// The longest string that a command may make: proto-max-bulk-len, but what a log brings back was allowed once.
+size_t string_bytes_max(const Services& services);
+
 // Has the libraries of functions in the file loaded by the script engine. The services outlive the loader.
 void load_functions_too(RdbLoader& loader, Services& services);
 

@@ -111,6 +111,13 @@ const Command* Registry::find_subcommand(const Command& container, Bytes name) {
   return nullptr;
 }
 
+const Command* Registry::resolve_logged(std::span<const Bytes> argv) const {
+  const auto known = std::find_if(renamed_.begin(), renamed_.end(), [&](const Command* command) {
+    return equals_ignore_case(command->spec->name, argv[0]);
+  });
+  return resolve_in(known != renamed_.end() ? *known : find(argv[0]), argv);
+}
+
 const Command* Registry::find_full_name(Bytes full_name) const {
   const size_t bar = full_name.find('|');
   const Command* command = find(full_name.substr(0, bar));
@@ -125,6 +132,9 @@ bool Registry::rename(Bytes name, Bytes new_name) {
   if (!new_name.empty() && find(new_name) != nullptr) return false;
   Command* command = known->second;
   names_.erase(known);
+  renamed_.push_back(command);
+  command->renamed = true;
+  for (Command* sub : command->subcommands) sub->renamed = true;
   if (new_name.empty()) {
     std::erase(top_level_, command);
   } else {

@@ -36,6 +36,7 @@ struct Command {
   std::string full_name;            // "get", "config|get"
   uint32_t index = 0;
   int8_t first_key = 0;  // index of the first key among the arguments, 0 when it is not fixed; for the prefetch stage
+  bool renamed = false;  // it, or its container: clients know it by another name than its row's, or by none
   std::vector<Command*> subcommands;
   mutable CommandStats stats;
 
@@ -60,12 +61,10 @@ class Registry {
   static const Command* find_subcommand(const Command& container, Bytes name);
   // The command that a request means: a subcommand when the first argument names one. Null when the name is unknown, a
   // container when its subcommand is missing or unknown.
-  const Command* resolve(std::span<const Bytes> argv) const {
-    const Command* command = find(argv[0]);
-    if (command == nullptr || !command->is_container() || argv.size() < 2) return command;
-    const Command* sub = find_subcommand(*command, argv[1]);
-    return sub != nullptr ? sub : command;
-  }
+  const Command* resolve(std::span<const Bytes> argv) const { return resolve_in(find(argv[0]), argv); }
+  // The same for a request of a log: logs have the names of the rows, whatever clients call the commands. (Those that
+  // earlier builds wrote have the clients' names.)
+  const Command* resolve_logged(std::span<const Bytes> argv) const;
   // "config|get" or "get"; null when there is none.
   const Command* find_full_name(Bytes full_name) const;
 
@@ -86,12 +85,18 @@ class Registry {
     Command* command = nullptr;
     Bytes name;  // in names_
   };
+  static const Command* resolve_in(const Command* command, std::span<const Bytes> argv) {
+    if (command == nullptr || !command->is_container() || argv.size() < 2) return command;
+    const Command* sub = find_subcommand(*command, argv[1]);
+    return sub != nullptr ? sub : command;
+  }
   Command& add(const CommandSpec& spec, const CommandFamily& family, Command* parent);
   // Makes the cells anew from the names.
   void index_names();
 
   std::vector<std::unique_ptr<Command>> all_;
   std::vector<const Command*> top_level_;
+  std::vector<const Command*> renamed_;
   std::vector<Bytes> groups_;
   std::vector<Cell> cells_;
   std::deque<std::pair<std::string, Command*>> names_;  // a deque: the strings must not move

@@ -1,0 +1,105 @@
+// A log is loaded under other settings than it was written with: it comes back as it was, or not at all.
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/command/log_server.h"
+
+namespace larder {
+namespace {
+
+using testing::InProcessServer;
+using testing::log_options;
+using testing::started;
+using Connection = InProcessServer::Connection;
+using Words = std::vector<std::string>;
+
+TEST(LogSettings, DatabasesThatAreNotConfiguredAreRefused) {
+  for (const bool in_transaction : {false, true}) {
+    for (const char* base : {"none", "commands"}) {
+      MemoryFileSystem files;
+      const Words commands = {"--aof-use-rdb-preamble", "no"};
+      {
+        InProcessServer server(log_options(files, "always", commands));
+        Connection& client = started(server);
+        client.call("SET", "k", "of 0");
+        if (in_transaction) client.call("MULTI");
+        client.call("SELECT", "9");
+        client.call("SET", "k", "of 9");
+        client.call("SET", "j", "of 9");
+        if (in_transaction) client.call("EXEC");
+        if (base == std::string("commands")) client.call("BGREWRITEAOF");
+        server.advance_ms(200);
+      }
+      {
+        InProcessServer server(log_options(files, "always", {"--databases", "4"}));
+        server.run();
+        EXPECT_TRUE(server.server().load_failed()) << in_transaction << ", " << base;
+        EXPECT_NE(server.log_text().find("-ERR DB index is out of range. Start with as many --databases"),
+                  std::string::npos);
+      }
+      InProcessServer server(log_options(files, "always"));
+      Connection& client = started(server);
+      EXPECT_EQ(client.call("GET", "k"), "$4\r\nof 0\r\n");
+      client.call("SELECT", "9");
+      EXPECT_EQ(client.call("GET", "k"), "$4\r\nof 9\r\n");
+    }
+  }
+}
+
+TEST(LogSettings, StringsAreAsLongAsTheyWereAllowedToBe) {
+  MemoryFileSystem files;
+  {
+    InProcessServer server(log_options(files, "always"));
+    Connection& client = started(server);
+    client.call("SETRANGE", "range", "3000000", "x");
+    client.call("SET", "appended", std::string(1024 * 1024, 'x'));
+    client.call("APPEND", "appended", "y");
+    client.call("SETBIT", "bits", "80000000", "1");
+    client.call("BITFIELD", "fields", "SET", "u8", "80000000", "7");
+  }
+  InProcessServer server(log_options(files, "always", {"--proto-max-bulk-len", "1mb"}));
+  Connection& client = started(server);
+  EXPECT_EQ(client.call("STRLEN", "range"), ":3000001\r\n");
+  EXPECT_EQ(client.call("STRLEN", "appended"), ":1048577\r\n");
+  EXPECT_EQ(client.call("STRLEN", "bits"), ":10000001\r\n");
+  EXPECT_EQ(client.call("STRLEN", "fields"), ":10000001\r\n");
+  EXPECT_EQ(client.call("SETRANGE", "range", "3000001", "x").substr(0, 4), "-ERR") << "of clients it is a limit";
+}
+
+// Commands that clients know by another name, or by none, are in the log under their own.
+TEST(LogSettings, RenamedCommandsAreLoadedUnderAnyNames) {
+  const Words renamed = {"--rename-command", "SET",   "PUT", "--rename-command", "XGROUP",    "",
+                         "--rename-command", "DEL",   "",    "--rename-command", "SELECT",    "GO",
+                         "--rename-command", "MULTI", "",    "--rename-command", "PEXPIREAT", ""};
+  MemoryFileSystem files;
+  {
+    InProcessServer server(log_options(files, "always"));
+    Connection& client = started(server);
+    client.call("XGROUP", "CREATE", "stream", "group", "$", "MKSTREAM");
+  }
+  const std::string writing = "redis.call('RPUSH', 'l', 1) redis.call('RPUSH', 'l', 2)";
+  for (int start = 0; start < 2; ++start) {
+    InProcessServer server(log_options(files, "always", renamed));
+    Connection& client = started(server);
+    ASSERT_FALSE(server.server().load_failed()) << server.log_text();
+    EXPECT_EQ(client.call("PUT", "gone", "1", "PX", "20"), "+OK\r\n");
+    EXPECT_EQ(client.call("PUT", "k" + std::to_string(start), "1"), "+OK\r\n");
+    EXPECT_EQ(client.call("EXPIRE", "k0", "1000"), ":1\r\n");
+    EXPECT_EQ(client.call("EVAL", writing, "0"), "$-1\r\n");
+    client.call("GO", "2");
+    EXPECT_EQ(client.call("PUT", "k", "of 2"), "+OK\r\n");
+    server.advance_ms(50);
+  }
+  InProcessServer server(log_options(files, "always"));
+  Connection& client = started(server);
+  ASSERT_FALSE(server.server().load_failed()) << server.log_text();
+  EXPECT_EQ(client.call("EXISTS", "k0", "k1", "gone", "stream"), ":3\r\n");
+  EXPECT_EQ(client.call("LLEN", "l"), ":4\r\n");
+  EXPECT_EQ(files.content("/appendonlydir/appendonly.aof.1.incr.aof").find("PUT"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace larder
