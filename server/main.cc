@@ -97,7 +97,8 @@ void follow_options(OptionTable& options, Log& log) {
     log.set_level(log_level_of(options.settings().log_level));
     return Status();
   });
-  options.subscribe({"dir"}, [&options]() -> Status {
+  // A log that is turned on in the same CONFIG SET begins in the new folder, and its name must not depend on where we are.
+  options.subscribe_first({"dir"}, [&options]() -> Status {
     LARDER_TRY(os_change_directory(options.settings().dir));
     options.settings().dir = os_current_directory();
     return Status();
@@ -143,7 +144,7 @@ int serve(const CommandLine& command_line, FileSystem& files, Clock& clock) {
     log.warning("The limit of open files allows {} clients, not the {} of maxclients", fits, settings.maxclients);
     settings.maxclients = fits;
   }
-  ignore_broken_pipes();
+  ignore_signals_of_writes();
   if (settings.disable_thp) os_refuse_huge_pages();
 
   Process process;

@@ -134,7 +134,7 @@ Status OptionTable::apply_changes(std::span<const OptionRow* const> changed, con
   return {};
 }
 
-void OptionTable::subscribe(std::initializer_list<Bytes> names, std::function<Status()> apply) {
+OptionTable::Subscriber OptionTable::subscriber_of(std::initializer_list<Bytes> names, std::function<Status()> apply) {
   Subscriber subscriber;
   for (const Bytes name : names) {
     const OptionRow* row = find_option(name);
@@ -142,7 +142,15 @@ void OptionTable::subscribe(std::initializer_list<Bytes> names, std::function<St
     subscriber.rows.push_back(row);
   }
   subscriber.apply = std::move(apply);
-  subscribers_.push_back(std::move(subscriber));
+  return subscriber;
+}
+
+void OptionTable::subscribe(std::initializer_list<Bytes> names, std::function<Status()> apply) {
+  subscribers_.push_back(subscriber_of(names, std::move(apply)));
+}
+
+void OptionTable::subscribe_first(std::initializer_list<Bytes> names, std::function<Status()> apply) {
+  subscribers_.insert(subscribers_.begin(), subscriber_of(names, std::move(apply)));
 }
 
 }  // namespace larder

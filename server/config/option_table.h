@@ -62,6 +62,8 @@ class OptionTable {
   // `apply` runs after a change of any of the named options, once per change; the new values are in Settings by then.
   // Its error message becomes the reason that the client reads. Requires: options of these names exist.
   void subscribe(std::initializer_list<Bytes> names, std::function<Status()> apply);
+  // The same, and runs before all others: they depend on what it does.
+  void subscribe_first(std::initializer_list<Bytes> names, std::function<Status()> apply);
 
   Settings& settings() { return settings_; }
   const Settings& settings() const { return settings_; }
@@ -71,6 +73,7 @@ class OptionTable {
     std::vector<const OptionRow*> rows;
     std::function<Status()> apply;
   };
+  static Subscriber subscriber_of(std::initializer_list<Bytes> names, std::function<Status()> apply);
   // Tells the subscribers of those rows that differ from `before`; when one refuses, everything is as before.
   Status apply_or_take_back(const Settings& before, std::span<const OptionRow* const> rows, const OptionRow** failed);
   // Runs the subscribers of the changed rows. On failure names the row that the failing one hangs on.

@@ -20,6 +20,9 @@ int64_t raise_descriptor_limit(int64_t maxclients) {
   return std::min<int64_t>(maxclients, static_cast<int64_t>(got) - kReservedDescriptors);
 }
 
-void ignore_broken_pipes() { std::signal(SIGPIPE, SIG_IGN); }
+void ignore_signals_of_writes() {
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+}
 
 }  // namespace larder

@@ -12,7 +12,7 @@ inline constexpr int64_t kReservedDescriptors = 32;
 // Raises the limit of open descriptors so that `maxclients` fit; returns how many clients do fit.
 int64_t raise_descriptor_limit(int64_t maxclients);
 
-// Writes to a closed socket report an error instead of ending the process.
-void ignore_broken_pipes();
+// Writes to a closed socket, or beyond the size that files may have, report an error instead of ending the process.
+void ignore_signals_of_writes();
 
 }  // namespace larder

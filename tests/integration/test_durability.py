@@ -7,6 +7,7 @@ LARDER_KILLS is the number of kills (12); the long run of 200 is by hand.
 import os
 import random
 import re
+import resource
 import signal
 import subprocess
 import threading
@@ -139,3 +140,57 @@ def test_a_torn_tail_is_cut_at_the_start_and_by_the_checker(binary):
         server.stop()
         checked = subprocess.run([binary, "--check-aof", manifest], stdout=subprocess.PIPE, timeout=20)
         equal(checked.returncode, 0)
+
+
+FILE_BYTES_MAX = 300_000
+
+
+def write_until_refused(client):
+    """How many SETs were answered before one was refused."""
+    for i in range(1000):
+        try:
+            client.expect_ok("SET", f"k{i}", "x" * 1000)
+        except ReplyError as error:
+            assert str(error).startswith("MISCONF"), error
+            return i
+    return 1000
+
+
+def test_a_limit_of_the_size_of_files_does_not_end_the_process(binary):
+    """It is an error of the disk: the log goes on in another file, or writes are refused until it can."""
+    for rule in ("always", "everysec"):
+        with Server(binary, LOG + ["--appendfsync", rule]) as server:
+            resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (FILE_BYTES_MAX, resource.RLIM_INFINITY))
+            with Client(server.port) as client:
+                answered = write_until_refused(client)
+            assert "Writing the append only log failed: no space" in server.output(), server.output()
+            resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+            with Client(server.port) as client:
+                wait_until(lambda: b"aof_last_write_status:ok" in client.call("INFO", "persistence"), 10, "the healing")
+                client.expect_ok("SET", "behind", "1")
+                equal(client.call("WAITAOF", 1, 0, 0), [1, 0])
+            server.kill()
+            server.restart()
+            with Client(server.port) as client:
+                wait_until(lambda: b"\r\nloading:0" in client.call("INFO", "persistence"))
+                equal(client.call("EXISTS", "behind", *[f"k{i}" for i in range(answered)]), answered + 1)
+
+
+def test_a_log_that_is_turned_on_with_a_new_folder_begins_there(binary):
+    with Server(binary, ["--enable-protected-configs", "yes", "--appendfsync", "always"]) as server:
+        os.mkdir(os.path.join(server.folder, "new"))
+        with Client(server.port) as client:
+            client.expect_ok("SET", "k", "1")
+            client.expect_ok("CONFIG", "SET", "appendonly", "yes", "dir", "new")
+            client.expect_ok("SET", "k", "2")
+            error = client.error("CONFIG", "SET", "appendonly", "no", "dir", "missing")
+            assert "argument 'dir'" in error, error
+            client.expect_ok("SET", "k", "3")
+        server.kill()
+        assert "rewriting failed" not in server.output(), server.output()
+        equal(server.output().count("rewriting started"), 1)
+        server.args += LOG + ["--dir", os.path.join(server.folder, "new")]
+        server.restart()
+        with Client(server.port) as client:
+            wait_until(lambda: b"\r\nloading:0" in client.call("INFO", "persistence"))
+            equal(client.call("GET", "k"), b"3")

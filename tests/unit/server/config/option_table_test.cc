@@ -127,6 +127,22 @@ TEST_F(OptionTableTest, AFailingSubscriberTakesEverythingBack) {
   EXPECT_EQ(ports, (std::vector<int64_t>{5, 0})) << "who acted on the new value must hear of the old one again";
 }
 
+TEST_F(OptionTableTest, WhoDependsOnAnotherRunsBehindIt) {
+  std::string order;
+  bool refuses = false;
+  table_.subscribe({"timeout"}, [&] { return order += "timeout ", Status(); });
+  table_.subscribe_first({"port"}, [&] {
+    order += "port ";
+    return refuses ? Status(ErrorCode::kBusy, "taken") : Status();
+  });
+  EXPECT_EQ(set({{"timeout", "5"}, {"port", "7000"}}), "ok");
+  EXPECT_EQ(order, "port timeout ");
+  refuses = true;
+  order.clear();
+  EXPECT_NE(set({{"timeout", "6"}, {"port", "7001"}}), "ok");
+  EXPECT_EQ(order, "port port timeout ") << "nobody else has heard of what was refused, only of the old values again";
+}
+
 TEST_F(OptionTableTest, SetOneAsksForNoRight) {
   const Bytes address[] = {"10.0.0.1", "6379"};
   EXPECT_TRUE(table_.set_one("replicaof", address).ok());
