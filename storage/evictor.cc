@@ -11,8 +11,6 @@ namespace {
 constexpr int kFruitlessSamplesMax = 8;
 // Buckets that one try walks over; some 10 us.
 constexpr int kWalkBucketsMax = 64;
-// Chunks of the expiry index without a key that is due in their slot which one sample may go through.
-constexpr int kStaleChunksMax = 16;
 // Keys with a deadline are drawn from the expiry index when fewer than one key in so many has one.
 constexpr size_t kRareShare = 4;
 // Keys in one place of a table, on average.
@@ -50,15 +48,12 @@ Keyspace* Evictor::choose_keyspace() {
 Eviction Evictor::evict_one(int64_t now_ms) {
   if (policy_.rule == EvictionRule::kNone || store_.expiry_mode() == ExpiryMode::kHide) return Eviction::kNothing;
   if (policy_.rule == EvictionRule::kS3Fifo) return evict_by_fifo(now_ms);
+  if (policy_.rule == EvictionRule::kSoonest && evict_soonest(now_ms)) return Eviction::kDone;
   prefetch_best(&Keyspace::prefetch_entry);
   for (int tries = 0; tries < kFruitlessSamplesMax; tries++) {
     Keyspace* keyspace = choose_keyspace();
     if (keyspace == nullptr) return Eviction::kNothing;
-    if (policy_.rule == EvictionRule::kSoonest && tries == 0) {
-      sample_soonest(*keyspace, now_ms);
-    } else {
-      sample(*keyspace, now_ms);
-    }
+    sample(*keyspace, now_ms);
     if (!evict_from_pool(now_ms)) continue;
     prefetch_best(&Keyspace::prefetch_bucket);
     return Eviction::kDone;
@@ -114,16 +109,19 @@ Evictor::Place Evictor::next_place(const Keyspace& keyspace) {
   return place;
 }
 
-// The keys of a few chunks whose deadlines are the nearest as far as the expiry index orders them. Its slots for distant
-// deadlines are wide, so the pool orders what is in them.
-void Evictor::sample_soonest(Keyspace& keyspace, int64_t now_ms) {
-  size_t seen = 0;
-  for (int chunks = 0; chunks < kStaleChunksMax && seen == 0; chunks++) {
-    keyspace.visit_soonest(random_, now_ms, [&](const Entry& entry) {
-      seen++;
-      offer_entry(keyspace, entry, now_ms);
-    });
+// The key that is due first in the database whose expiry index begins first.
+bool Evictor::evict_soonest(int64_t now_ms) {
+  Keyspace* first = nullptr;
+  int64_t first_ms = INT64_MAX;
+  for (int i = 0; i < store_.database_count(); i++) {
+    Keyspace& keyspace = store_.database(i);
+    if (keyspace.volatile_count() == 0) continue;
+    const int64_t soonest_ms = keyspace.soonest_ms();
+    if (first != nullptr && soonest_ms >= first_ms) continue;
+    first = &keyspace;
+    first_ms = soonest_ms;
   }
+  return first != nullptr && first->evict_soonest(now_ms);
 }
 
 void Evictor::offer_entry(const Keyspace& keyspace, const Entry& entry, int64_t now_ms) {

@@ -3,7 +3,7 @@
 //   random              a key drawn at random
 //   least recent        the longest idle of a sample (LRU)
 //   least frequent      the lowest counter of a sample, decay included (LFU)
-//   soonest             the nearest deadline of a sample of what the expiry index holds as due first
+//   soonest             the nearest deadline, as the expiry index has them; of a sample where it cannot order them in time
 //   s3-fifo             the queues of s3_fifo.h
 //
 // each among all keys or among those with a deadline. The sampled rules keep the best candidates of earlier samples in a
@@ -69,7 +69,7 @@ class Evictor {
   Keyspace* choose_keyspace();
   bool evict_from_pool(int64_t now_ms);
   void sample(Keyspace& keyspace, int64_t now_ms);
-  void sample_soonest(Keyspace& keyspace, int64_t now_ms);
+  bool evict_soonest(int64_t now_ms);
   Place next_place(const Keyspace& keyspace);
   void offer_entry(const Keyspace& keyspace, const Entry& entry, int64_t now_ms);
   void offer(const Candidate& candidate);

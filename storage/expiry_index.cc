@@ -13,6 +13,24 @@ namespace {
 
 // Chunks of a list that one draw chooses among: a cache miss each.
 constexpr uint32_t kDrawStride = 8;
+// A list of no more items is not spread: all of its keys are looked at when one of them goes.
+constexpr uint32_t kShortListItems = 8;
+// Slots may be spread up to these, and one more for so many items: 2.5 bytes an item.
+constexpr uint64_t kSpreadsMin = 8;
+constexpr uint64_t kItemsPerSpread = 1024;
+// Of those that will come next, how many are told.
+constexpr size_t kItemsAhead = 2;
+
+void clear_bit(uint64_t* words, ptrdiff_t bit) { words[bit / 64] &= ~(uint64_t{1} << (bit % 64)); }
+
+// The first bit that is set, or their number.
+template <size_t kWords>
+uint32_t first_bit(const uint64_t (&words)[kWords]) {
+  for (uint32_t i = 0; i < kWords; i++) {
+    if (words[i] != 0) return i * 64 + static_cast<uint32_t>(std::countr_zero(words[i]));
+  }
+  return kWords * 64;
+}
 
 }  // namespace
 
@@ -24,8 +42,9 @@ ExpiryIndex& ExpiryIndex::operator=(ExpiryIndex&& other) noexcept {
   now_ms_ = other.now_ms_;
   items_ = std::exchange(other.items_, 0);
   chunk_count_ = std::exchange(other.chunk_count_, 0);
+  spread_count_ = std::exchange(other.spread_count_, 0);
+  filed_ = std::exchange(other.filed_, nullptr);
   drawn_up_to_ = std::exchange(other.drawn_up_to_, nullptr);
-  drawn_slot_ = std::exchange(other.drawn_slot_, nullptr);
   return *this;
 }
 
@@ -39,7 +58,6 @@ void ExpiryIndex::start(int64_t now_ms) {
 void ExpiryIndex::free_wheel() {
   if (wheel_ != nullptr) blocks_->free(wheel_, sizeof(Wheel));
   wheel_ = nullptr;
-  drawn_slot_ = nullptr;
 }
 
 void ExpiryIndex::add(uint32_t hash_prefix, int64_t deadline_ms, int64_t now_ms) {
@@ -53,10 +71,19 @@ void ExpiryIndex::add(uint32_t hash_prefix, int64_t deadline_ms, int64_t now_ms)
     index = due_ms >> shift_of(k);
   }
   if (k + 1 == kLevels) index = std::min(index, (now_ms_ >> shift_of(k)) + kSlots - 2);
-  Level& level = wheel_->levels[k];
-  const auto ring = static_cast<uint32_t>(index & (kSlots - 1));
-  push(&level.slots[ring], hash_prefix);
-  level.in_use[ring / 64] |= uint64_t{1} << (ring % 64);
+  Slot* slots = wheel_->levels[k].slots;
+  uint64_t* in_use = wheel_->levels[k].in_use;
+  auto ring = static_cast<uint32_t>(index & (kSlots - 1));
+  while (slots[ring].is_spread()) {
+    Spread* spread = slots[ring].spread();
+    const int64_t first = index << kRatioBits;
+    index = std::min(due_ms >> shift_of(--k), first + kRatio - 1);  // beyond the last slot of the highest level
+    ring = static_cast<uint32_t>(index - first);
+    slots = spread->slots;
+    in_use = spread->in_use;
+  }
+  push(&slots[ring], hash_prefix);
+  in_use[ring / 64] |= uint64_t{1} << (ring % 64);
   items_++;
 }
 
@@ -71,35 +98,61 @@ void ExpiryIndex::push(Slot* slot, uint32_t hash_prefix) {
   slot->set(slot->first(), slot->count() + 1);
 }
 
-void ExpiryIndex::free_first_chunk(Slot* slot) {
-  Chunk* chunk = slot->first();
-  items_ -= slot->count();
-  if (chunk->next != nullptr) {
-    slot->set(chunk->next, kChunkItems);
+void ExpiryIndex::free_chunk(const Place& place) {
+  unlink_chunk(place);
+  if (place.before == nullptr && place.slot->empty()) forget_empty(place.spread, place.slot);
+}
+
+// What becomes of a slot that is empty then is the caller's.
+void ExpiryIndex::unlink_chunk(const Place& place) {
+  Chunk* chunk = place.chunk();
+  if (place.before != nullptr) {
+    items_ -= kChunkItems;
+    place.before->next = chunk->next;
   } else {
-    slot->clear();
+    items_ -= place.slot->count();
+    if (chunk->next != nullptr) {
+      place.slot->set(chunk->next, kChunkItems);
+    } else {
+      place.slot->clear();
+    }
   }
-  if (drawn_up_to_ == chunk) drawn_up_to_ = nullptr;
+  if (drawn_up_to_ == chunk) drawn_up_to_ = place.before;
   blocks_->free(chunk, sizeof(Chunk));
   chunk_count_--;
 }
 
-void ExpiryIndex::free_chunk(const Place& place) {
-  if (place.before == nullptr) {
-    free_first_chunk(place.slot);
-    for (Level& level : wheel_->levels) {
-      if (place.slot < level.slots || place.slot >= level.slots + kSlots || !place.slot->empty()) continue;
-      const auto ring = static_cast<uint32_t>(place.slot - level.slots);
-      level.in_use[ring / 64] &= ~(uint64_t{1} << (ring % 64));
-    }
-    return;
+// The slot of this spread, or of a level, has become empty: it is not in use any more.
+void ExpiryIndex::forget_empty(Spread* spread, const Slot* slot) {
+  if (spread != nullptr) {
+    if (slot != &spread->unfiled) clear_bit(spread->in_use, slot - spread->slots);
+    return forget_empty(spread);
   }
-  Chunk* chunk = place.chunk();
-  place.before->next = chunk->next;
-  if (drawn_up_to_ == chunk) drawn_up_to_ = place.before;
-  items_ -= kChunkItems;
-  blocks_->free(chunk, sizeof(Chunk));
-  chunk_count_--;
+  for (Level& level : wheel_->levels) {
+    if (slot >= level.slots && slot < level.slots + kSlots) clear_bit(level.in_use, slot - level.slots);
+  }
+}
+
+// The spread goes if it holds nothing, and so do those it lies in.
+void ExpiryIndex::forget_empty(Spread* spread) {
+  if (!spread->empty()) return;
+  Slot* slot = spread->slot;
+  Spread* parent = spread->parent;
+  slot->clear();
+  blocks_->free(spread, sizeof(Spread));
+  spread_count_--;
+  forget_empty(parent, slot);  // no deeper than there are levels
+}
+
+// A list of a slot of a level. Requires: the slot is not empty.
+ExpiryIndex::Place ExpiryIndex::first_list(Slot* slot) {
+  Place place{nullptr, slot, nullptr};
+  while (place.slot->is_spread()) {
+    Spread* spread = place.slot->spread();
+    const bool is_unfiled = !spread->unfiled.empty();
+    place = {spread, is_unfiled ? &spread->unfiled : &spread->slots[first_bit(spread->in_use)], nullptr};
+  }
+  return place;
 }
 
 void ExpiryIndex::take(int64_t now_ms, Batch* batch) {
@@ -108,10 +161,9 @@ void ExpiryIndex::take(int64_t now_ms, Batch* batch) {
   now_ms_ = std::max(now_ms_, now_ms);
   for (uint32_t k = 0; k < kLevels; k++) {
     if (!refill_taken(k)) continue;
-    Slot& taken = wheel_->levels[k].taken;
-    batch->count = taken.count();
-    std::memcpy(batch->hash_prefixes, taken.first()->items, taken.count() * sizeof(uint32_t));
-    free_first_chunk(&taken);
+    const Place list = first_list(&wheel_->levels[k].taken);
+    copy_chunk(list, batch);
+    free_chunk(list);
     return;
   }
 }
@@ -127,6 +179,7 @@ bool ExpiryIndex::refill_taken(uint32_t k) {
   if (index >= end) return false;
   const auto ring = static_cast<uint32_t>(index & (kSlots - 1));
   level.taken = level.slots[ring];
+  if (level.taken.is_spread()) level.taken.spread()->slot = &level.taken;
   level.slots[ring].clear();
   level.in_use[ring / 64] &= ~(uint64_t{1} << (ring % 64));
   return true;
@@ -149,9 +202,29 @@ void ExpiryIndex::copy_chunk(const Place& place, Batch* batch) {
   std::memcpy(batch->hash_prefixes, place.chunk()->items, batch->count * sizeof(uint32_t));
 }
 
-// One of the next chunks of the list. Requires: the slot has items, or drawn_up_to_ has a successor.
-ExpiryIndex::Place ExpiryIndex::draw_chunk(Random& random, Slot* slot) {
-  Place next{slot, drawn_up_to_};
+// A list of the slot, drawn at random part by part.
+ExpiryIndex::Place ExpiryIndex::draw_list(Random& random, Slot* slot) {
+  Place place{nullptr, slot, nullptr};
+  while (place.slot->is_spread()) {
+    Spread* spread = place.slot->spread();
+    uint64_t parts = spread->unfiled.empty() ? 0 : 1;
+    for (const uint64_t bits : spread->in_use) parts += static_cast<uint64_t>(std::popcount(bits));
+    uint64_t drawn = random.uniform(parts);
+    Slot* part = &spread->unfiled;
+    for (uint32_t ring = 0; ring < kRatio; ring++) {
+      if (spread->slots[ring].empty() || drawn-- > 0) continue;
+      part = &spread->slots[ring];
+      break;
+    }
+    place = {spread, part, nullptr};
+  }
+  return place;
+}
+
+// One of the next chunks of the list that was drawn last, or of `list` if that one is over.
+ExpiryIndex::Place ExpiryIndex::draw_chunk(Random& random, const Place& list) {
+  Place next = list;
+  next.before = drawn_up_to_;
   Place drawn = next;
   for (uint32_t seen = 1; seen <= kDrawStride && next.chunk() != nullptr; seen++) {
     if (random.uniform(seen) == 0) drawn = next;
@@ -182,16 +255,17 @@ ExpiryIndex::Slot* ExpiryIndex::slot_with_index(uint64_t index) {
 void ExpiryIndex::sample(Random& random, Batch* batch) {
   batch->count = 0;
   if (items_ == 0) return;
+  Place list;
   if (drawn_up_to_ == nullptr || drawn_up_to_->next == nullptr) {
     uint64_t in_use = 0;
     for (const Level& level : wheel_->levels) {
       in_use += level.taken.empty() ? 0 : 1;
       for (const uint64_t bits : level.in_use) in_use += static_cast<uint64_t>(std::popcount(bits));
     }
-    drawn_slot_ = slot_with_index(random.uniform(in_use));
+    list = draw_list(random, slot_with_index(random.uniform(in_use)));
     drawn_up_to_ = nullptr;
   }
-  sampled_ = draw_chunk(random, drawn_slot_);
+  sampled_ = draw_chunk(random, list);
   copy_chunk(sampled_, batch);
 }
 
@@ -200,26 +274,103 @@ void ExpiryIndex::drop_sampled() {
   sampled_ = {};
 }
 
-int64_t ExpiryIndex::take_soonest(Random& random, Batch* batch) {
-  batch->count = 0;
-  if (items_ == 0) return INT64_MAX;
+// The list within a slot whose items are due first, as far as they are filed. Requires: the slot is not empty.
+ExpiryIndex::Soonest ExpiryIndex::soonest_within(Slot* slot, uint32_t level, int64_t index) {
+  Soonest soonest{{nullptr, slot, nullptr}, level, index};
+  while (soonest.place.slot->is_spread()) {
+    Spread* spread = soonest.place.slot->spread();
+    const uint32_t ring = first_bit(spread->in_use);
+    if (ring == kRatio) {
+      soonest.place = {spread, &spread->unfiled, nullptr};
+      break;
+    }
+    soonest = {{spread, &spread->slots[ring], nullptr}, soonest.level - 1, (soonest.index << kRatioBits) + ring};
+  }
+  return soonest;
+}
+
+// Of slots that begin at the same time the widest: there are items to be filed more exactly. Requires: there are items.
+ExpiryIndex::Soonest ExpiryIndex::find_soonest() const {
+  Soonest soonest;
+  const auto consider = [&](const Soonest& other) {
+    if (soonest.place.slot == nullptr || other.begin_ms() <= soonest.begin_ms()) soonest = other;
+  };
   for (uint32_t k = 0; k < kLevels; k++) {
     Level& level = wheel_->levels[k];
-    int64_t index = level.next_cut - 1;
-    Slot* slot = &level.taken;
-    if (slot->empty()) {
-      index = next_in_use(level, level.next_cut, level.next_cut + kSlots);
-      if (index == level.next_cut + kSlots) continue;
-      slot = &level.slots[index & (kSlots - 1)];
-    }
-    if (slot != drawn_slot_ || drawn_up_to_ == nullptr || drawn_up_to_->next == nullptr) drawn_up_to_ = nullptr;
-    drawn_slot_ = slot;
-    const Place drawn = draw_chunk(random, slot);
-    copy_chunk(drawn, batch);
-    free_chunk(drawn);
-    return (index + 1) << shift_of(k);
+    if (!level.taken.empty()) consider(soonest_within(&level.taken, k, level.next_cut - 1));
+    const int64_t index = next_in_use(level, level.next_cut, level.next_cut + kSlots);
+    if (index < level.next_cut + kSlots) consider(soonest_within(&level.slots[index & (kSlots - 1)], k, index));
   }
-  return INT64_MAX;
+  return soonest;
+}
+
+int64_t ExpiryIndex::soonest_ms() const { return items_ == 0 ? INT64_MAX : find_soonest().begin_ms(); }
+
+// Whether the list is worth a spread, and there may be another.
+bool ExpiryIndex::may_spread(const Soonest& list) const {
+  const Place& place = list.place;
+  if (list.level == 0 || (place.spread != nullptr && place.slot == &place.spread->unfiled)) return false;
+  if (place.slot->count() <= kShortListItems && place.slot->first()->next == nullptr) return false;
+  return spread_count_ < kSpreadsMin + items_ / kItemsPerSpread;
+}
+
+void ExpiryIndex::spread_list(const Place& place, uint32_t level) {
+  auto* spread = new (blocks_->allocate(sizeof(Spread))) Spread();
+  spread_count_++;
+  spread->unfiled = *place.slot;
+  spread->slot = place.slot;
+  spread->parent = place.spread;
+  spread->level = level;
+  place.slot->set(spread);
+}
+
+bool ExpiryIndex::take_coarse(uint32_t* level, Batch* batch) {
+  batch->count = 0;
+  // Only now is it known whether the items that were taken out of it last have come back.
+  if (filed_ != nullptr) forget_empty(std::exchange(filed_, nullptr));
+  if (items_ == 0) return false;
+  const Soonest soonest = find_soonest();
+  Spread* above = soonest.place.spread;
+  if (soonest.level < *level && may_spread(soonest)) {
+    spread_list(soonest.place, soonest.level);
+    above = soonest.place.slot->spread();
+  }
+  Spread* coarsest = nullptr;
+  for (Spread* spread = above; spread != nullptr && spread->level < *level; spread = spread->parent) {
+    if (!spread->unfiled.empty()) coarsest = spread;
+  }
+  if (coarsest == nullptr) return false;
+  *level = coarsest->level;
+  filed_ = coarsest;
+  const Place list{coarsest, &coarsest->unfiled, nullptr};
+  copy_chunk(list, batch);
+  unlink_chunk(list);
+  return true;
+}
+
+int64_t ExpiryIndex::take_soonest(size_t items_max, Batch* batch, Batch* next) {
+  batch->count = 0;
+  next->count = 0;
+  if (items_ == 0) return INT64_MAX;
+  const Soonest soonest = find_soonest();
+  Slot* slot = soonest.place.slot;
+  const bool is_ordered = soonest.level == 0 || (slot->count() <= kShortListItems && slot->first()->next == nullptr);
+  if (!is_ordered) return soonest.end_ms();
+  const uint32_t count = slot->count();
+  if (soonest.level > 0 || count <= items_max) {
+    copy_chunk(soonest.place, batch);
+    free_chunk(soonest.place);
+    return soonest.end_ms();
+  }
+  const uint32_t* items = slot->first()->items;
+  const auto left = count - static_cast<uint32_t>(items_max);
+  std::copy(items + left, items + count, batch->hash_prefixes);
+  batch->count = items_max;
+  next->count = std::min<size_t>(left, kItemsAhead);
+  std::reverse_copy(items + left - next->count, items + left, next->hash_prefixes);
+  slot->set(slot->first(), left);
+  items_ -= items_max;
+  return soonest.end_ms();
 }
 
 bool ExpiryIndex::is_behind() const {
@@ -263,15 +414,9 @@ bool ExpiryIndex::free_some(size_t chunks_max) {
   }
   size_t freed = 0;
   for (Level& level : wheel_->levels) {
-    while (!level.taken.empty() && freed < chunks_max) {
-      free_first_chunk(&level.taken);
-      freed++;
-    }
+    for (; !level.taken.empty() && freed < chunks_max; freed++) free_chunk(first_list(&level.taken));
     for (Slot& slot : level.slots) {
-      while (!slot.empty() && freed < chunks_max) {
-        free_first_chunk(&slot);
-        freed++;
-      }
+      for (; !slot.empty() && freed < chunks_max; freed++) free_chunk(first_list(&slot));
     }
   }
   if (items_ == 0) free_wheel();
@@ -283,25 +428,39 @@ void ExpiryIndex::check_integrity() const {
     LARDER_ASSERT(items_ == 0 && chunk_count_ == 0);
     return;
   }
-  uint64_t items = 0;
-  uint64_t chunks = 0;
-  const auto count = [&](const Slot& slot) {
-    if (slot.empty()) return;
-    LARDER_ASSERT(slot.count() > 0 && slot.count() <= kChunkItems);
-    items += slot.count();
-    for (const Chunk* chunk = slot.first(); chunk != nullptr; chunk = chunk->next) {
-      chunks++;
-      if (chunk != slot.first()) items += kChunkItems;
-    }
-  };
+  Counts counts;
   for (const Level& level : wheel_->levels) {
-    count(level.taken);
+    count_slot(level.taken, nullptr, &counts);
     for (uint32_t ring = 0; ring < kSlots; ring++) {
-      count(level.slots[ring]);
+      count_slot(level.slots[ring], nullptr, &counts);
       LARDER_ASSERT(level.slots[ring].empty() == ((level.in_use[ring / 64] >> (ring % 64) & 1) == 0));
     }
   }
-  LARDER_ASSERT(items == items_ && chunks == chunk_count_);
+  LARDER_ASSERT(counts.items == items_ && counts.chunks == chunk_count_ && counts.spreads == spread_count_);
+}
+
+// Spreads lie within each other no deeper than there are levels.
+void ExpiryIndex::count_slot(const Slot& slot, const Spread* parent, Counts* counts) {
+  if (slot.empty()) return;
+  if (slot.is_spread()) {
+    const Spread& spread = *slot.spread();
+    LARDER_ASSERT(spread.slot == &slot && spread.parent == parent && spread.level > 0 && !spread.empty());
+    LARDER_ASSERT(parent == nullptr || spread.level + 1 == parent->level);
+    LARDER_ASSERT(!spread.unfiled.is_spread());
+    counts->spreads++;
+    count_slot(spread.unfiled, &spread, counts);
+    for (uint32_t ring = 0; ring < kRatio; ring++) {
+      count_slot(spread.slots[ring], &spread, counts);
+      LARDER_ASSERT(spread.slots[ring].empty() == ((spread.in_use[ring / 64] >> (ring % 64) & 1) == 0));
+    }
+    return;
+  }
+  LARDER_ASSERT(slot.count() > 0 && slot.count() <= kChunkItems);
+  counts->items += slot.count();
+  for (const Chunk* chunk = slot.first(); chunk != nullptr; chunk = chunk->next) {
+    counts->chunks++;
+    if (chunk != slot.first()) counts->items += kChunkItems;
+  }
 }
 
 }  // namespace larder

@@ -247,11 +247,14 @@ class Keyspace {
   void visit_sample(uint64_t hash, Visit visit) const {
     table_.visit_neighbours(hash, [&](const EntrySlot& slot) { visit(static_cast<const Entry&>(*slot.item())); });
   }
-  // The same for some keys with a deadline: drawn from the expiry index, or from the slot of it that is due first.
+  // The same for some keys with a deadline, drawn from the expiry index.
   template <class Visit>
   void visit_random_volatile(Random& random, Visit visit);
-  template <class Visit>
-  void visit_soonest(Random& random, int64_t now_ms, Visit visit);
+  // Removes the key with the nearest deadline, as far as the expiry index orders them, and reports it. False: it was not found
+  // within bounded work.
+  bool evict_soonest(int64_t now_ms);
+  // When that deadline is, or earlier; INT64_MAX without any.
+  int64_t soonest_ms() const;
   // Removes the entry of exactly this hash if may_go(entry) says so, and reports it. Returns whether it did.
   template <class MayGo>
   bool evict_if(uint64_t hash, int64_t now_ms, MayGo may_go);
@@ -314,6 +317,8 @@ class Keyspace {
   // The key is new to the eviction policy. Requires: fifo_.
   void note_arrival(uint64_t hash, Entry* entry);
   EntrySlot* slot_of_item(const S3Fifo::Due& due);
+  ExpiryIndex& soonest_index();
+  bool evict_soonest_of(const ExpiryIndex::Batch& batch, int64_t slot_end_ms, int64_t now_ms);
   template <class Visit>
   void visit_items(const ExpiryIndex::Batch& batch, Visit visit) const;
   // Frees the entry of the slot and the slot.
@@ -339,6 +344,7 @@ class Keyspace {
   // gone or, with ExpiryMode::kHide, has no living field. Of `hash` it needs the front.
   EntrySlot* settle_fields(uint64_t hash, EntrySlot* slot, int64_t now_ms);
   void swap_contents(Keyspace& other);
+  void prefetch_items(const ExpiryIndex::Batch& batch) const;
   size_t settle_expiry(const ExpiryIndex::Batch& batch, int64_t now_ms);
   size_t settle_expiry_item(uint32_t hash_prefix, int64_t now_ms);
   void begin_expiry_rebuild();
@@ -522,8 +528,8 @@ void Keyspace::visit_items(const ExpiryIndex::Batch& batch, Visit visit) const {
   }
   for (size_t i = 0; i < batch.count; i++) {
     table_.for_each_hash_prefix(batch.hash_prefixes[i], [&](const EntrySlot& slot) {
-      const uint64_t hash = table_.policy().hash(*slot.item());
-      if ((hash >> 32) == batch.hash_prefixes[i]) visit(hash, static_cast<const Entry&>(*slot.item()));
+      const Entry& entry = *slot.item();
+      if ((table_.policy().hash(entry) >> 32) == batch.hash_prefixes[i]) visit(entry);
     });
   }
 }
@@ -543,24 +549,11 @@ void Keyspace::visit_random_volatile(Random& random, Visit visit) {
   ExpiryIndex::Batch batch;
   expiry_.sample(random, &batch);
   bool needed = false;
-  visit_items(batch, [&](uint64_t, const Entry& entry) {
+  visit_items(batch, [&](const Entry& entry) {
     needed |= due_ms(entry) != kNoDeadline;
     visit(entry);
   });
   if (!needed && batch.count > 0) expiry_.drop_sampled();
-}
-
-template <class Visit>
-void Keyspace::visit_soonest(Random& random, int64_t now_ms, Visit visit) {
-  ExpiryIndex::Batch batch;
-  const int64_t slot_end_ms = expiry_.take_soonest(random, &batch);
-  visit_items(batch, [&](uint64_t hash, const Entry& entry) {
-    // The item of a hash whose fields have deadlines may come out here too.
-    if (due_ms(entry) == kNoDeadline) return;
-    expiry_.add(static_cast<uint32_t>(hash >> 32), due_ms(entry), now_ms);
-    // What is due later has only now been filed where it belongs.
-    if (entry.has_deadline() && entry.deadline_ms() < slot_end_ms) visit(entry);
-  });
 }
 
 template <class MayGo>

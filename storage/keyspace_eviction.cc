@@ -1,5 +1,6 @@
 // The side of the keyspace that the evictor uses: drawing keys, removing one, S3-FIFO's queues.
 
+#include <algorithm>
 #include <utility>
 
 #include "storage/keyspace.h"
@@ -13,6 +14,9 @@ constexpr size_t kItemsPerEvictionMax = 128;
 // Keys that one eviction files when the policy was switched on with keys there already.
 constexpr size_t kAdoptedPerEviction = 1024;
 constexpr size_t kPrefetchAhead = 8;
+// Items of the expiry index that one eviction by deadline may look at in the slots that are due first. More than one where
+// keys have gone, or got a later deadline.
+constexpr size_t kSoonestItemsMax = 128;
 
 }  // namespace
 
@@ -24,6 +28,68 @@ bool Keyspace::evict_slot(uint64_t hash, EntrySlot* slot, int64_t now_ms) {
   if (store_.observer_ != nullptr) store_.observer_->evicted(*this, slot->item()->key());
   erase_slot(hash, slot);
   return true;
+}
+
+int64_t Keyspace::soonest_ms() const {
+  const int64_t ms = expiry_.soonest_ms();
+  return old_expiry_ && !rebuild_walked_ ? std::min(ms, old_expiry_->soonest_ms()) : ms;
+}
+
+// While the index is built anew, a key may be in either.
+ExpiryIndex& Keyspace::soonest_index() {
+  const bool has_two = old_expiry_ && !rebuild_walked_;
+  return has_two && old_expiry_->soonest_ms() < expiry_.soonest_ms() ? *old_expiry_ : expiry_;
+}
+
+bool Keyspace::evict_soonest(int64_t now_ms) {
+  ExpiryIndex& index = soonest_index();
+  ExpiryIndex::Batch batch;
+  size_t items_max = 1;
+  for (size_t items = 0; items < kSoonestItemsMax; items += batch.count) {
+    const size_t items_before = items;
+    for (uint32_t level = ExpiryIndex::kLevels; index.take_coarse(&level, &batch); items += batch.count) {
+      settle_expiry(batch, now_ms);
+    }
+    ExpiryIndex::Batch next;
+    const int64_t slot_end_ms = index.take_soonest(items_max, &batch, &next);
+    if (batch.count == 0 && items == items_before) return false;
+    if (next.count > 1) table_.prefetch_bucket(static_cast<uint64_t>(next.hash_prefixes[1]) << 32);
+    if (batch.count > 1) prefetch_items(batch);
+    const bool evicted = evict_soonest_of(batch, slot_end_ms, now_ms);
+    if (next.count > 0) {
+      table_.for_each_hash_prefix(next.hash_prefixes[0],
+                                  [](const EntrySlot& slot) { EntryPolicy::prefetch(slot.item()); });
+    }
+    if (evicted) return true;
+    items_max = ExpiryIndex::kBatchItemsMax;
+  }
+  return false;
+}
+
+// Evicts the key among those of the items that is due first, and gives the others items anew. None goes that is due only after
+// the slot the items were in: others may be due before.
+bool Keyspace::evict_soonest_of(const ExpiryIndex::Batch& batch, int64_t slot_end_ms, int64_t now_ms) {
+  EntrySlot* soonest = nullptr;
+  uint64_t hash = 0;
+  for (size_t i = 0; i < batch.count; i++) {
+    table_.for_each_hash_prefix(batch.hash_prefixes[i], [&](EntrySlot& slot) {
+      const Entry& entry = *slot.item();
+      // The item of a hash whose fields have deadlines may come out here too.
+      if (!entry.has_deadline() || entry.deadline_ms() >= slot_end_ms) return;
+      if (soonest != nullptr && entry.deadline_ms() >= soonest->item()->deadline_ms()) return;
+      soonest = &slot;
+      hash = static_cast<uint64_t>(batch.hash_prefixes[i]) << 32;
+    });
+  }
+  for (size_t i = 0; i < batch.count; i++) {
+    table_.for_each_hash_prefix(batch.hash_prefixes[i], [&](EntrySlot& slot) {
+      const Entry& entry = *slot.item();
+      if (&slot == soonest || due_ms(entry) == kNoDeadline) return;
+      if ((table_.policy().hash(entry) >> 32) != batch.hash_prefixes[i]) return;
+      expiry_.add(batch.hash_prefixes[i], due_ms(entry), now_ms);
+    });
+  }
+  return soonest != nullptr && evict_slot(hash, soonest, now_ms);
 }
 
 void Keyspace::track_arrivals(bool on, bool volatile_only) {

@@ -46,8 +46,8 @@ int64_t Keyspace::next_expiry_ms() const {
   return expiry_.next_due_ms();
 }
 
-// Three passes over the batch, so that the misses of one pass overlap: buckets, entries, and the work.
-size_t Keyspace::settle_expiry(const ExpiryIndex::Batch& batch, int64_t now_ms) {
+// Two passes over the batch, so that the misses of each overlap: buckets, and entries.
+void Keyspace::prefetch_items(const ExpiryIndex::Batch& batch) const {
   for (size_t i = 0; i < batch.count; i++) {
     table_.prefetch_bucket(static_cast<uint64_t>(batch.hash_prefixes[i]) << 32);
   }
@@ -55,6 +55,10 @@ size_t Keyspace::settle_expiry(const ExpiryIndex::Batch& batch, int64_t now_ms) 
     table_.for_each_hash_prefix(batch.hash_prefixes[i],
                                 [](const EntrySlot& slot) { EntryPolicy::prefetch(slot.item()); });
   }
+}
+
+size_t Keyspace::settle_expiry(const ExpiryIndex::Batch& batch, int64_t now_ms) {
+  prefetch_items(batch);
   size_t expired = 0;
   for (size_t i = 0; i < batch.count; i++) expired += settle_expiry_item(batch.hash_prefixes[i], now_ms);
   return expired;

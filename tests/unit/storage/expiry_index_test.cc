@@ -27,6 +27,34 @@ class DeadlineModel {
     set_at_ms_[key] = now_ms_;
   }
   void clear(uint32_t key) { deadlines_.erase(key); }
+  // Takes the key away that is due first, as far as the index knows; its deadline.
+  int64_t evict() {
+    ExpiryIndex::Batch batch;
+    for (uint32_t level = ExpiryIndex::kLevels; index_.take_coarse(&level, &batch);) {
+      handed_out_ += batch.count;
+      for (size_t i = 0; i < batch.count; i++) file(batch.hash_prefixes[i]);
+    }
+    int64_t end_ms = 0;
+    auto soonest = deadlines_.end();
+    while (soonest == deadlines_.end()) {
+      ExpiryIndex::Batch next;
+      end_ms = index_.take_soonest(1, &batch, &next);
+      if (batch.count == 0) return -1;
+      handed_out_ += batch.count;
+      for (size_t i = 0; i < batch.count; i++) {
+        const auto known = deadlines_.find(batch.hash_prefixes[i]);
+        if (known == deadlines_.end() || known->second >= end_ms) continue;
+        if (soonest == deadlines_.end() || known->second < soonest->second) soonest = known;
+      }
+      for (size_t i = 0; i < batch.count; i++) {
+        if (soonest == deadlines_.end() || batch.hash_prefixes[i] != soonest->first) file(batch.hash_prefixes[i]);
+      }
+    }
+    const int64_t deadline_ms = soonest->second;
+    deadlines_.erase(soonest);
+    return deadline_ms;
+  }
+  size_t handed_out() const { return handed_out_; }
 
   // Goes to `now_ms` and does at most `steps_max` steps.
   void advance(int64_t now_ms, size_t steps_max = SIZE_MAX) {
@@ -55,6 +83,10 @@ class DeadlineModel {
   const ExpiryIndex& index() const { return index_; }
 
  private:
+  void file(uint32_t key) {
+    const auto known = deadlines_.find(key);
+    if (known != deadlines_.end()) index_.add(key, known->second, now_ms_);
+  }
   void settle(uint32_t key) {
     const auto known = deadlines_.find(key);
     if (known == deadlines_.end()) return;
@@ -65,6 +97,7 @@ class DeadlineModel {
 
   int64_t now_ms_;
   int64_t worst_late_ms_ = 0;
+  size_t handed_out_ = 0;
   BlockAllocator blocks_;
   ExpiryIndex index_{blocks_};
   std::unordered_map<uint32_t, int64_t> deadlines_;
@@ -205,6 +238,73 @@ TEST(ExpiryIndex, MovesAndIsFreedInPieces) {
   EXPECT_EQ(first.bytes_allocated(), 0u);
 }
 
+// Keys come and go by their deadlines while time goes on: what was spread must still fire on time.
+TEST(ExpiryIndex, EveryKeyGoesOnTimeUnderEviction) {
+  Random random(test_seed());
+  for (int round = 0; round < 5; round++) {
+    int64_t now_ms = kStartMs + static_cast<int64_t>(random.uniform(1'000'000'000));
+    DeadlineModel model(now_ms);
+    for (int step = 0; step < 3000; step++) {
+      for (int i = 0; i < 20; i++) {
+        const auto key = static_cast<uint32_t>(random.uniform(2000));
+        if (random.one_in(4)) {
+          model.clear(key);
+        } else {
+          model.set(key, now_ms + random_ttl_ms(random));
+        }
+      }
+      for (uint64_t i = random.uniform(8); i > 0 && model.size() > 0; i--) model.evict();
+      const uint64_t dice = random.uniform(100);
+      now_ms += dice < 90 ? static_cast<int64_t>(random.uniform(5)) : random_ttl_ms(random) / (dice < 99 ? 100 : 1);
+      now_ms = std::max(now_ms, model.index().now_ms());
+      model.advance(now_ms);
+      ASSERT_NO_FATAL_FAILURE(model.check(2));
+    }
+  }
+}
+
+// A cache that is full of keys of one slot of nine hours: a new one each time one goes.
+TEST(ExpiryIndex, EvictionByDeadlineLooksAtFewItems) {
+  Random random(test_seed());
+  DeadlineModel model(kStartMs);
+  constexpr uint32_t kKeys = 50'000;
+  uint32_t key = 0;
+  const auto add = [&](int64_t from_ms) {
+    model.set(key++, from_ms + static_cast<int64_t>(random.uniform(20'000'000)));
+  };
+  const int64_t tomorrow_ms = (kStartMs >> 25 << 25) + (int64_t{3} << 25);
+  for (uint32_t i = 0; i < kKeys; i++) add(tomorrow_ms);
+  for (uint32_t i = 0; i < kKeys / 20; i++) {  // within which all of them are filed
+    add(tomorrow_ms + 1'000'000);
+    ASSERT_GT(model.evict(), 0);
+  }
+  EXPECT_LT(model.handed_out(), kKeys * 4);
+  EXPECT_LT(model.index().bytes_allocated(), kKeys * 8);
+  const size_t before = model.handed_out();
+  for (uint32_t i = 0; i < kKeys / 5; i++) {
+    add(tomorrow_ms + 5'000'000);
+    const int64_t earliest_ms = i % 100 == 0 ? model.earliest() : 0;
+    const int64_t evicted_ms = model.evict();
+    if (earliest_ms != 0) {
+      ASSERT_LE(evicted_ms, earliest_ms + 132'000);
+    }
+  }
+  EXPECT_LT(model.handed_out() - before, kKeys / 5 * 8);
+  model.check(2);
+}
+
+// Each time a slot before the others is spread and leaves a key in it.
+TEST(ExpiryIndex, SpreadsAreBounded) {
+  DeadlineModel model(kStartMs);
+  uint32_t key = 0;
+  for (int64_t hours = 50'000; hours > 100; hours--) {
+    for (int i = 0; i < 10; i++) model.set(key++, kStartMs + hours * 36'000'000 + i);
+    for (int i = 0; i < 8; i++) model.evict();
+    ASSERT_LE(model.index().bytes_allocated(), model.index().items() * 132 + 70'000);
+  }
+  model.check(2);
+}
+
 // All in one slot: draws reach the oldest chunk, and what is dropped or taken out is gone.
 TEST(ExpiryIndex, DrawsReachEveryItemOfASlot) {
   BlockAllocator blocks;
@@ -227,7 +327,11 @@ TEST(ExpiryIndex, DrawsReachEveryItemOfASlot) {
       index.sample(random, &batch);
       index.drop_sampled();
     } else {
-      EXPECT_GT(index.take_soonest(random, &batch), kStartMs + 86'400'000);
+      uint32_t level = ExpiryIndex::kLevels;
+      ASSERT_TRUE(index.take_coarse(&level, &batch));
+      EXPECT_EQ(level, 3u);
+      ExpiryIndex::Batch none;
+      ASSERT_FALSE(index.take_coarse(&level, &none));
     }
     for (size_t i = 0; i < batch.count; i++) {
       ASSERT_TRUE(seen[batch.hash_prefixes[i]]);
