@@ -37,7 +37,8 @@ Keyspace::ExpiryProgress Keyspace::advance_expiry(int64_t now_ms, size_t steps_m
   if (old_expiry_ && progress.steps < steps_max) {
     progress.steps += continue_expiry_rebuild(now_ms, steps_max - progress.steps);
   }
-  progress.more_due = expiry_.is_behind() || (old_expiry_ && !rebuild_walked_ && old_expiry_->is_behind());
+  // Building anew does not wait: items go stale as fast as commands come.
+  progress.more_due = old_expiry_ != nullptr || expiry_.is_behind();
   return progress;
 }
 

@@ -451,6 +451,32 @@ TEST(KeyspaceExpiry, StaleItemsAreCleanedUp) {
   EXPECT_EQ(world.db().size(), 0u);
 }
 
+// 100,000 EXPIRE and PERSIST a second, and the background every 5 ms as the server does it: once, and again while it says so.
+TEST(KeyspaceExpiry, StaleItemsDoNotOutrunTheBackground) {
+  World world;
+  int64_t now_ms = kNowMs;
+  constexpr int kKeys = 50'000;
+  const auto name = [](int i) { return "session:" + std::to_string(i); };
+  for (int i = 0; i < kKeys; i++) world.db().assign_string(world.key(name(i)), "v", DeadlineRule::none(), now_ms);
+  const uint64_t without_bytes = world.store->memory_bytes();
+  uint64_t most_bytes = 0;
+  for (int round = 0; round < 2000; round++) {
+    for (int i = 0; i < 250; i++) {
+      const std::string bytes = name((round * 250 + i) % kKeys);
+      const HashedKey key = world.key(bytes);
+      world.db().clear_deadline(key, now_ms);
+      world.db().set_deadline(key, now_ms + 100'000'000, now_ms);
+    }
+    now_ms += 5;
+    for (int looks = 0; looks < 30; looks++) {
+      if (!world.db().advance_expiry(now_ms, 64).more_due) break;
+    }
+    most_bytes = std::max(most_bytes, world.store->memory_bytes() - without_bytes);
+  }
+  EXPECT_LT(most_bytes, kKeys * (8 + 3 * 5) + 16'384 * 5 + 50'000);  // the deadlines, and three items for each
+  world.db().check_integrity();
+}
+
 TEST(KeyspaceExpiry, SurvivesAClockThatGoesBack) {
   World world;
   world.set("soon", "v", DeadlineRule::at(kNowMs + 500));
