@@ -12,15 +12,16 @@
 #include "server/core/blocking_table.h"
 #include "server/core/context.h"
 #include "server/core/server_stats.h"
+#include "tests/support/bulk_text.h"
 #include "tests/support/in_process_server.h"
 
 namespace larder {
 namespace {
 
+using testing::bulk;
 using testing::InProcessServer;
 using Connection = InProcessServer::Connection;
 
-std::string bulk(const std::string& text) { return "$" + std::to_string(text.size()) + "\r\n" + text + "\r\n"; }
 std::string pair(const std::string& key, const std::string& value) { return "*2\r\n" + bulk(key) + bulk(value); }
 
 // BTAKE key [key ...] timeout

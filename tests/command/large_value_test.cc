@@ -8,11 +8,13 @@
 #include "storage/keyspace.h"
 #include "storage/string_value.h"
 #include "tests/command/log_server.h"
+#include "tests/support/bulk_text.h"
 #include "tests/support/in_process_server.h"
 
 namespace larder {
 namespace {
 
+using testing::bulk;
 using testing::InProcessServer;
 using testing::log_options;
 using testing::started;
@@ -23,8 +25,6 @@ std::string value_of(char with, size_t bytes = 300000) {
   for (size_t i = 0; i < bytes; i += 1000) value[i] = static_cast<char>('a' + i / 1000 % 26);
   return value;
 }
-
-std::string bulk(const std::string& text) { return "$" + std::to_string(text.size()) + "\r\n" + text + "\r\n"; }
 
 const char* stored_at(InProcessServer& server, Bytes name) {
   Keyspace& keys = server.services().store.database(0);

@@ -5,15 +5,15 @@
 #include <string>
 
 #include "server/core/server_stats.h"
+#include "tests/support/bulk_text.h"
 #include "tests/support/in_process_server.h"
 
 namespace larder {
 namespace {
 
+using testing::bulk;
 using testing::InProcessServer;
 using Connection = InProcessServer::Connection;
-
-std::string bulk(const std::string& text) { return "$" + std::to_string(text.size()) + "\r\n" + text + "\r\n"; }
 
 TEST(Output, LargeValuesKeepTheirPlaceInAPipeline) {
   InProcessServer server;

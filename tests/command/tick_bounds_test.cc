@@ -6,19 +6,19 @@
 #include <vector>
 
 #include "server/core/server_stats.h"
+#include "tests/support/bulk_text.h"
 #include "tests/support/in_process_server.h"
 
 namespace larder {
 namespace {
 
+using testing::bulk;
 using testing::InProcessServer;
 using Connection = InProcessServer::Connection;
 
 // Below what is sent from where it lies.
 constexpr size_t kCopiedBytes = 15000;
 constexpr size_t kPinnedBytes = 300000;
-
-std::string bulk(const std::string& text) { return "$" + std::to_string(text.size()) + "\r\n" + text + "\r\n"; }
 
 std::string repeat(const std::string& text, size_t times) {
   std::string all;

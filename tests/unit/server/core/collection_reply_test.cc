@@ -12,9 +12,12 @@
 
 #include "base/buffer.h"
 #include "base/random.h"
+#include "tests/support/bulk_text.h"
 
 namespace larder {
 namespace {
+
+using testing::bulk;
 
 constexpr int kSteps = 1500;
 constexpr size_t kReadersMax = 5;
@@ -25,8 +28,6 @@ StoreOptions options_of(uint64_t seed) {
   options.hash_seed = seed;
   return options;
 }
-
-std::string bulk(Bytes text) { return "$" + std::to_string(text.size()) + "\r\n" + std::string(text) + "\r\n"; }
 
 // The bulk strings of a reply, `per_item` together, in an order that does not depend on theirs.
 std::vector<std::string> items_of(Bytes reply, size_t per_item) {
