@@ -103,7 +103,7 @@ Status AofWriter::resume_file(const Resume& resume) {
     LARDER_TRY(put({line, sizeof line}));
   }
   LARDER_TRY(file_->sync());
-  safe_bytes_ = file_bytes_;
+  safe_bytes_ = whole_bytes_ = file_bytes_;
   safe_sequence_ = durable_sequence_ = sequence_;
   claimed_sequence_ = 0;
   count_other_files();
@@ -125,7 +125,8 @@ Status AofWriter::begin_file() {
   file_entry_ = std::move(entry);
   salt_ = salt;
   sequence_ = durable_sequence_ = claimed_sequence_ = safe_sequence_ = 0;
-  file_bytes_ = safe_bytes_ = padded_bytes_ = kAofFileLineBytes;
+  file_bytes_ = whole_bytes_ = safe_bytes_ = padded_bytes_ = kAofFileLineBytes;
+  sync_failed_ = false;
   claim_bytes_ = 0;
   is_begun_durably_ = names_files_;
   is_cut_ = false;
@@ -156,12 +157,14 @@ Status AofWriter::fail_sync(Status why) {
     needs_base_ = true;
     mended_from_ = 0;
   }
+  sync_failed_ = true;
   return fail(std::move(why));
 }
 
 Status AofWriter::append(AofGroup group) {
   if (group.empty()) {
-    written_number_ = std::max(written_number_, group.number);
+    uint64_t& last = failed() && !kept_.empty() ? kept_.back().number : written_number_;
+    last = std::max(last, group.number);
     return {};
   }
   selected_db_ = group.db_after;
@@ -195,10 +198,14 @@ void AofWriter::keep(AofGroup group) {
   kept_.push_back(std::move(group));
 }
 
-void AofWriter::drop_kept() {
-  for (AofGroup& group : kept_) buffers_.give_back(std::move(group.bytes));
-  kept_.clear();
-  kept_bytes_ = 0;
+void AofWriter::drop_kept() { drop_kept_until(UINT64_MAX); }
+
+void AofWriter::drop_kept_until(uint64_t number) {
+  while (!kept_.empty() && kept_.front().number <= number) {
+    kept_bytes_ -= kept_.front().bytes.size();
+    buffers_.give_back(std::move(kept_.front().bytes));
+    kept_.pop_front();
+  }
 }
 
 Status AofWriter::write_group(AofGroup& group, bool around_cache) {
@@ -208,6 +215,7 @@ Status AofWriter::write_group(AofGroup& group, bool around_cache) {
   LARDER_TRY(put(group.bytes.bytes(), around_cache));
   ++sequence_;
   claimed_sequence_ = durable_sequence_;
+  whole_bytes_ = file_bytes_;
   return {};
 }
 
@@ -254,12 +262,12 @@ Status AofWriter::sync() {
 }
 
 void AofWriter::note_synced() {
-  safe_bytes_ = file_bytes_;
+  safe_bytes_ = whole_bytes_;
   claim_bytes_ = 0;
   is_begun_durably_ = true;
   safe_sequence_ = durable_sequence_ = sequence_;
   if (!needs_base_) durable_number_ = written_number_;
-  drop_kept();
+  drop_kept_until(written_number_);
 }
 
 Status AofWriter::claim() {
@@ -269,6 +277,7 @@ Status AofWriter::claim() {
   write_aof_durable_line(line, salt_, durable_sequence_);
   if (Status written = put({line, sizeof line}); !written.ok()) return fail(std::move(written));
   claimed_sequence_ = durable_sequence_;
+  whole_bytes_ = file_bytes_;
   // A claim that is lost costs nothing: it needs no sync.
   if (safe_bytes_ + sizeof line == file_bytes_) {
     safe_bytes_ = file_bytes_;
@@ -395,24 +404,34 @@ void AofWriter::count_other_files() {
 
 // ---- Healing
 
+Status AofWriter::sync_what_is_whole() {
+  LARDER_TRY(file_->truncate(whole_bytes_));
+  file_bytes_ = padded_bytes_ = whole_bytes_;
+  if (Status synced = file_->sync(); !synced.ok()) return fail_sync(std::move(synced));
+  note_synced();
+  return {};
+}
+
 // Nothing of the kept groups may stay in the old file, or they would be executed twice.
 Status AofWriter::cut_current_file() {
   // Once it is cut it stays so: a manifest may name the file behind it that could not be replaced.
   if (!file_ || is_cut_) return {};
+  if (!sync_failed_) LARDER_TRY(sync_what_is_whole());
   // Nor a claim that was to be synced with what could not be.
   const uint64_t bytes = safe_bytes_ - claim_bytes_;
   LARDER_TRY(file_->truncate(bytes));
   // Nor is a sync of the first line that has failed tried again with the same bytes.
   if (!is_begun_durably_) LARDER_TRY(write_file_line(*file_, salt_));
-  file_bytes_ = padded_bytes_ = safe_bytes_ = bytes;
+  file_bytes_ = padded_bytes_ = whole_bytes_ = safe_bytes_ = bytes;
   claim_bytes_ = 0;
   // Another file follows: this one says where it ends.
-  if (safe_sequence_ > 0) {
+  const bool is_claimed = !sync_failed_ && claimed_sequence_ == safe_sequence_;
+  if (safe_sequence_ > 0 && !is_claimed) {
     char line[kAofDurableLineBytes];
     write_aof_durable_line(line, salt_, safe_sequence_);
     LARDER_TRY(file_->write_at(bytes, {line, sizeof line}));
     claim_bytes_ = sizeof line;
-    file_bytes_ = padded_bytes_ = safe_bytes_ = bytes + sizeof line;
+    file_bytes_ = padded_bytes_ = whole_bytes_ = safe_bytes_ = bytes + sizeof line;
   }
   LARDER_TRY(file_->sync());
   is_cut_ = true;
@@ -451,7 +470,7 @@ Status AofWriter::heal() {
   }
   if (!healed.ok()) {
     file_entry_ = old_entry;
-    file_bytes_ = safe_bytes_ = padded_bytes_ = old_bytes;
+    file_bytes_ = whole_bytes_ = safe_bytes_ = padded_bytes_ = old_bytes;
     is_cut_ = old_file != nullptr;
     file_ = std::move(old_file);
     return healed;

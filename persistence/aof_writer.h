@@ -9,6 +9,9 @@
 //
 //     cut the file at its last safe byte, sync it;  kept groups -> a new incremental file, sync it;  name it in the manifest
 //
+// When it was a write that failed, and no sync, what was written whole before it is synced first, which makes it safe: with a full
+// disk there may be no way for the rest for long, and a process that ends meanwhile loses only that.
+//
 // With SyncRule::kAlways the file is longer than what is in it: padding lies behind the last group, and the next one is
 // written over it, because a sync that changes neither the file's length nor its place on the disk costs the file system
 // no commit of its journal. The padding is cut off when the file is finished; a start finds it behind the last group.
@@ -141,6 +144,8 @@ class AofWriter {
   Status write_group(AofGroup& group, bool around_cache = false);
   void keep(AofGroup group);
   void drop_kept();
+  // Those up to group `number`.
+  void drop_kept_until(uint64_t number);
   // At the end of what is in the file.
   Status put(Bytes bytes, bool around_cache = false);
   // Sees to it that padding or nothing is behind the end when `bytes` have been written there.
@@ -158,6 +163,7 @@ class AofWriter {
   Status write_kept_anew();
   Status fail(Status why);
   Status fail_sync(Status why);
+  Status sync_what_is_whole();
   Status cut_current_file();
   uint64_t file_size_or_zero(const std::string& name) const;
   void count_other_files();
@@ -183,7 +189,8 @@ class AofWriter {
   uint64_t sequence_ = 0;          // of the last group in the file
   uint64_t durable_sequence_ = 0;  // of the last synced one
   uint64_t claimed_sequence_ = 0;  // up to which the file itself says so
-  uint64_t file_bytes_ = 0;        // complete groups
+  uint64_t file_bytes_ = 0;        // complete groups; while a write fails maybe some of the next one
+  uint64_t whole_bytes_ = 0;       // complete groups and lines
   uint64_t padded_bytes_ = 0;      // the file's length: padding is behind file_bytes_
   bool pads_ = true;               // there was room on the disk
   uint64_t safe_bytes_ = 0;        // synced; with kNever written
@@ -202,6 +209,7 @@ class AofWriter {
   bool needs_base_ = false;
   uint64_t mended_from_ = 0;  // a base of the files from this one on holds what may be lost; 0: not rotated since
   Status failure_;
+  bool sync_failed_ = false;  // of the current file: it is not tried again with the same bytes
 };
 
 }  // namespace larder

@@ -169,7 +169,7 @@ int serve(const CommandLine& command_line, FileSystem& files, Clock& clock) {
     loop.on_signal(signal_number, [&log, &net, &server](int number) {
       log.warning("Received {}, shutting down", number == SIGTERM ? "SIGTERM" : "SIGINT");
       if (server.prepare_shutdown()) return net.request_shutdown();
-      log.warning("The data could not be saved: the server goes on. SHUTDOWN NOSAVE ends it without saving.");
+      log.warning("The data could not be saved: the server goes on. SHUTDOWN NOSAVE FORCE ends it without saving.");
     });
   }
   if (!settings.pidfile.empty()) {

@@ -215,6 +215,12 @@ Status AppendLog::finish() {
   return outcome;
 }
 
+Status AppendLog::settle() {
+  if (!keeps_log()) return {};
+  end_group();
+  return thread_->settle();
+}
+
 // ---- A log that was turned off or left is written to its end
 
 void AppendLog::leave(std::unique_ptr<LogThread> thread) {

@@ -75,6 +75,8 @@ class AppendLog final : public PropagationSink {
   void turn_off();
   // The end of the server: the same, and waits for it.
   Status finish();
+  // Waits until everything so far is durable. Not ok: the disk fails, so that a server which ended now would lose it.
+  Status settle();
 
   // appendfsync was changed.
   void settings_changed();

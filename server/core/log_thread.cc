@@ -86,6 +86,7 @@ void LogThread::push(Job job) {
 void LogThread::sync() {
   Job job;
   job.order = Order::kSync;
+  ++ordered_syncs_;
   push(std::move(job));
 }
 
@@ -109,6 +110,17 @@ void LogThread::drop_base(std::string temporary_name) {
   job.order = Order::kDropBase;
   job.temporary_name = std::move(temporary_name);
   push(std::move(job));
+}
+
+Status LogThread::settle() {
+  sync();
+  if (!thread_.joinable()) {
+    while (step()) {
+    }
+  }
+  std::unique_lock lock(mutex_);
+  published_.wait(lock, [this] { return report_.failed || report_.ordered_syncs == ordered_syncs_; });
+  return report_.failed ? Status(ErrorCode::kIo, report_.failure) : Status();
 }
 
 void LogThread::finish_later() {
@@ -220,9 +232,12 @@ void LogThread::do_job(Job& job) {
       if (appended.ok() && sync_rule_ == AofSyncRule::kAlways) sync_and_time();
       break;
     }
-    case Order::kSync:
+    case Order::kSync: {
       if (!writer_.failed() && writer_.durable_number() < writer_.written_number()) sync_and_time();
+      const std::lock_guard lock(mutex_);
+      ++report_.ordered_syncs;
       break;
+    }
     case Order::kRotate: {
       Result<uint64_t> rotated = writer_.rotate();
       const std::lock_guard lock(mutex_);
@@ -324,6 +339,7 @@ void LogThread::publish() {
     report_.failure = writer_.failed() ? writer_.failure().to_string() : std::string();
     version_.fetch_add(1, std::memory_order_release);
   }
+  published_.notify_all();
   if (wakes) wake_();
 }
 

@@ -55,6 +55,7 @@ class LogThread {
     uint64_t log_bytes = 0;
     uint64_t syncs = 0;
     uint64_t delayed_syncs = 0;  // those that took longer than the time between two
+    uint64_t ordered_syncs = 0;  // by sync(): tried, or the log has failed
     bool failed = false;
     bool needs_base = false;  // AofWriter::needs_base()
     std::string failure;
@@ -99,6 +100,8 @@ class LogThread {
 
   // Without a thread: does what is due. True when there is more.
   bool step();
+  // Waits until everything that was submitted is durable. Not ok: the disk fails.
+  Status settle();
   // When the queue is empty, syncs, closes the file and ends the thread: report() says when, and what came of it. Nothing is
   // submitted any more.
   void finish_later();
@@ -139,6 +142,7 @@ class LogThread {
 
   std::mutex mutex_;  // of what follows
   std::condition_variable work_;
+  std::condition_variable published_;
   std::deque<Job> queue_;
   uint64_t queued_bytes_ = 0;
   uint64_t queued_commands_ = 0;
@@ -158,6 +162,7 @@ class LogThread {
   std::atomic<uint64_t> version_{0};
   std::atomic<bool> wake_when_half_empty_{false};
   uint64_t seen_version_ = 0;  // by the loop
+  uint64_t ordered_syncs_ = 0;
 
   // Of the side that writes.
   int64_t last_sync_us_ = 0;

@@ -167,6 +167,10 @@ Status SaveControl::save_at_shutdown(const AtShutdown& how) {
   if (services_.append_log.is_beginning()) {
     services_.log.warning("Writing initial AOF, {}.", how.forced ? "exiting anyway" : "can't exit");
     if (!how.forced) return {ErrorCode::kBusy, "the append only log has no complete base yet"};
+  } else if (Status settled = services_.append_log.settle(); !settled.ok()) {
+    services_.log.warning("Writing the append only log fails ({}), {}.", settled.message(),
+                          how.forced ? "exiting anyway" : "can't exit: what it lacks would be lost");
+    if (!how.forced) return settled;
   }
   if (snapshots_.active()) {
     if (!in_progress() || !follows_flush_) snapshots_.cancel();

@@ -43,8 +43,8 @@ class SaveControl {
   void data_flushed(bool at_once);
   // Every 100 ms: save points and what was scheduled.
   void cron(int64_t now_ms);
-  // Before the process ends: saves if there are save points or the words of SHUTDOWN say so. Whatever snapshot runs is given
-  // up, but that of a FLUSHALL. While data are loaded nothing is saved, because the file has more of them. Not ok: the process is not to end.
+  // Before the process ends: waits until the log is durable, and saves if there are save points or the words of SHUTDOWN say
+  // so. Whatever snapshot runs is given up, but that of a FLUSHALL. While data are loaded nothing is saved, because the file has more of them. Not ok: the process is not to end.
   struct AtShutdown {
     bool always = false;
     bool never = false;

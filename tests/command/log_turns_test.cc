@@ -139,6 +139,49 @@ TEST(LogTurns, WithoutItsFirstBaseTheLogTakesNoWritesAndTheServerDoesNotEnd) {
 }
 
 // A kill would cost what was answered while the base is made: the next start knows the snapshot alone.
+// Under everysec, changes were answered that are in memory alone.
+TEST(LogTurns, AServerWhoseLogFailsDoesNotEnd) {
+  for (const bool is_known : {true, false}) {
+    MemoryFileSystem files;
+    {
+      InProcessServer server(log_options(files, "everysec", {"--save", "3600 1"}));
+      Connection& client = started(server);
+      EXPECT_EQ(client.call("SET", "k", "1"), "+OK\r\n");
+      server.advance_ms(2000);
+      files.set_capacity(300);
+      client.send_request({"SET", "j", std::string(300, 'x')});
+      client.send_request({"SHUTDOWN"});
+      server.run_turn();
+      EXPECT_EQ(client.take(), "+OK\r\n-ERR Errors trying to SHUTDOWN. Check logs.\r\n");
+      if (is_known) server.advance_ms(100);
+      for (const char* word : {"NOSAVE", "SAVE", "NOW"}) {
+        EXPECT_EQ(client.call("SHUTDOWN", word), "-ERR Errors trying to SHUTDOWN. Check logs.\r\n");
+      }
+      EXPECT_FALSE(server.server().prepare_shutdown());
+      EXPECT_FALSE(server.shutdown_requested());
+      EXPECT_NE(server.log_text().find("can't exit: what it lacks would be lost"), std::string::npos);
+      files.set_capacity(UINT64_MAX);
+      server.advance_ms(2000);
+      EXPECT_EQ(client.call("SHUTDOWN", "NOSAVE"), "");
+      EXPECT_TRUE(server.shutdown_requested());
+    }
+    EXPECT_EQ(value_at_the_next_start(files, "everysec", "k"), "$1\r\n1\r\n");
+    EXPECT_NE(value_at_the_next_start(files, "everysec", "j"), "$-1\r\n");
+  }
+}
+
+TEST(LogTurns, AServerWhoseLogFailsIsEndedByForce) {
+  MemoryFileSystem files;
+  InProcessServer server(log_options(files, "everysec"));
+  Connection& client = started(server);
+  client.call("SET", "k", "1");
+  files.set_capacity(10);
+  client.call("SET", "j", "1");
+  server.advance_ms(1500);
+  EXPECT_EQ(client.call("SHUTDOWN", "FORCE"), "");
+  EXPECT_TRUE(server.shutdown_requested());
+}
+
 TEST(LogTurns, AStartWithASnapshotAloneTakesNoWritesBeforeItsBase) {
   for (const char* rule : {"always", "everysec", "no"}) {
     MemoryFileSystem files;

@@ -358,6 +358,31 @@ TEST(AofWriter, AFullDiskHealsWhenThereIsRoomAgain) {
   expect_history(read_aof_folder(files), number, number, "after the full disk");
 }
 
+// What was written whole before the disk was full is there for whoever starts before it is mended.
+TEST(AofWriter, AFullDiskCostsOnlyWhatCouldNotBeWritten) {
+  for (const AofSyncRule rule : {AofSyncRule::kAlways, AofSyncRule::kEverySecond, AofSyncRule::kNever}) {
+    MemoryFileSystem files;
+    files.set_content("/other", "");
+    AofWriter writer(files, {kTestDirectory, kTestName, 1});
+    writer.set_sync_rule(rule);
+    ASSERT_TRUE(writer.open({}, {}).ok());
+    files.set_capacity(1500);
+    uint64_t number = 0;
+    while (!writer.failed()) {
+      AofGroup group{AofGroup::with_room()};
+      append_numbered(group.bytes, ++number, 50);
+      group.number = number;
+      (void)writer.append(std::move(group));
+      ASSERT_LT(number, 40u);
+    }
+    EXPECT_FALSE(writer.heal().ok());
+    EXPECT_EQ(writer.durable_number(), number - 1);
+    expect_history(read_aof_folder(files), number - 1, number - 1, "killed");
+    files.power_cut();
+    expect_history(read_aof_folder(files), number - 1, number - 1, "power cut");
+  }
+}
+
 // What a failed sync may have lost and nobody has kept comes back with a base only.
 TEST(AofWriter, WhatWasNotKeptNeedsABase) {
   MemoryFileSystem files;
