@@ -182,9 +182,12 @@ Bytes HashStructure::encoding_name() const {
 
 Structure* HashStructure::clone() const {
   auto* copy = create_structure<HashStructure>(resources(), shown_as_table_);
+  // They come in the order of their hash: a table that grew with them would have all of them in its first buckets.
+  copy->table_.expect(table_.size());
   table_.for_each([&](const HashField& field) {
     copy->table_.insert_new(table_.policy().hash(field), HashField::create(resources().blocks, field.view()));
   });
+  copy->table_.settle();
   copy->field_bytes_ = field_bytes_;
   copy->volatile_count_ = volatile_count_;
   copy->due_ms_ = due_ms_;

@@ -67,9 +67,12 @@ size_t SetStructure::memory_bytes() const {
 
 Structure* SetStructure::clone() const {
   auto* copy = create_structure<SetStructure>(resources(), form_);
+  // They come in the order of their hash: a table that grew with them would have all of them in its first buckets.
+  copy->table_.expect(table_.size());
   table_.for_each([&](const SetMember& member) {
     copy->table_.insert_new(table_.policy().hash(member), SetMember::create(resources().blocks, member.text()));
   });
+  copy->table_.settle();
   copy->member_bytes_ = member_bytes_;
   return copy;
 }

@@ -181,6 +181,7 @@ void SetValue::convert_integers(SetForm form, size_t room_bytes) {
 
 void SetValue::convert_to_structure(SetForm form) {
   auto* set = create_structure<SetStructure>(resources(), form);
+  set->expect(expected_);
   for_each([set](Bytes member) { set->add(member); });
   become(set);
 }

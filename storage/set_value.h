@@ -74,6 +74,12 @@ class SetValue : public CollectionHandle {
   // says when they are there. Requires: !exists(), and at the end that one came.
   void begin_large(uint64_t count);
   void end_large();
+  // About so many members at most are going to be added, in the order of another set: a table, if it comes to one, has room for
+  // them from the start. settle() when they are there.
+  void expect(uint64_t count) { expected_ = count; }
+  void settle() {
+    if (is_structure()) set_structure()->settle();
+  }
   bool remove(Bytes member);
   // The same as visit_random, and takes the member out.
   template <class Visit>
@@ -103,6 +109,8 @@ class SetValue : public CollectionHandle {
   void show_as(SetForm form);
   void remove_integer_at(size_t index);
   void remove_packed(const PackedElement& element);
+
+  uint64_t expected_ = 0;
 };
 
 template <class Visit>

@@ -52,10 +52,15 @@ class ScratchSet {
         keyspace_(ctx.services().store, ctx.client().db),
         set_(*keyspace_.edit_or_create<SetValue>(key_, now_ms_)) {}
 
+  // About so many members at most are going to be added.
+  void expect(size_t count) { set_.expect(count); }
   void add(Bytes member) { set_.add(member, limits_); }
   SetValue& set() { return set_; }
   // Requires: set().exists().
-  void move_to(Keyspace& keyspace) { keyspace_.move_entry(key_, keyspace, key_, now_ms_); }
+  void move_to(Keyspace& keyspace) {
+    set_.settle();
+    keyspace_.move_entry(key_, keyspace, key_, now_ms_);
+  }
 
  private:
   int64_t now_ms_;
@@ -64,6 +69,15 @@ class ScratchSet {
   Keyspace keyspace_;
   SetValue set_;
 };
+
+bool has_fewer(const SetValue& a, const SetValue& b) { return a.size() < b.size(); }
+
+// ---- Union
+
+void unite(const Sets& sets, ScratchSet& result) {
+  result.expect(std::max_element(sets.begin(), sets.end(), has_fewer)->size());
+  for (const SetValue& set : sets) set.for_each([&](Bytes member) { result.add(member); });
+}
 
 // ---- Intersection
 
@@ -121,7 +135,7 @@ void intersect_table(const SetStructure& table, const Sets& sets, Visit visit) {
 // Calls visit(Bytes member) for each common member until it returns false. Reorders the sets.
 template <class Visit>
 void intersect(Sets& sets, Visit visit) {
-  std::sort(sets.begin(), sets.end(), [](const SetValue& a, const SetValue& b) { return a.size() < b.size(); });
+  std::sort(sets.begin(), sets.end(), has_fewer);
   if (!sets[0].exists()) return;
   if (const SetStructure* table = sets[0].table()) return intersect_table(*table, sets, visit);
   sets[0].for_each_until([&](Bytes member) {
@@ -148,6 +162,7 @@ void subtract(CommandContext& ctx, Key scratch_key, Sets& sets, Visit visit) {
   if (!sets[0].exists()) return;
   if (!asking_is_cheaper(sets)) {
     ScratchSet rest(ctx, scratch_key);
+    rest.expect(sets[0].size());
     sets[0].for_each([&](Bytes member) { rest.add(member); });
     for (size_t i = 1; i < sets.size() && rest.set().exists(); i++) {
       sets[i].for_each([&](Bytes member) { rest.set().remove(member); });
@@ -216,6 +231,7 @@ void sinter(CommandContext& ctx, ArgReader& args) {
 
 void sinterstore(CommandContext& ctx, ArgReader& args) {
   store(ctx, args, Event::kSInterStore, [](Sets& sets, ScratchSet& result) {
+    result.expect(std::min_element(sets.begin(), sets.end(), has_fewer)->size());
     intersect(sets, [&](Bytes member) {
       result.add(member);
       return true;
@@ -247,7 +263,7 @@ void sunion(CommandContext& ctx, ArgReader& args) {
   ScratchSet all(ctx, Key{keys[0]});
   const SetValue* result = &sets[0];
   if (sets.size() > 1) {
-    for (const SetValue& set : sets) set.for_each([&](Bytes member) { all.add(member); });
+    unite(sets, all);
     result = &all.set();
   }
   ctx.reply().set(result->size());
@@ -255,9 +271,7 @@ void sunion(CommandContext& ctx, ArgReader& args) {
 }
 
 void sunionstore(CommandContext& ctx, ArgReader& args) {
-  store(ctx, args, Event::kSUnionStore, [](Sets& sets, ScratchSet& result) {
-    for (const SetValue& set : sets) set.for_each([&](Bytes member) { result.add(member); });
-  });
+  store(ctx, args, Event::kSUnionStore, [](Sets& sets, ScratchSet& result) { unite(sets, result); });
 }
 
 void sdiff(CommandContext& ctx, ArgReader& args) {
@@ -272,6 +286,7 @@ void sdiff(CommandContext& ctx, ArgReader& args) {
 void sdiffstore(CommandContext& ctx, ArgReader& args) {
   const Bytes scratch_key = args.peek();
   store(ctx, args, Event::kSDiffStore, [&](Sets& sets, ScratchSet& result) {
+    result.expect(sets[0].size());
     subtract(ctx, Key{scratch_key}, sets, [&](Bytes member) { result.add(member); });
   });
 }

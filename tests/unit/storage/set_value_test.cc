@@ -80,6 +80,7 @@ TEST_F(SetValueTest, MemoryIsAccountedAndFreedInPieces) {
   EXPECT_LT(keyspace_.entry_memory_bytes(entry), 20'000u * 36);
   keyspace_.copy_entry(store_.hashed("s"), keyspace_, store_.hashed("copy"), kNowMs);
   set("copy").check_integrity();
+  EXPECT_LT(keyspace_.entry_memory_bytes(set("copy").entry()), keyspace_.entry_memory_bytes(entry) * 21 / 20);
   keyspace_.erase(store_.hashed("s"), kNowMs);
   int pieces = 0;
   while (store_.free_some(1000)) pieces++;
@@ -89,6 +90,23 @@ TEST_F(SetValueTest, MemoryIsAccountedAndFreedInPieces) {
   while (store_.free_some(1000)) {
   }
   EXPECT_EQ(store_.blocks().used_bytes(), 0u);
+}
+
+// Fewer come than were expected, none at all, and so few that there is no table.
+TEST_F(SetValueTest, WhatWasExpectedAndDidNotComeIsGivenBack) {
+  const int64_t table_bytes = store_.table_account().bytes;
+  for (const int count : {0, 20, 500, 9'000}) {
+    SetValue value = set();
+    value.expect(10'000);
+    for (int i = 0; i < count; i++) value.add("member:" + std::to_string(i), limits_);
+    value.settle();
+    EXPECT_EQ(value.size(), static_cast<size_t>(count));
+    EXPECT_LE(store_.table_account().bytes - table_bytes, count * 18);
+    if (value.exists()) value.check_integrity();
+    keyspace_.erase(store_.hashed("s"), kNowMs);
+    while (store_.free_some(1000)) {
+    }
+  }
 }
 
 TEST_F(SetValueTest, AWalkMeetsWhatStays) {
