@@ -4,7 +4,7 @@
 // must be interruptible, and its configuration must not leak from one script into the next (it is kept in an upvalue and set
 // back when a script begins, see reset_cjson()).
 //
-// Nesting is bounded by the configured depths; recursion therefore is, too.
+// Nesting is bounded by the configured depths and by kDepthMax; recursion therefore is, too.
 
 #include <algorithm>
 #include <cmath>
@@ -24,6 +24,7 @@ namespace larder {
 namespace {
 
 constexpr int kDepthMax = 16 * 1024;
+constexpr int kPrecisionMax = 14;
 // Between two looks whether the script is to end.
 constexpr ptrdiff_t kLookBytes = 64 * 1024;
 
@@ -33,7 +34,7 @@ struct Config {
   int sparse_safe = 10;
   int encode_depth_max = 1000;
   int decode_depth_max = 1000;
-  int number_precision = 14;
+  int number_precision = kPrecisionMax;
   bool keeps_buffer = true;
   int encode_invalid_numbers = 0;  // 0: error, 1: as they are, 2: null
   bool decode_invalid_numbers = true;
@@ -90,7 +91,7 @@ void encode_number(Output& out, double number) {
   constexpr size_t kTextBytesMax = 40;
   constexpr double kPlainMax = 1e14;  // whole numbers below it have at most the default precision's digits
   char* text = out.room(kTextBytesMax);
-  const bool is_plain = out.config.number_precision == 14 && std::fabs(number) < kPlainMax &&
+  const bool is_plain = out.config.number_precision == kPrecisionMax && std::fabs(number) < kPlainMax &&
                         number == std::floor(number) && !(number == 0 && std::signbit(number));
   out.size +=
       is_plain ? write_int64(text, static_cast<int64_t>(number))
@@ -180,7 +181,7 @@ void encode_value(Output& out, int depth) {
       if (lua_touserdata(state, -1) == nullptr) return out.add("null");
       break;
     case LUA_TTABLE: {
-      if (depth + 1 > out.config.encode_depth_max || !lua_checkstack(state, 5)) {
+      if (depth + 1 > std::min(out.config.encode_depth_max, kDepthMax) || !lua_checkstack(state, 5)) {
         luaL_error(state, "Cannot serialise, excessive nesting (%d)", depth + 1);
       }
       const int length = array_length(out);
@@ -389,7 +390,7 @@ bool decode_word(Input& in, Bytes word) {
 }
 
 void check_decode_depth(const Input& in, int depth) {
-  if (depth <= in.config.decode_depth_max && lua_checkstack(in.state, 5)) return;
+  if (depth <= std::min(in.config.decode_depth_max, kDepthMax) && lua_checkstack(in.state, 5)) return;
   luaL_error(in.state, "Found too many nested data structures (%d) at character %d", depth,
              static_cast<int>(in.at - in.begin) + 1);
 }
@@ -472,6 +473,11 @@ int cjson_decode(lua_State* state) {
 
 // ---- Configuration: each function sets what is given and returns what is in force.
 
+void allow_arguments(lua_State* state, int count_max) {
+  luaL_argcheck(state, lua_gettop(state) <= count_max, count_max + 1, "found too many arguments");
+  lua_settop(state, count_max);
+}
+
 int integer_option(lua_State* state, int index, int* setting, int min, int max) {
   if (!lua_isnoneornil(state, index)) {
     const auto value = static_cast<int>(luaL_checkinteger(state, index));
@@ -497,28 +503,43 @@ int boolean_option(lua_State* state, int index, bool* setting) {
 
 int cjson_sparse_array(lua_State* state) {
   Config& config = config_of(state);
-  lua_settop(state, 3);
+  allow_arguments(state, 3);
   boolean_option(state, 1, &config.sparse_converts);
   integer_option(state, 2, &config.sparse_ratio, 0, INT32_MAX);
   integer_option(state, 3, &config.sparse_safe, 0, INT32_MAX);
   return 3;
 }
 
+// What is deeper than kDepthMax is refused whatever is set.
 int cjson_encode_depth(lua_State* state) {
-  return integer_option(state, 1, &config_of(state).encode_depth_max, 1, kDepthMax);
+  allow_arguments(state, 1);
+  return integer_option(state, 1, &config_of(state).encode_depth_max, 1, INT32_MAX);
 }
+
 int cjson_decode_depth(lua_State* state) {
-  return integer_option(state, 1, &config_of(state).decode_depth_max, 1, kDepthMax);
+  allow_arguments(state, 1);
+  return integer_option(state, 1, &config_of(state).decode_depth_max, 1, INT32_MAX);
 }
-int cjson_precision(lua_State* state) { return integer_option(state, 1, &config_of(state).number_precision, 1, 17); }
-int cjson_keep_buffer(lua_State* state) { return boolean_option(state, 1, &config_of(state).keeps_buffer); }
+
+int cjson_precision(lua_State* state) {
+  allow_arguments(state, 1);
+  return integer_option(state, 1, &config_of(state).number_precision, 1, kPrecisionMax);
+}
+
+int cjson_keep_buffer(lua_State* state) {
+  allow_arguments(state, 1);
+  return boolean_option(state, 1, &config_of(state).keeps_buffer);
+}
+
 int cjson_decode_invalid(lua_State* state) {
+  allow_arguments(state, 1);
   return boolean_option(state, 1, &config_of(state).decode_invalid_numbers);
 }
 
 int cjson_encode_invalid(lua_State* state) {
   static const char* const kModes[] = {"off", "on", "null", nullptr};
   Config& config = config_of(state);
+  allow_arguments(state, 1);
   if (lua_isboolean(state, 1)) {
     config.encode_invalid_numbers = lua_toboolean(state, 1);
   } else if (!lua_isnoneornil(state, 1)) {

@@ -2,7 +2,8 @@
 // unpack_limit(text, count [, offset]).
 //
 // Numbers without a fraction are packed as the shortest integer, others as a float when that loses nothing. A table whose
-// keys are exactly 1..n is an array, any other a map. Tables nested deeper than kPackNestingMax are packed as nil.
+// keys are exactly 1..n is an array, any other a map. Tables nested deeper than kPackNestingMax are packed as nil. Binary and
+// extension types are unknown, as they are to the library of that name.
 
 #include <algorithm>
 #include <bit>
@@ -252,10 +253,6 @@ void unpack_tagged(Unpacker& in, unsigned tag, int depth) {
     case 0xd2:
     case 0xd3:
       return push_signed(in, size_t{1} << (tag - 0xd0));
-    case 0xc4:
-    case 0xc5:
-    case 0xc6:
-      return unpack_string(in, take_number(in, size_t{1} << (tag - 0xc4)));
     case 0xd9:
     case 0xda:
     case 0xdb:
@@ -290,8 +287,9 @@ int unpack_values(lua_State* state, lua_Integer limit, lua_Integer offset) {
   size_t size = 0;
   const char* text = luaL_checklstring(state, 1, &size);
   if (offset < 0 || limit < 0) {
+    // It is the size of the input that this text has named as the limit ever since.
     return luaL_error(state, "Invalid request to unpack with offset of %d and limit of %d.", static_cast<int>(offset),
-                      static_cast<int>(limit));
+                      static_cast<int>(size));
   }
   if (static_cast<size_t>(offset) > size) {
     return luaL_error(state, "Start offset %d greater than input length %d.", static_cast<int>(offset),

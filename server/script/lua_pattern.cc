@@ -1,5 +1,6 @@
 #include "server/script/lua_pattern.h"
 
+#include <algorithm>
 #include <cctype>
 #include <cstring>
 
@@ -11,7 +12,7 @@ LuaPattern::LuaPattern(lua_State* state, Bytes text, Bytes pattern, Caret caret)
       begin_(text.data()),
       end_(text.data() + text.size()),
       pattern_(pattern.data()),
-      pattern_end_(pattern.data() + pattern.size()),
+      pattern_end_(pattern.data() + std::min(pattern.find('\0'), pattern.size())),
       is_anchored_(caret == Caret::kAnchor && pattern.starts_with('^')) {
   if (is_anchored_) ++pattern_;
 }

@@ -4,7 +4,8 @@
 //
 // A matcher of our own, because Lua's can neither be interrupted (a pattern of ten characters can take hours on a text of
 // forty) nor keeps its stack bounded. This one asks the runtime every few thousand steps and nests at most kNestingMax deep.
-// Errors are raised in the state, in Lua's words.
+// A pattern ends at its first zero byte, as a text of C does ("%z" stands for one). Errors are raised in the state, in Lua's
+// words.
 
 #include <lua.hpp>
 

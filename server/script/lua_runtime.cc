@@ -15,6 +15,24 @@ int open_state(lua_State* state) {
   return 0;
 }
 
+// As tostring() writes what is no table.
+void push_text_of(lua_State* state, int index) {
+  switch (lua_type(state, index)) {
+    case LUA_TNUMBER:
+    case LUA_TSTRING:
+      return lua_pushvalue(state, index);
+    case LUA_TNIL:
+      return lua_pushliteral(state, "nil");
+    case LUA_TBOOLEAN:
+      return lua_pushstring(state, lua_toboolean(state, index) ? "true" : "false");
+    default:
+      break;
+  }
+  const void* address = lua_topointer(state, index);
+  if (address == nullptr) return lua_pushliteral(state, "userdata: (nil)");  // cjson.null
+  lua_pushfstring(state, "%s: %p", luaL_typename(state, index), address);
+}
+
 }  // namespace
 
 LuaRuntime::LuaRuntime(ScriptListener& listener, size_t bytes_max, uint64_t random_seed)
@@ -262,9 +280,9 @@ int LuaRuntime::handle_error(lua_State* state) {
   } else if (lua_istable(state, 1)) {
     runtime.error_.text = "ERR unknown error";
   } else {
-    const char* text = lua_tostring(state, 1);
+    push_text_of(state, 1);
     runtime.error_.text = "ERR ";
-    runtime.error_.text += text != nullptr ? text : luaL_typename(state, 1);
+    runtime.error_.text += lua_tostring(state, -1);
   }
   runtime.has_error_ = true;
   return 1;

@@ -19,6 +19,8 @@ constexpr char kReadonlyText[] = "Attempt to modify a readonly table";
 // Addresses as keys that no script can name.
 char protection_mark;
 char globals_key;
+char library_globals_key;
+char index_name_key;
 
 struct Whitelist {
   const char* library;
@@ -379,6 +381,34 @@ void push_globals(lua_State* state) {
   lua_rawget(state, LUA_REGISTRYINDEX);
 }
 
+void reject_missing_fields(lua_State* state) {
+  lua_newtable(state);
+  lua_pushcfunction(state, reject_missing_global);
+  lua_setfield(state, -2, "__index");
+  lua_setmetatable(state, -2);
+}
+
+void set_library_globals(lua_State* state) {
+  reject_missing_fields(state);
+  lua_pushlightuserdata(state, &library_globals_key);
+  lua_insert(state, -2);
+  lua_rawset(state, LUA_REGISTRYINDEX);
+  lua_pushlightuserdata(state, &index_name_key);
+  lua_pushliteral(state, "__index");
+  lua_rawset(state, LUA_REGISTRYINDEX);
+}
+
+// The globals are a proxy in either case: it leads to another table. (A text that is pushed may take memory: this one is kept.)
+void show_library_globals(lua_State* state, bool are_seen) {
+  lua_getmetatable(state, LUA_GLOBALSINDEX);
+  lua_pushlightuserdata(state, &index_name_key);
+  lua_rawget(state, LUA_REGISTRYINDEX);
+  lua_pushlightuserdata(state, are_seen ? &library_globals_key : &globals_key);
+  lua_rawget(state, LUA_REGISTRYINDEX);
+  lua_rawset(state, -3);
+  lua_pop(state, 1);
+}
+
 void open_sandbox(lua_State* state) {
   open_standard_libraries(state);
   lua_pushvalue(state, LUA_GLOBALSINDEX);
@@ -397,15 +427,11 @@ void open_sandbox(lua_State* state) {
   lua_setfield(state, globals, "tostring");
   add_libraries(state, standard, globals);
 
-  lua_newtable(state);
-  lua_pushcfunction(state, reject_missing_global);
-  lua_setfield(state, -2, "__index");
-  lua_setmetatable(state, globals);
+  lua_pushvalue(state, globals);
+  reject_missing_fields(state);
   lua_pushlightuserdata(state, &globals_key);
   lua_pushvalue(state, globals);
   lua_rawset(state, LUA_REGISTRYINDEX);
-
-  lua_pushvalue(state, globals);
   protect_table(state);
   lua_pushvalue(state, -1);
   lua_pushliteral(state, "_G");

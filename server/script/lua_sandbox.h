@@ -32,6 +32,13 @@ void protect_table(lua_State* state);
 bool push_protected(lua_State* state, int index);
 // Pushes the real table behind the globals.
 void push_globals(lua_State* state);
+// Makes reading a field that the table at the top does not have the error of a global that does not exist.
+void reject_missing_fields(lua_State* state);
+// While the source of a library runs, it sees other globals than its functions will: those of the table at the top, which is
+// popped, and nothing else. Once, in protected mode.
+void set_library_globals(lua_State* state);
+// From here on the library globals are seen, or all. Takes no memory and raises nothing. Requires: they were set.
+void show_library_globals(lua_State* state, bool are_seen);
 // Raises the error of a change to a protected table.
 int raise_readonly(lua_State* state);
 

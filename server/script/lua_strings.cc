@@ -27,7 +27,10 @@ size_t offset_argument(lua_State* state, int index, size_t size) {
   return static_cast<size_t>(std::clamp<ptrdiff_t>(position - 1, 0, length));
 }
 
-bool is_plain(Bytes pattern) { return pattern.find_first_of("^$*+?.([%-") == Bytes::npos; }
+// As Lua 5.1 looks for special characters: up to a zero byte. What is plain is searched for as a whole.
+bool is_plain(Bytes pattern) {
+  return pattern.substr(0, pattern.find('\0')).find_first_of("^$*+?.([%-") == Bytes::npos;
+}
 
 int push_range(lua_State* state, size_t begin, size_t end) {
   lua_pushinteger(state, static_cast<lua_Integer>(begin + 1));

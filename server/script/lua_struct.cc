@@ -1,6 +1,6 @@
 // The library struct: C structures in strings.
 //
-//   < > = !n   little, big, the machine's byte order; alignment up to n (a power of two, 8 without a number)
+//   < > !n     little, big byte order (else the machine's); alignment up to n (a power of two, 8 without a number)
 //   b B h H l L T iN IN   integers of 1, 2, 8, 8 (T: size_t) and N bytes (4 without a number), signed and unsigned
 //   f d        float, double
 //   s          a string that ends with a zero byte
@@ -108,9 +108,6 @@ void read_control(lua_State* state, char letter, Format& format) {
       return;
     case '<':
       format.is_little = true;
-      return;
-    case '=':
-      format.is_little = std::endian::native == std::endian::little;
       return;
     case '!': {
       const size_t alignment = read_number(state, format, 8);

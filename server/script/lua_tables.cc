@@ -219,6 +219,17 @@ int math_log(lua_State* state) {
   return 1;
 }
 
+// LuaJIT's own two are written in Lua: their errors name its source and no argument.
+constexpr double kRadiansPerDegree = M_PI / 180;
+int math_deg(lua_State* state) {
+  lua_pushnumber(state, luaL_checknumber(state, 1) / kRadiansPerDegree);
+  return 1;
+}
+int math_rad(lua_State* state) {
+  lua_pushnumber(state, luaL_checknumber(state, 1) * kRadiansPerDegree);
+  return 1;
+}
+
 }  // namespace
 
 void add_table_functions(lua_State* state) {
@@ -245,12 +256,15 @@ void add_bit_functions(lua_State* state) {
 void add_math_functions(lua_State* state) {
   lua_getfield(state, -1, "fmod");
   lua_setfield(state, -2, "mod");
-  lua_pushcfunction(state, math_log);
-  lua_setfield(state, -2, "log");
-  lua_pushcfunction(state, math_random);
-  lua_setfield(state, -2, "random");
-  lua_pushcfunction(state, math_randomseed);
-  lua_setfield(state, -2, "randomseed");
+  constexpr luaL_Reg kFunctions[] = {{"log", math_log},
+                                     {"deg", math_deg},
+                                     {"rad", math_rad},
+                                     {"random", math_random},
+                                     {"randomseed", math_randomseed}};
+  for (const luaL_Reg& function : kFunctions) {
+    lua_pushcfunction(state, function.func);
+    lua_setfield(state, -2, function.name);
+  }
 }
 
 }  // namespace larder

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 #include "base/log.h"
 #include "base/sha1.h"
@@ -166,43 +167,46 @@ constexpr luaL_Reg kFunctions[] = {
 };
 
 constexpr Constant kConstants[] = {
-    {"LOG_DEBUG", 0},
-    {"LOG_VERBOSE", 1},
-    {"LOG_NOTICE", 2},
-    {"LOG_WARNING", 3},
     {"REPL_NONE", 0},
     {"REPL_AOF", kReplicateAof},
     {"REPL_SLAVE", kReplicateReplicas},
     {"REPL_REPLICA", kReplicateReplicas},
     {"REPL_ALL", kReplicateAof | kReplicateReplicas},
-    {"REDIS_VERSION_NUM", kRedisVersionNumber},
 };
 
-}  // namespace
+// What a library has as well while it is loaded.
+constexpr Constant kLoadingConstants[] = {
+    {"LOG_DEBUG", 0},
+    {"LOG_VERBOSE", 1},
+    {"LOG_NOTICE", 2},
+    {"LOG_WARNING", 3},
+    {"REDIS_VERSION_NUM", kRedisVersionNumber},
+};
+constexpr luaL_Reg kLoadingFunctions[] = {{"register_function", redis_register_function}, {"log", redis_log}};
 
-void open_redis_library(lua_State* state, ScriptEngine& engine, bool for_functions) {
-  push_globals(state);
-  lua_newtable(state);
-  for (const luaL_Reg& function : kFunctions) {
+// These four add to the table at the top.
+void add_functions(lua_State* state, ScriptEngine& engine, std::span<const luaL_Reg> functions) {
+  for (const luaL_Reg& function : functions) {
     lua_pushlightuserdata(state, &engine);
     lua_pushcclosure(state, function.func, 1);
     lua_setfield(state, -2, function.name);
   }
-  if (for_functions) {
-    lua_pushlightuserdata(state, &engine);
-    lua_pushcclosure(state, redis_register_function, 1);
-    lua_setfield(state, -2, "register_function");
-  }
-  for (const Constant& constant : kConstants) {
+}
+
+void add_constants(lua_State* state, std::span<const Constant> constants) {
+  for (const Constant& constant : constants) {
     lua_pushnumber(state, constant.value);
     lua_setfield(state, -2, constant.name);
   }
+}
+
+void add_loading_constants(lua_State* state) {
+  add_constants(state, kLoadingConstants);
   lua_pushlstring(state, kRedisVersion.data(), kRedisVersion.size());
   lua_setfield(state, -2, "REDIS_VERSION");
-  protect_table(state);
-  lua_pushvalue(state, -1);
-  lua_setfield(state, -3, "redis");
-  lua_setfield(state, -2, "server");
+}
+
+void add_other_libraries(lua_State* state) {
   constexpr struct {
     const char* name;
     void (*push)(lua_State*);
@@ -212,7 +216,34 @@ void open_redis_library(lua_State* state, ScriptEngine& engine, bool for_functio
     protect_table(state);
     lua_setfield(state, -2, library.name);
   }
+}
+
+void open_loading_library(lua_State* state, ScriptEngine& engine) {
+  lua_newtable(state);
+  lua_newtable(state);
+  add_functions(state, engine, kLoadingFunctions);
+  add_loading_constants(state);
+  reject_missing_fields(state);
+  protect_table(state);
+  lua_setfield(state, -2, "redis");
+  set_library_globals(state);
+}
+
+}  // namespace
+
+void open_redis_library(lua_State* state, ScriptEngine& engine, bool for_functions) {
+  push_globals(state);
+  lua_newtable(state);
+  add_functions(state, engine, kFunctions);
+  add_constants(state, kConstants);
+  add_loading_constants(state);
+  protect_table(state);
+  lua_pushvalue(state, -1);
+  lua_setfield(state, -3, "redis");
+  lua_setfield(state, -2, "server");
+  add_other_libraries(state);
   lua_pop(state, 1);
+  if (for_functions) open_loading_library(state, engine);
 }
 
 }  // namespace larder

@@ -2,8 +2,8 @@
 
 // The library `redis` of scripts: how they reach the server.
 //
-// Functions that need the engine get it as an upvalue. In the state of functions the library has register_function as
-// well, which works during FUNCTION LOAD; redis.call works during a call alone.
+// Functions that need the engine get it as an upvalue. The source of a library, while it is loaded, has a smaller one: it can
+// register functions, which these themselves cannot, and log; commands are for calls.
 
 #include <lua.hpp>
 

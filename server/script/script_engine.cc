@@ -548,12 +548,17 @@ bool ScriptEngine::clean_some() {
   return is_cleaning();
 }
 
-Result<std::unique_ptr<FunctionLibrary>> ScriptEngine::build_library(Bytes source, int64_t time_ms_max) {
+Result<LibraryHeader> ScriptEngine::read_header(Bytes source) {
   LARDER_TRY_ASSIGN(const LibraryHeader header, read_library_header(source));
   if (!is_function_name(header.name)) return Error{ErrorCode::kInvalidArgument, kBadLibraryName};
   if (!equals_ignore_case(header.engine, "lua")) {
     return Error{ErrorCode::kInvalidArgument, "ERR Engine '" + std::string(header.engine) + "' not found"};
   }
+  return header;
+}
+
+Result<std::unique_ptr<FunctionLibrary>> ScriptEngine::build_library(Bytes source, int64_t time_ms_max) {
+  LARDER_TRY_ASSIGN(const LibraryHeader header, read_header(source));
   auto library = std::make_unique<FunctionLibrary>();
   library->name = header.name;
   library->source = source;
@@ -571,8 +576,10 @@ Status ScriptEngine::register_functions(FunctionLibrary& library, Bytes code, in
     load_ = nullptr;
     return {ErrorCode::kInvalidArgument, "ERR Error compiling function: " + chunk.error};
   }
+  show_library_globals(runtime.state(), true);
   runtime.push(chunk.reference);
   const bool succeeded = runtime.call(0, 0);
+  show_library_globals(runtime.state(), false);
   load_ = nullptr;
   runtime.release(chunk.reference);
   library.generation = function_generation_;
@@ -615,7 +622,7 @@ void ScriptEngine::fcall(CommandContext& ctx, LibraryFunction& function, const S
 }
 
 Result<std::string> ScriptEngine::load_functions(Bytes source, bool replaces) {
-  LARDER_TRY_ASSIGN(const LibraryHeader header, read_library_header(source));
+  LARDER_TRY_ASSIGN(const LibraryHeader header, read_header(source));
   if (!replaces && functions_.find_library(header.name) != nullptr) {
     return Error{ErrorCode::kInvalidArgument, "ERR Library '" + std::string(header.name) + "' already exists"};
   }

@@ -169,6 +169,8 @@ class ScriptEngine final : public Scripting, public ScriptListener {
   void tidy_functions();
   std::unique_ptr<LuaRuntime> make_runtime(size_t bytes_max, bool for_functions);
 
+  // What a source says of itself, if that is right.
+  static Result<LibraryHeader> read_header(Bytes source);
   // Compiles a source and runs it, which names its functions.
   Result<std::unique_ptr<FunctionLibrary>> build_library(Bytes source, int64_t time_ms_max);
   // Runs the source of `library`, which has no functions yet.
