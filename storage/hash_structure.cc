@@ -1,6 +1,7 @@
 #include "storage/hash_structure.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace larder {
 
@@ -103,13 +104,38 @@ void HashStructure::note_deadline(uint64_t hash, int64_t old_deadline_ms, int64_
   had_deadlines_ = true;
   due_ms_ = std::min(due_ms_, new_deadline_ms);
   if (table_.size() <= kScannedMax && !index_) return;
-  if (!index_ || index_->items() > 4 * volatile_count_ + kStaleItemsMin) {
-    // Either this is the first deadline of a large table, or the index is built anew, which costs as many steps as
-    // items have gone stale since the last time.
-    build_index(now_ms);
-  } else if (new_deadline_ms < old_deadline_ms) {
-    file_deadline(static_cast<uint32_t>(hash >> 32), new_deadline_ms, now_ms);
+  if (!index_) {
+    // Other fields have deadlines only in a table that has just grown too large to be scanned.
+    if (volatile_count_ > 1) return build_index(now_ms);
+    index_ = std::make_unique<ExpiryIndex>(resources().blocks);
   }
+  if (old_index_) {
+    continue_rebuild(now_ms);
+  } else if (is_index_stale()) {
+    old_index_ = std::exchange(index_, std::make_unique<ExpiryIndex>(resources().blocks));
+    rebuild_position_ = 0;
+    rebuild_walked_ = false;
+  }
+  if (new_deadline_ms < old_deadline_ms) file_deadline(static_cast<uint32_t>(hash >> 32), new_deadline_ms, now_ms);
+}
+
+bool HashStructure::is_index_stale() const {
+  return index_->items() > 2 * volatile_count_ + table_.size() / kFieldsPerStaleItem + kStaleItemsMin;
+}
+
+void HashStructure::continue_rebuild(int64_t now_ms) {
+  size_t steps = 0;
+  while (!rebuild_walked_ && steps < kWalkedPerDeadline) {
+    rebuild_position_ = table_.scan(rebuild_position_, [&](const HashField& field) {
+      steps++;
+      const int64_t deadline_ms = field.view().deadline_ms;
+      if (deadline_ms == kNoDeadline) return;
+      file_deadline(static_cast<uint32_t>(table_.policy().hash(field) >> 32), deadline_ms, now_ms);
+    });
+    steps++;
+    rebuild_walked_ = rebuild_position_ == 0;
+  }
+  if (rebuild_walked_ && !old_index_->free_some(kFreedPerDeadline)) old_index_.reset();
 }
 
 void HashStructure::build_index(int64_t now_ms) {
@@ -137,9 +163,11 @@ void HashStructure::file_deadline(uint32_t hash_prefix, int64_t deadline_ms, int
 }
 
 int64_t HashStructure::indexed_due_ms() const {
+  const bool has_two = old_index_ && !rebuild_walked_;
   // What waits in soon_ is due within the time that the index is ahead.
-  const int64_t soon_ms = soon_.empty() ? kNoDeadline : index_->now_ms() - kIndexSlotMs;
-  const int64_t next_ms = index_->next_due_ms();
+  const int64_t taken_ms = has_two ? std::max(index_->now_ms(), old_index_->now_ms()) : index_->now_ms();
+  const int64_t soon_ms = soon_.empty() ? kNoDeadline : taken_ms - kIndexSlotMs;
+  const int64_t next_ms = std::min(index_->next_due_ms(), has_two ? old_index_->next_due_ms() : INT64_MAX);
   return std::min(soon_ms, next_ms == INT64_MAX ? next_ms : next_ms - kIndexSlotMs);
 }
 
@@ -172,7 +200,8 @@ HashStructure::Table::Slot* HashStructure::find_due(uint32_t hash_prefix, int64_
 
 size_t HashStructure::memory_bytes() const {
   return block_bytes(sizeof(*this)) + field_bytes_ + table_.bytes_allocated() +
-         (index_ ? index_->bytes_allocated() + sizeof(ExpiryIndex) : 0);
+         (index_ ? index_->bytes_allocated() + sizeof(ExpiryIndex) : 0) +
+         (old_index_ ? old_index_->bytes_allocated() + sizeof(ExpiryIndex) : 0);
 }
 
 Bytes HashStructure::encoding_name() const {
@@ -206,6 +235,7 @@ bool HashStructure::free_some(size_t elements_max) {
   }
   if (!table_.empty()) return true;
   const size_t chunks_max = elements_max - std::min(freed, elements_max);
+  if (old_index_ && old_index_->free_some(chunks_max)) return true;
   return index_ && index_->free_some(chunks_max);
 }
 
@@ -230,7 +260,8 @@ void HashStructure::check_integrity() const {
   LARDER_ASSERT(table_.size() <= kScannedMax || volatile_count == 0 || index_);
   if (index_) {
     index_->check_integrity();
-    LARDER_ASSERT(index_->items() + soon_.size() >= volatile_count_);
+    const uint64_t old_items = old_index_ && !rebuild_walked_ ? old_index_->items() : 0;
+    LARDER_ASSERT(index_->items() + old_items + soon_.size() >= volatile_count_);
   }
 }
 

@@ -9,7 +9,8 @@
 // table of up to kScannedMax fields is scanned for what is due. A larger one has an index of deadlines of its own
 // (expiry_index.h: 20 KB and 4.3 bytes a field), whose items are found by the front of their hash like those of the
 // keyspace; it is made when the first field of a large table gets a deadline, or when a table with deadlines grows
-// beyond the limit, and is then filled by a walk over no more than that many fields.
+// beyond the limit, and is then filled by a walk over no more than that many fields. When many of its items are stale it is
+// built anew by a walk, a few fields with each deadline that is given, and the old one fires until that is done.
 //
 // The index fires at the end of a slot of 2 ms. So that what is due now is found now (HLEN must not count it), the index
 // is asked for what fires within kIndexSlotMs; what comes out too early waits in soon_.
@@ -145,13 +146,21 @@ class HashStructure final : public Structure {
  private:
   static constexpr size_t kScannedMax = 512;
   static constexpr int64_t kIndexSlotMs = 2;
-  // Items of the index that no field needs any more: as many as three for each field that has a deadline, and this many.
+  // Items of the index that no field needs any more: as many as fields that have a deadline, a sixteenth of all, and this many.
   static constexpr uint64_t kStaleItemsMin = 16384;
+  static constexpr uint64_t kFieldsPerStaleItem = 16;
+  // Each deadline that is given meanwhile takes building anew on by so many fields, and the freeing of the old index by so
+  // many chunks.
+  static constexpr size_t kWalkedPerDeadline = 64;
+  static constexpr size_t kFreedPerDeadline = 8;
 
   size_t object_bytes() const override { return sizeof(*this); }
   uint64_t hash(Bytes name) const { return hash_bytes(name, resources().hash_seed); }
   void note_deadline(uint64_t hash, int64_t old_deadline_ms, int64_t new_deadline_ms, int64_t now_ms);
   void build_index(int64_t now_ms);
+  bool is_index_stale() const;
+  // A few fields further with the index that takes the place of old_index_.
+  void continue_rebuild(int64_t now_ms);
   // A field with this front of its hash is to be looked at in time. Requires: index_.
   void file_deadline(uint32_t hash_prefix, int64_t deadline_ms, int64_t now_ms);
   // The fields of the next home bucket: *due is one whose time is over, *earliest_ms the first deadline of the others.
@@ -171,6 +180,10 @@ class HashStructure final : public Structure {
   size_t volatile_count_ = 0;
   int64_t due_ms_ = kNoDeadline;
   std::unique_ptr<ExpiryIndex> index_;
+  // While the index is built anew: the one before, which fires until the walk over the fields is done and is freed then.
+  std::unique_ptr<ExpiryIndex> old_index_;
+  uint64_t rebuild_position_ = 0;
+  bool rebuild_walked_ = false;
   std::vector<uint32_t> soon_;  // items that came out of the index before their time
   bool shown_as_table_;
   bool had_deadlines_ = false;
@@ -226,7 +239,8 @@ void HashStructure::remove_due_by_index(int64_t now_ms, size_t steps_max, Remove
   items.swap(soon_);
   for (ExpiryIndex::Batch batch; items.size() < steps_max;) {
     batch.count = 0;
-    index_->take(now_ms + kIndexSlotMs, &batch);
+    if (old_index_ && !rebuild_walked_) old_index_->take(now_ms + kIndexSlotMs, &batch);
+    if (batch.count == 0) index_->take(now_ms + kIndexSlotMs, &batch);
     if (batch.count == 0) break;
     items.insert(items.end(), batch.hash_prefixes, batch.hash_prefixes + batch.count);
   }
@@ -236,6 +250,7 @@ void HashStructure::remove_due_by_index(int64_t now_ms, size_t steps_max, Remove
   soon_.insert(soon_.end(), items.begin() + static_cast<ptrdiff_t>(done), items.end());
   if (volatile_count_ == 0) {
     index_.reset();
+    old_index_.reset();
     soon_.clear();
     due_ms_ = kNoDeadline;
   } else if (all_done) {

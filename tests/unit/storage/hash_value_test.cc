@@ -162,6 +162,44 @@ TEST_F(HashValueTest, ManyFieldsAtOnceGoInPieces) {
   EXPECT_EQ(hash().table()->volatile_count(), 0u);
 }
 
+// Fields get deadlines again and again, each of which leaves an item in the index. Nothing that takes time in proportion to
+// the hash happens at once, which its memory would show, and nothing is forgotten.
+TEST_F(HashValueTest, StaleDeadlinesAreTidiedInPieces) {
+  constexpr int kCount = 20'000;
+  const int64_t due_ms = now_ms_ + 10'000'000;
+  for (int i = 0; i < kCount; i++) hash().set(field(i), "v", limits_, DeadlineRule::at(due_ms + i % 100));
+  const size_t before_bytes = hash().table()->memory_bytes();
+  size_t last_bytes = before_bytes;
+  size_t most_bytes = 0;
+  size_t largest_step = 0;
+  for (int i = 0; i < 10 * kCount; i++) {
+    const std::string name = field(i * 7 % kCount);
+    hash().set_field_deadline(name, kNoDeadline);
+    hash().set_field_deadline(name, due_ms + i % 100);
+    const size_t bytes = hash().table()->memory_bytes();
+    largest_step = std::max(largest_step, bytes > last_bytes ? bytes - last_bytes : last_bytes - bytes);
+    most_bytes = std::max(most_bytes, bytes);
+    last_bytes = bytes;
+  }
+  hash().check_integrity();
+  EXPECT_LT(largest_step, 30'000u);
+  EXPECT_LT(most_bytes - before_bytes, kCount * 3 * 5 + 16'384 * 5 + 50'000u);
+  now_ms_ = due_ms;
+  EXPECT_GT(hash().size(), static_cast<size_t>(kCount) * 9 / 10);
+  now_ms_ = due_ms + 100;
+  advance(200);
+  EXPECT_EQ(observer_.names.size(), static_cast<size_t>(kCount));
+}
+
+// Of which there are many without one.
+TEST_F(HashValueTest, TheFirstDeadlineOfALargeHashLooksAtNoOther) {
+  for (int i = 0; i < 5000; i++) hash().set(field(i), "v", limits_);
+  hash().set_field_deadline(field(77), now_ms_ + 100);
+  hash().check_integrity();
+  advance(110);
+  EXPECT_EQ(hash().size(), 4999u);
+}
+
 struct ModelField {
   std::string value;
   int64_t deadline_ms;
