@@ -91,7 +91,7 @@ def test_others_are_answered_while_a_script_runs_and_the_log_is_synced(binary):
     # What the script's tick has changed is not durable when the script begins.
     for _ in range(5):
         with Server(binary, [*ALWAYS, "--busy-reply-threshold", "50"]) as server:
-            with Client(server.port) as running, Client(server.port) as other, Client(server.port, seconds=5) as killer:
+            with Client(server.port) as running, Client(server.port) as other, Client(server.port) as killer:
                 running.send_raw(running.encode("SET", "k", 1) + running.encode("EVAL", "while true do end", 0))
                 wait_busy(other)
                 equal(killer.call("SCRIPT", "KILL"), b"OK")

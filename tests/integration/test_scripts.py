@@ -8,6 +8,8 @@ from harness import Client, Closed, ReplyError, Server, Skip, Stopwatch, equal, 
 BUSY_MS = 100
 # Beyond busy-reply-threshold: what the issue allows before another client is answered.
 SERVING_SECONDS_MAX = 0.1
+# By the clock: how long a test waits for what must come. What it may take is measured with Stopwatch.
+PATIENCE_SECONDS = 60
 
 # Each of them runs for ever, or for hours.
 ENDLESS = {
@@ -64,7 +66,7 @@ def run_aside(server, *request):
 
     def work():
         try:
-            with Client(server.port, seconds=60) as client:
+            with Client(server.port, seconds=PATIENCE_SECONDS) as client:
                 client.send(*request)
                 sent.set()
                 replies.append(client.read())
@@ -74,8 +76,14 @@ def run_aside(server, *request):
             sent.set()
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    sent.wait(60)
+    sent.wait(PATIENCE_SECONDS)
     return thread, replies
+
+
+def wait_end(thread, name="the script"):
+    thread.join(PATIENCE_SECONDS)
+    if thread.is_alive():
+        raise AssertionError(f"{name}: still running {PATIENCE_SECONDS} s after SCRIPT KILL")
 
 
 class EndedEarly(Exception):
@@ -94,7 +102,7 @@ def wait_busy(client, replies=()):
             if str(why).startswith("BUSY"):
                 return
             raise
-        if time.monotonic() - begin > 20:
+        if time.monotonic() - begin > PATIENCE_SECONDS:
             raise AssertionError("the server never became busy")
 
 
@@ -123,14 +131,34 @@ def test_endless_scripts_are_killed_and_the_others_served(binary):
                 if not replies or "ran out of memory" not in str(replies[0]):
                     raise
                 continue
-            thread.join(5)
-            if thread.is_alive():
-                raise AssertionError(f"{name}: still running 5 s after SCRIPT KILL")
+            wait_end(thread, name)
             if "Script killed by user" not in str(replies[0]):
                 raise AssertionError(f"{name}: {replies[0]!r}")
             equal(client.call("PING"), b"PONG")
             equal(watch.seconds() < 10, True)
         print(f"     the longest wait beyond the threshold: {worst * 1000:.0f} ms")
+
+
+# A compilation of a second may be over before this process, which waits for a processor, sends its SCRIPT KILL.
+ATTEMPTS = 10
+
+
+def is_killed_while_compiling(server, client, command):
+    thread, replies = run_aside(server, *command)
+    watch = Stopwatch(server)
+    try:
+        wait_busy(client, replies)
+        equal(watch.seconds() < 10, True)
+        watch = Stopwatch(server)
+        client.expect_ok("SCRIPT", "KILL")
+    except (EndedEarly, ReplyError):
+        wait_end(thread)
+        client.expect_ok("SCRIPT", "FLUSH")  # it is to be compiled again
+        return False
+    wait_end(thread)
+    equal(watch.seconds() < 1, True)
+    equal("Script killed by user" in str(replies[0]), True)
+    return True
 
 
 def test_a_large_source_is_compiled_while_others_are_served(binary):
@@ -140,15 +168,7 @@ def test_a_large_source_is_compiled_while_others_are_served(binary):
         functions = "f = function() " + "a = {1, 2, 3} " * 2000 + "end "
         whole = "local f, a " + functions * 400 + " return 1"
         for command in (("EVAL", whole, 0), ("SCRIPT", "LOAD", whole)):
-            thread, replies = run_aside(server, *command)
-            watch = Stopwatch(server)
-            wait_busy(client)
-            equal(watch.seconds() < 10, True)
-            watch = Stopwatch(server)
-            client.expect_ok("SCRIPT", "KILL")
-            thread.join(20)
-            equal(watch.seconds() < 1, True)
-            equal("Script killed by user" in str(replies[0]), True)
+            equal(any(is_killed_while_compiling(server, client, command) for _ in range(ATTEMPTS)), True)
         equal(client.call("EVAL", "return 1", 0), 1)
 
 
@@ -163,7 +183,7 @@ def test_a_script_that_has_written_is_not_killed(binary):
               "script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.")
         equal(client.error("FUNCTION", "KILL").startswith(("BUSY", "UNKILLABLE")), True)
         raises_closed(lambda: client.call("SHUTDOWN", "NOSAVE"), "SHUTDOWN NOSAVE")
-        server.process.wait(10)
+        server.wait(PATIENCE_SECONDS)
         client.close()
 
 
@@ -181,7 +201,7 @@ def test_a_busy_server_answers_pipelines_and_new_clients(binary):
         with Client(server.port) as late:
             equal(late.error("PING").startswith("BUSY"), True)
             late.expect_ok("SCRIPT", "KILL")
-        thread.join(5)
+        wait_end(thread)
         equal(len(replies), 1)
         equal(client.call("PING"), b"PONG")
 
@@ -220,9 +240,9 @@ def test_memory_bombs_end_and_leave_nothing(binary):
         client.call("EVAL", "return 1", 0)
         before_kb = resident_kb()
         for bomb in bombs:
-            begin = time.monotonic()
+            watch = Stopwatch(server)
             client.error("EVAL", bomb, 0)
-            equal(time.monotonic() - begin < 20, True)
+            equal(watch.seconds() < 20, True)
             equal(client.call("EVAL", "return 1", 0), 1)
         # The allocator gives pages back some seconds after they were freed.
         wait_until(lambda: client.call("EVAL", "return 1", 0) and resident_kb() < before_kb + 40 * 1024, seconds=25,
