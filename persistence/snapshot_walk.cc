@@ -1,10 +1,26 @@
 #include "persistence/snapshot_walk.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/assert.h"
+#include "base/prefetch.h"
 
 namespace larder {
+namespace {
+
+constexpr size_t kWindowEntries = 32;
+
+// Of the entry's block what is behind the lines that EntryPolicy::prefetch() asks for. Behind some lines the processor
+// sees that they are read one after the other.
+void prefetch_rest(const Entry& entry) {
+  constexpr size_t kLineBytes = 64;
+  constexpr size_t kBytesMax = 512;
+  const size_t bytes = std::min(entry.content_bytes(), kBytesMax);
+  for (size_t at = kLineBytes; at < bytes; at += kLineBytes) prefetch_line(reinterpret_cast<const char*>(&entry) + at);
+}
+
+}  // namespace
 
 SnapshotWalk::SnapshotWalk(Store& store, SnapshotSink& sink, uint8_t mark) : store_(store), sink_(sink), mark_(mark) {
   LARDER_ASSERT(mark >= 1 && mark <= 3);
@@ -47,25 +63,42 @@ bool SnapshotWalk::step() {
   return false;
 }
 
-// One home bucket of the source's table: about six entries.
+// Some home buckets of the source's table. The entries lie anywhere in memory, so all of them are under way before the first is
+// looked at: first what says how long they are, while those in front are visited, then the rest.
 void SnapshotWalk::walk_some(Source& source) {
-  const auto visit = [&](Entry& entry) {
-    const bool early = entry.snapshot_mark() == mark_;
-    // A merge of segments may show an entry a second time.
-    const bool again = source.state == State::kWalking && store_.hash_of(entry) < source.position;
-    if (entry.snapshot_mark() != 0) entry.set_snapshot_mark(0);
-    if (early || again) return;
-    keys_done_++;
-    hand_on(source, entry);
-  };
-  uint64_t next;
-  if (source.keyspace != nullptr) {
-    next = source.keyspace->scan_entries(source.position, visit);
-  } else {
-    next = source.kept->table().scan_slots(source.position, [&](const EntrySlot& slot) { visit(*slot.item()); });
-  }
+  const uint64_t next = collect(source, source.position);
+  ahead_.swap(window_);
+  for (const Entry* entry : window_) prefetch_rest(*entry);
+  // Looked up once more when it is their turn: what a change makes of the table until then does not matter.
+  if (next != 0) (void)collect(source, next);
+  for (Entry* entry : window_) visit(source, *entry);
   source.position = next;
   source.state = next == 0 ? State::kDone : State::kWalking;
+}
+
+// Makes `ahead_` the entries of the next home buckets. Returns the position behind them.
+uint64_t SnapshotWalk::collect(const Source& source, uint64_t position) {
+  ahead_.clear();
+  const auto take = [&](Entry& entry) {
+    EntryPolicy::prefetch(&entry);
+    ahead_.push_back(&entry);
+  };
+  do {
+    position = source.keyspace != nullptr
+                   ? source.keyspace->scan_entries(position, take)
+                   : source.kept->table().scan_slots(position, [&](const EntrySlot& slot) { take(*slot.item()); });
+  } while (position != 0 && ahead_.size() < kWindowEntries);
+  return position;
+}
+
+void SnapshotWalk::visit(const Source& source, Entry& entry) {
+  const bool early = entry.snapshot_mark() == mark_;
+  // A merge of segments may show an entry a second time.
+  const bool again = source.state == State::kWalking && store_.hash_of(entry) < source.position;
+  if (entry.snapshot_mark() != 0) entry.set_snapshot_mark(0);
+  if (early || again) return;
+  keys_done_++;
+  hand_on(source, entry);
 }
 
 void SnapshotWalk::hand_on(const Source& source, const Entry& entry) {

@@ -84,6 +84,8 @@ class SnapshotWalk final : public ChangeGuard {
   Source* source_of(Keyspace& keyspace);
   bool is_passed(const Source& source, const Entry& entry) const;
   void walk_some(Source& source);
+  uint64_t collect(const Source& source, uint64_t position);
+  void visit(const Source& source, Entry& entry);
   void hand_on(const Source& source, const Entry& entry);
   void release_kept(Source& source);
 
@@ -93,6 +95,8 @@ class SnapshotWalk final : public ChangeGuard {
   // In the order in which they are walked. By pointer: a source keeps its place.
   std::vector<std::unique_ptr<Source>> sources_;
   size_t current_ = 0;
+  std::vector<Entry*> window_;  // of walk_some()
+  std::vector<Entry*> ahead_;
   std::vector<FlushedKeyspace> released_;
   uint64_t keys_total_ = 0;
   uint64_t keys_done_ = 0;

@@ -18,8 +18,9 @@
 namespace larder {
 namespace {
 
-// Steps of the walk between two looks at the clock: about 50 entries.
-constexpr int kStepsPerLook = 8;
+// Steps between two looks at the clock: of the walk some 70 entries, of the sweep 50.
+constexpr int kStepsPerLook = 2;
+constexpr int kSweepStepsPerLook = 8;
 constexpr int kMarks = 3;
 // A structure of more memory than this is written in pieces.
 constexpr size_t kLargeBytes = 32 * 1024;
@@ -395,7 +396,7 @@ Status Snapshots::write_now(SnapshotOutput& output, bool aof_base) {
 bool Snapshots::background(int64_t deadline_us) {
   if (run_ == nullptr) {
     if (sweep_ == nullptr) return false;
-    for (int i = 0; i < kStepsPerLook; i++) {
+    for (int i = 0; i < kSweepStepsPerLook; i++) {
       if (sweep_->step()) continue;
       sweep_.reset();
       unswept_ = 0;
