@@ -10,6 +10,17 @@ namespace {
 
 constexpr size_t kLineBytesMax = 1024;
 
+// A part is called <appendfilename>.<number><end>.
+constexpr Bytes kIncrementalEnd = ".incr.aof";
+constexpr Bytes kRdbBaseEnd = ".base.rdb";
+constexpr Bytes kAofBaseEnd = ".base.aof";
+// Behind all of that; no part of any log ends so.
+constexpr Bytes kUnnamedEnd = ".new";
+
+std::string part_name(const std::string& file_name, uint64_t sequence, Bytes end) {
+  return file_name + "." + std::to_string(sequence) + std::string(end);
+}
+
 Error malformed(size_t line_number, Bytes why) {
   return {ErrorCode::kCorruption, "line " + std::to_string(line_number) + ": " + std::string(why)};
 }
@@ -90,20 +101,32 @@ Status add(AofManifest& manifest, Line line, size_t number) {
 std::string aof_manifest_name(const std::string& file_name) { return file_name + ".manifest"; }
 
 std::string aof_base_name(const std::string& file_name, uint64_t sequence, bool is_rdb) {
-  return file_name + "." + std::to_string(sequence) + (is_rdb ? ".base.rdb" : ".base.aof");
+  return part_name(file_name, sequence, is_rdb ? kRdbBaseEnd : kAofBaseEnd);
 }
 
 std::string aof_incr_name(const std::string& file_name, uint64_t sequence) {
-  return file_name + "." + std::to_string(sequence) + ".incr.aof";
+  return part_name(file_name, sequence, kIncrementalEnd);
 }
 
-std::optional<uint64_t> aof_sequence_in_name(const std::string& file_name, Bytes name) {
+std::string unnamed_aof_incr_name(const std::string& file_name, uint64_t sequence) {
+  return aof_incr_name(file_name, sequence) + std::string(kUnnamedEnd);
+}
+
+std::optional<AofPart> aof_part_of_name(const std::string& file_name, Bytes name) {
   if (!name.starts_with(file_name + ".")) return std::nullopt;
-  name.remove_prefix(file_name.size() + 1);
-  for (const Bytes end : {Bytes(".incr.aof"), Bytes(".base.rdb"), Bytes(".base.aof")}) {
-    if (name.ends_with(end)) return parse_uint64(name.substr(0, name.size() - end.size()));
+  name.remove_prefix(file_name.size());
+  for (const Bytes end : {kIncrementalEnd, kRdbBaseEnd, kAofBaseEnd}) {
+    if (!name.ends_with(end) || name.size() == end.size()) continue;
+    const std::optional<uint64_t> sequence = parse_uint64(name.substr(1, name.size() - end.size() - 1));
+    return sequence ? std::optional<AofPart>({*sequence, end != kIncrementalEnd}) : std::nullopt;
   }
   return std::nullopt;
+}
+
+bool is_unnamed_aof_incr(const std::string& file_name, Bytes name) {
+  if (!name.ends_with(kUnnamedEnd)) return false;
+  const std::optional<AofPart> part = aof_part_of_name(file_name, name.substr(0, name.size() - kUnnamedEnd.size()));
+  return part && !part->is_base;
 }
 
 Result<AofManifest> AofManifest::parse(Bytes text) {

@@ -26,8 +26,16 @@ namespace larder {
 std::string aof_manifest_name(const std::string& file_name);
 std::string aof_base_name(const std::string& file_name, uint64_t sequence, bool is_rdb);
 std::string aof_incr_name(const std::string& file_name, uint64_t sequence);
-// The number in a name that is one of a base or an incremental file of this log.
-std::optional<uint64_t> aof_sequence_in_name(const std::string& file_name, Bytes name);
+// What an incremental file is called before a base is there that it could follow.
+std::string unnamed_aof_incr_name(const std::string& file_name, uint64_t sequence);
+
+// What the name of a base or of an incremental file says; nothing if it is no part of this log.
+struct AofPart {
+  uint64_t sequence = 0;
+  bool is_base = false;
+};
+std::optional<AofPart> aof_part_of_name(const std::string& file_name, Bytes name);
+bool is_unnamed_aof_incr(const std::string& file_name, Bytes name);
 
 struct AofManifest {
   struct File {

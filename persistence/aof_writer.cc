@@ -47,11 +47,11 @@ Status AofWriter::count_from(const AofManifest& manifest) {
   LARDER_TRY_ASSIGN(const std::vector<DirectoryEntry> entries, files_.list(options_.directory));
   bool found = false;
   for (const DirectoryEntry& entry : entries) {
-    const std::optional<uint64_t> sequence = aof_sequence_in_name(options_.file_name, entry.name);
-    if (!sequence) continue;
+    const std::optional<AofPart> part = aof_part_of_name(options_.file_name, entry.name);
+    if (!part) continue;
     found = true;
-    uint64_t& last = entry.name.ends_with(".incr.aof") ? last_incremental_sequence_ : last_base_sequence_;
-    last = std::max(last, *sequence);
+    uint64_t& last = part->is_base ? last_base_sequence_ : last_incremental_sequence_;
+    last = std::max(last, part->sequence);
   }
   has_unnamed_files_ = found && manifest.empty();
   return {};
@@ -62,7 +62,11 @@ Status AofWriter::open(AofManifest manifest, const Resume& resume) {
   names_files_ = true;
   LARDER_TRY(prepare_directory());
   LARDER_TRY(count_from(manifest_));
-  if (!manifest_.incremental.empty()) return resume_file(resume);
+  if (!manifest_.incremental.empty()) {
+    LARDER_TRY(resume_file(resume));
+    if (!manifest_.history.empty()) remove_history();  // whoever wrote the manifest has ended before that
+    return {};
+  }
   LARDER_TRY(begin_file());
   manifest_.incremental.push_back(file_entry_);
   count_other_files();
@@ -75,7 +79,7 @@ Status AofWriter::open_without_base(AofManifest manifest) {
   LARDER_TRY(prepare_directory());
   LARDER_TRY(count_from(manifest_));
   if (const Status begun = begin_file(); !begun.ok()) {
-    (void)files_.remove(path_of(aof_incr_name(options_.file_name, last_incremental_sequence_)));
+    (void)files_.remove(path_of(incremental_name(last_incremental_sequence_)));
     return begun;
   }
   unnamed_from_ = file_entry_.sequence;
@@ -110,13 +114,16 @@ Status AofWriter::resume_file(const Resume& resume) {
   return {};
 }
 
+std::string AofWriter::incremental_name(uint64_t sequence) const {
+  return names_files_ ? aof_incr_name(options_.file_name, sequence)
+                      : unnamed_aof_incr_name(options_.file_name, sequence);
+}
+
 Status AofWriter::begin_file() {
   // One that is there is nobody's but who made it.
-  while (file_size_or_zero(aof_incr_name(options_.file_name, last_incremental_sequence_ + 1)) > 0) {
-    ++last_incremental_sequence_;
-  }
+  while (file_size_or_zero(incremental_name(last_incremental_sequence_ + 1)) > 0) ++last_incremental_sequence_;
   const uint64_t number = ++last_incremental_sequence_;
-  AofManifest::File entry{aof_incr_name(options_.file_name, number), number};
+  AofManifest::File entry{incremental_name(number), number};
   LARDER_TRY_ASSIGN(std::unique_ptr<File> file, files_.open(path_of(entry.name), OpenMode::kOverwrite));
   const uint64_t salt = random_.next();
   LARDER_TRY(write_file_line(*file, salt));
@@ -317,7 +324,7 @@ Result<uint64_t> AofWriter::rotate() {
   LARDER_TRY(finish_file());
   LARDER_TRY(prepare_directory());
   if (Status begun = begin_file(); !begun.ok()) {
-    (void)files_.remove(path_of(aof_incr_name(options_.file_name, last_incremental_sequence_)));
+    (void)files_.remove(path_of(incremental_name(last_incremental_sequence_)));
     return begun;
   }
   manifest_.incremental.push_back(file_entry_);
@@ -341,7 +348,22 @@ Status AofWriter::adopt_base(const std::string& temporary_name, bool is_rdb, uin
   return adopted;
 }
 
+// The files from `first_sequence` on get the names that the manifest will name them by. What is named so and is not in it after
+// all goes as the others do.
+Status AofWriter::name_incremental_files(uint64_t first_sequence) {
+  if (names_files_) return {};
+  for (AofManifest::File& file : manifest_.incremental) {
+    const std::string name = aof_incr_name(options_.file_name, file.sequence);
+    if (file.sequence < first_sequence || file.name == name) continue;
+    LARDER_TRY(files_.rename(path_of(file.name), path_of(name)));
+    file.name = name;
+  }
+  file_entry_ = manifest_.incremental.back();
+  return {};
+}
+
 Status AofWriter::name_base(const std::string& temporary_name, bool is_rdb, uint64_t first_sequence) {
+  LARDER_TRY(name_incremental_files(first_sequence));
   AofManifest next = manifest_;
   if (manifest_.base) next.history.push_back(*manifest_.base);
   next.base.reset();
@@ -354,7 +376,7 @@ Status AofWriter::name_base(const std::string& temporary_name, bool is_rdb, uint
     next.base = AofManifest::File{aof_base_name(options_.file_name, number, is_rdb), number};
     LARDER_TRY(files_.rename(path_of(temporary_name), path_of(next.base->name)));
   }
-  Status named = next.base ? files_.sync_directory(options_.directory) : Status();
+  Status named = files_.sync_directory(options_.directory);
   if (named.ok()) named = write_aof_manifest(files_, options_.directory, options_.file_name, next);
   if (!named.ok()) {
     if (next.base) drop_base(*next.base);
@@ -461,7 +483,7 @@ Status AofWriter::heal() {
   const uint64_t old_bytes = safe_bytes_;
   Status healed = write_kept_anew();
   if (!healed.ok()) {
-    (void)files_.remove(path_of(aof_incr_name(options_.file_name, last_incremental_sequence_)));
+    (void)files_.remove(path_of(incremental_name(last_incremental_sequence_)));
   } else {
     manifest_.incremental.push_back(file_entry_);
     healed = write_manifest();

@@ -139,6 +139,8 @@ class AofWriter {
   // Numbers of files that are in the folder are not used again, whoever made them.
   Status count_from(const AofManifest& manifest);
   Status resume_file(const Resume& resume);
+  // Before there is a base they have names of their own, by which a start knows what is left of a server that was killed.
+  std::string incremental_name(uint64_t sequence) const;
   // Creates and syncs an incremental file with its first line; it becomes the current one.
   Status begin_file();
   Status write_group(AofGroup& group, bool around_cache = false);
@@ -154,6 +156,7 @@ class AofWriter {
   Status cut_padding();
   Status write_manifest();
   static Status write_file_line(File& file, uint64_t salt);
+  Status name_incremental_files(uint64_t first_sequence);
   Status name_base(const std::string& temporary_name, bool is_rdb, uint64_t first_sequence);
   // All that a manifest is about to name for the first time is on the disk.
   Status prepare_to_be_named();

@@ -170,6 +170,7 @@ Status load_log_again(CommandContext& ctx) {
   AppendLog& log = services.append_log;
   const bool was_on = log.on();
   if (!was_on && log.state() != AppendLog::State::kOff) return {ErrorCode::kBusy, "the log has no base yet"};
+  if (was_on && log.is_elsewhere()) return {ErrorCode::kBusy, "the log is in another folder before the next rewrite"};
   services.saves.end();
   if (was_on) services.propagation.set_sink(nullptr);
   const Status closed = log.finish();

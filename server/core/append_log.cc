@@ -59,14 +59,13 @@ std::string AppendLog::log_directory() const {
   return join_path(environment_.settings.dir, environment_.settings.append_directory);
 }
 
-void AppendLog::open_thread() {
+std::unique_ptr<LogThread> AppendLog::new_thread() {
   AofWriter::Options options;
   options.directory = log_directory();
   options.file_name = environment_.settings.append_file_name;
   options.random_seed = environment_.random_seed + last_group_;
-  thread_ = std::make_unique<LogThread>(environment_.files, environment_.clock, std::move(options),
-                                        [this] { environment_.process.wake_loop(); });
-  seen_rotations_ = seen_bases_ = 0;
+  return std::make_unique<LogThread>(environment_.files, environment_.clock, std::move(options),
+                                     [this] { environment_.process.wake_loop(); });
 }
 
 void AppendLog::begin_state(State state) {
@@ -83,32 +82,31 @@ void AppendLog::begin_state(State state) {
 
 Status AppendLog::start(AofManifest manifest, const AofWriter::Resume& resume) {
   LARDER_ASSERT(state_ == State::kOff);
-  open_thread();
-  if (Status opened = thread_->writer().open(std::move(manifest), resume); !opened.ok()) {
-    thread_.reset();
-    return opened;
-  }
-  warn_of_unnamed_files();
-  remove_unfinished_bases();
+  std::unique_ptr<LogThread> thread = new_thread();
+  LARDER_TRY(thread->writer().open(std::move(manifest), resume));
+  thread_ = std::move(thread);
+  warn_of_unnamed_files(thread_->writer());
+  remove_leftovers(thread_->writer().directory());
   begin_state(State::kOn);
   return {};
 }
 
 // They were named by a manifest that is gone, or could not be removed. Their numbers are not used again.
-void AppendLog::warn_of_unnamed_files() {
-  if (!thread_->writer().has_unnamed_files()) return;
+void AppendLog::warn_of_unnamed_files(const AofWriter& writer) {
+  if (!writer.has_unnamed_files()) return;
   environment_.log.warning("{} has no manifest, but files of an append only log: they are left alone, and not loaded",
-                           thread_->writer().directory());
+                           writer.directory());
 }
 
-// What rewrites have left that were going on when the server ended. What cannot be removed is only in the way of nobody.
-void AppendLog::remove_unfinished_bases() {
-  const std::string& directory = thread_->writer().directory();
+// What is left of rewrites and of logs without a base that were going on when a server ended. What cannot be removed is in
+// nobody's way.
+void AppendLog::remove_leftovers(const std::string& directory) {
+  const std::string& file_name = environment_.settings.append_file_name;
   const std::string prefix = temporary_prefix(environment_.settings);
   const Result<std::vector<DirectoryEntry>> entries = environment_.files.list(directory);
   if (!entries) return;
   for (const DirectoryEntry& entry : *entries) {
-    if (!is_temporary_base(entry.name, prefix)) continue;
+    if (!is_temporary_base(entry.name, prefix) && !is_unnamed_aof_incr(file_name, entry.name)) continue;
     if (environment_.files.remove(join_path(directory, entry.name)).ok()) {
       environment_.log.notice("Removed {}, a rewrite of the log that did not come to its end", entry.name);
     }
@@ -127,29 +125,25 @@ Status AppendLog::turn_on_at_start() {
   return {};
 }
 
-Status AppendLog::open_without_base() {
-  open_thread();
-  AofWriter& writer = thread_->writer();
+Result<std::unique_ptr<LogThread>> AppendLog::begin_without_base() {
+  wait_for_leaving();  // it may be in the same folder
+  std::unique_ptr<LogThread> thread = new_thread();
+  AofWriter& writer = thread->writer();
   LARDER_TRY_ASSIGN(AofManifest manifest,
                     read_aof_manifest(environment_.files, writer.directory(), environment_.settings.append_file_name));
-  return writer.open_without_base(std::move(manifest));
+  remove_leftovers(writer.directory());
+  LARDER_TRY(writer.open_without_base(std::move(manifest)));
+  warn_of_unnamed_files(writer);
+  return thread;
 }
 
 Status AppendLog::begin_with_base(bool waits) {
-  wait_for_leaving();  // it may be in the same folder
   const bool needs_base = has_data();
-  Status opened = open_without_base();
   const bool is_complete = waits && !needs_base;
-  if (opened.ok() && is_complete) {
-    AofWriter& writer = thread_->writer();
-    opened = writer.adopt_base({}, false, writer.manifest().incremental.back().sequence);
-  }
-  if (!opened.ok()) {
-    thread_.reset();
-    return opened;
-  }
-  warn_of_unnamed_files();
-  remove_unfinished_bases();
+  LARDER_TRY_ASSIGN(std::unique_ptr<LogThread> thread, begin_without_base());
+  AofWriter& writer = thread->writer();
+  if (is_complete) LARDER_TRY(writer.adopt_base({}, false, writer.manifest().incremental.back().sequence));
+  thread_ = std::move(thread);
   retry_at_ms_ = 0;
   begin_state(is_complete ? State::kOn : State::kBeginning);
   if (is_complete) return {};
@@ -166,30 +160,28 @@ Status AppendLog::begin_with_base(bool waits) {
 void AppendLog::adopt_nothing() {
   rewrite_began_ms_ = environment_.clock.mono_ms();
   rewriting_ = walked_ = rotated_ = adopting_ = true;
-  thread_->adopt_base({}, false, thread_->writer().manifest().incremental.back().sequence);
+  base_ = thread_->adopt_base({}, false, thread_->writer().manifest().incremental.back().sequence);
 }
 
-// What was written so far stays in the folder that it was written to.
-Status AppendLog::move() {
-  end_group();
-  wait_for_leaving();
-  const uint64_t durable = durable_group();
-  std::unique_ptr<LogThread> old = std::move(thread_);
-  const uint64_t seen_rotations = seen_rotations_;
-  const uint64_t seen_bases = seen_bases_;
-  if (Status opened = open_without_base(); !opened.ok()) {
-    thread_ = std::move(old);
-    seen_rotations_ = seen_rotations;
-    seen_bases_ = seen_bases;
-    return opened;
-  }
-  environment_.log.notice("The append only log goes on in {}", thread_->writer().directory());
-  leave(std::move(old));
-  remove_unfinished_bases();
-  begin_state(State::kBeginning);
-  // Whoever waits for what the old folder lacks waits until that has it, or for the new base.
-  groups_before_ = durable;
+Status AppendLog::begin_move() {
+  LARDER_TRY_ASSIGN(next_, begin_without_base());
+  next_begun_group_ = last_group_;
+  first_sequence_ = next_->writer().manifest().incremental.back().sequence;
+  rotated_ = true;
+  apply_sync_rule();
+  next_->start(environment_.use_thread);
+  next_report_ = next_->report();
   return {};
+}
+
+// The base is complete: what was written so far stays in the old folder.
+void AppendLog::end_move() {
+  environment_.log.notice("The append only log goes on in {}", next_->writer().directory());
+  wait_for_leaving();
+  leave(std::exchange(thread_, std::move(next_)), 0);
+  groups_before_ = std::max(groups_before_, next_begun_group_);
+  report_ = std::exchange(next_report_, {});
+  note_load();
 }
 
 void AppendLog::turn_off() {
@@ -199,7 +191,7 @@ void AppendLog::turn_off() {
   end_group();
   groups_before_ = durable_group();
   wait_for_leaving();
-  leave(std::move(thread_));
+  leave(std::move(thread_), last_group_);
   state_ = State::kOff;
   only_once_ = began_at_start_ = false;
   behind_ = base_failed_ = false;
@@ -223,9 +215,9 @@ Status AppendLog::settle() {
 
 // ---- A log that was turned off or left is written to its end
 
-void AppendLog::leave(std::unique_ptr<LogThread> thread) {
+void AppendLog::leave(std::unique_ptr<LogThread> thread, uint64_t group) {
   leaving_ = std::move(thread);
-  leaving_group_ = last_group_;
+  leaving_group_ = group;
   leaving_->finish_later();
 }
 
@@ -242,7 +234,7 @@ void AppendLog::wait_for_leaving() {
 
 void AppendLog::note_left(const Status& outcome) {
   leaving_.reset();
-  if (!outcome.ok()) {
+  if (!outcome.ok() && leaving_group_ > 0) {
     environment_.log.warning("The append only log was closed with changes that are not on the disk: {}",
                              outcome.to_string());
   }
@@ -254,6 +246,7 @@ void AppendLog::apply_sync_rule() {
   const AofSyncRule rule = rule_of(environment_.settings.append_fsync);
   waits_for_disk_ = rule == AofSyncRule::kAlways;
   thread_->set_sync_rule(rule);
+  if (next_) next_->set_sync_rule(rule);
 }
 
 void AppendLog::settings_changed() {
@@ -262,7 +255,12 @@ void AppendLog::settings_changed() {
   apply_sync_rule();
   // What was written under another rule may not be durable yet, and the writer may sleep. Also under kNever there are
   // replies that wait for what was written before.
-  if (was_waited_for || rule_of(environment_.settings.append_fsync) != AofSyncRule::kNever) thread_->sync();
+  if (was_waited_for || rule_of(environment_.settings.append_fsync) != AofSyncRule::kNever) sync();
+}
+
+void AppendLog::sync() {
+  thread_->sync();
+  if (next_) next_->sync();
 }
 
 // ---- What the ticks changed
@@ -339,6 +337,12 @@ void AppendLog::abandon_unit() {
 void AppendLog::submit() {
   building_.number = ++last_group_;
   building_.db_after = selected_db_;
+  if (next_) {
+    AofGroup copy{AofGroup::with_room(building_.bytes.size()), building_.number, building_.commands,
+                  building_.db_before, building_.db_after};
+    copy.bytes.append(building_.bytes.bytes().substr(kAofGroupLineBytes));
+    next_->submit(copy);
+  }
   thread_->submit(building_);
   note_load();
 }
@@ -364,7 +368,7 @@ uint64_t AppendLog::end_group() {
   if (!building_.empty()) in_unit_ ? submit_before_unit() : submit();
   if (hastened_group_ > synced_group_ && hastened_group_ <= last_group_) {
     synced_group_ = last_group_;
-    thread_->sync();
+    sync();
   }
   // Those who are answered meanwhile have seen nothing of the script, and cannot wait for what is written when it ends.
   return group_to_wait_for(in_unit_ ? last_group_ : current_group());
@@ -380,16 +384,17 @@ uint64_t AppendLog::group_to_wait_for(uint64_t group) const {
 
 void AppendLog::hasten(uint64_t group) { hastened_group_ = std::max(hastened_group_, group); }
 
+uint64_t AppendLog::outstanding_bytes() const {
+  return std::max(thread_->outstanding_bytes(), next_ ? next_->outstanding_bytes() : 0);
+}
+
 void AppendLog::note_load() {
-  const uint64_t outstanding = thread_->outstanding_bytes();
-  if (!behind_ && outstanding > LogThread::kOutstandingBytesMax) {
-    behind_ = true;
-    thread_->wake_when_half_empty(true);
-  }
-  if (behind_ && thread_->outstanding_bytes() <= LogThread::kOutstandingBytesMax / 2) {
-    behind_ = false;
-    thread_->wake_when_half_empty(false);
-  }
+  const bool was_behind = behind_;
+  if (!behind_ && outstanding_bytes() > LogThread::kOutstandingBytesMax) behind_ = true;
+  if (behind_ && outstanding_bytes() <= LogThread::kOutstandingBytesMax / 2) behind_ = false;
+  if (behind_ == was_behind && !next_) return;
+  thread_->wake_when_half_empty(behind_);
+  if (next_) next_->wake_when_half_empty(behind_);
 }
 
 // ---- What the writer has done
@@ -397,15 +402,18 @@ void AppendLog::note_load() {
 bool AppendLog::step() {
   if (environment_.use_thread) return false;
   const bool left = leaving_ && leaving_->step();
-  return (thread_ && thread_->step()) || left;
+  const bool moved = next_ && next_->step();
+  return (thread_ && thread_->step()) || left || moved;
 }
 
 bool AppendLog::poll() {
   const bool changed = poll_leaving() || base_failed_ == base_failure_.empty();
   base_failed_ = !base_failure_.empty();
-  if (!thread_ || !thread_->changed()) return changed;
+  const bool next_changed = next_ && next_->changed();
+  if (!next_changed && (!thread_ || !thread_->changed())) return changed;
   const bool was_failed = report_.failed;
   report_ = thread_->report();
+  if (next_) next_report_ = next_->report();
   note_load();
   note_failure_change(was_failed);
   rewrite_goes_on();
@@ -426,7 +434,7 @@ void AppendLog::note_failure_change(bool was_failed) {
 AppendLog::Figures AppendLog::figures() const {
   Figures figures = figures_;
   figures.current_bytes = report_.log_bytes;
-  figures.pending_bytes = thread_ ? thread_->outstanding_bytes() : 0;
+  figures.pending_bytes = thread_ ? outstanding_bytes() : 0;
   figures.syncs = report_.syncs;
   figures.delayed_syncs = report_.delayed_syncs;
   if (rewriting_) figures.current_rewrite_s = (environment_.clock.mono_ms() - rewrite_began_ms_) / 1000;
@@ -468,17 +476,19 @@ void AppendLog::begin_rewrite() {
   rewrite_scheduled_ = false;
   end_group();
   rewrite_began_ms_ = environment_.clock.mono_ms();
+  walked_ = rotated_ = adopting_ = false;
   if (is_elsewhere()) {
-    if (const Status moved = move(); !moved.ok()) return end_rewrite(moved);
+    if (const Status begun = begin_move(); !begun.ok()) return end_rewrite(begun);
+  } else {
+    rotation_ = thread_->rotate();
   }
   rewriting_ = true;
-  walked_ = rotated_ = adopting_ = false;
   selected_db_ = -1;
-  thread_->rotate();
-  const std::string path = join_path(thread_->writer().directory(), temporary_name());
+  const std::string& directory = rewritten().writer().directory();
+  const std::string path = join_path(directory, temporary_name());
   base_is_rdb_ = environment_.settings.aof_use_rdb_preamble;
   // The folder may have been removed: the writer makes it again, too, but later.
-  (void)environment_.files.make_directory(thread_->writer().directory());
+  (void)environment_.files.make_directory(directory);
   const Status begun = producer_->start(path, base_is_rdb_, [this](const Status& status) {
     walked_ = true;
     if (!rewriting_) return;
@@ -490,20 +500,19 @@ void AppendLog::begin_rewrite() {
 }
 
 void AppendLog::rewrite_goes_on() {
-  if (report_.rotations != seen_rotations_) {
-    seen_rotations_ = report_.rotations;
-    first_sequence_ = report_.first_sequence;
-    rotated_ = report_.rotation.ok();
-    if (!rotated_ && rewriting_) return give_up_rewrite(report_.rotation);
+  if (!rewriting_) return;
+  const LogThread::Report& report = next_ ? next_report_ : report_;
+  if (next_ && report.failed) return give_up_rewrite({ErrorCode::kIo, report.failure});
+  if (!rotated_ && report.rotations == rotation_) {
+    if (!report.rotation.ok()) return give_up_rewrite(report.rotation);
+    first_sequence_ = report.first_sequence;
+    rotated_ = true;
   }
-  if (rewriting_ && walked_ && rotated_ && !adopting_) {
+  if (walked_ && rotated_ && !adopting_) {
     adopting_ = true;
-    thread_->adopt_base(temporary_name(), base_is_rdb_, first_sequence_);
+    base_ = rewritten().adopt_base(temporary_name(), base_is_rdb_, first_sequence_);
   }
-  if (report_.bases != seen_bases_) {
-    seen_bases_ = report_.bases;
-    if (rewriting_) end_rewrite(report_.base);
-  }
+  if (adopting_ && report.bases == base_) end_rewrite(report.base);
 }
 
 // The base is removed, how far it may be.
@@ -511,13 +520,18 @@ void AppendLog::give_up_rewrite(const Status& why) {
   if (!walked_) {
     producer_->cancel();
   } else if (!adopting_) {
-    thread_->drop_base(temporary_name());
+    rewritten().drop_base(temporary_name());
   }
   end_rewrite(why);
 }
 
 void AppendLog::end_rewrite(const Status& outcome) {
   rewriting_ = false;
+  if (next_ && outcome.ok()) end_move();
+  if (next_) {
+    wait_for_leaving();
+    leave(std::move(next_), 0);
+  }
   if (is_beginning() && !outcome.ok()) rewrite_scheduled_ = true;
   if (outcome.code() == ErrorCode::kCancelled) {
     environment_.log.notice("Background append only file rewriting was given up");
@@ -531,7 +545,7 @@ void AppendLog::end_rewrite(const Status& outcome) {
   figures_.base_bytes = report_.log_bytes;
   if (is_beginning()) {
     state_ = State::kOn;
-    groups_before_ = begun_group_;
+    groups_before_ = std::max(groups_before_, begun_group_);
     began_at_start_ = false;
     base_failure_.clear();
   }

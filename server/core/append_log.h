@@ -105,6 +105,8 @@ class AppendLog final : public PropagationSink {
   bool on() const { return state_ == State::kOn; }
   // On or about to be: not off, and not only rewritten once.
   bool keeps_log() const { return state_ != State::kOff && !only_once_; }
+  // `dir` was changed since it was opened: it goes on where it is until the next rewrite. Requires: it is not off.
+  bool is_elsewhere() const { return thread_->writer().directory() != log_directory(); }
   // Turned on, and not complete: what is in the folder yet is another log, or none.
   bool is_beginning() const { return state_ == State::kBeginning && !only_once_; }
   // Writing has failed and has not been mended, or the first base could not be written: requests that write are to be
@@ -117,7 +119,9 @@ class AppendLog final : public PropagationSink {
   // The group that changes made now will be in (or the last one, when there are none), and the last durable one.
   uint64_t current_group() const { return building_.empty() ? last_group_ : last_group_ + 1; }
   uint64_t durable_group() const {
-    return state_ == State::kBeginning ? groups_before_ : std::max(report_.durable_number, groups_before_);
+    if (state_ == State::kBeginning) return groups_before_;
+    const uint64_t here = std::max(report_.durable_number, groups_before_);
+    return next_ ? std::min(here, std::max(next_report_.durable_number, next_begun_group_)) : here;
   }
 
   // The group that whatever is said to a client now must wait for; 0: it need not wait.
@@ -144,25 +148,29 @@ class AppendLog final : public PropagationSink {
   Figures figures() const;
 
  private:
-  void open_thread();
-  Status open_without_base();
+  std::unique_ptr<LogThread> new_thread();
+  // One whose log has no base yet.
+  Result<std::unique_ptr<LogThread>> begin_without_base();
   // With the present data, if there are any. `waits`: the loop does.
   Status begin_with_base(bool waits = false);
   bool has_data() const { return producer_ == nullptr || !producer_->is_empty(); }
   void adopt_nothing();
-  void leave(std::unique_ptr<LogThread> thread);
+  // `group`: the last one that is safe when it is written to its end; 0: none depends on it.
+  void leave(std::unique_ptr<LogThread> thread, uint64_t group);
   bool poll_leaving();
   void wait_for_leaving();
   void note_left(const Status& outcome);
   std::string log_directory() const;
-  // `dir` was changed since the log was opened.
-  bool is_elsewhere() const { return thread_->writer().directory() != log_directory(); }
-  // Begins anew in the folder of now.
-  Status move();
-  void warn_of_unnamed_files();
-  void remove_unfinished_bases();
+  // A rewrite begins the log anew in the folder of now. Until the base is complete everything is written to both.
+  Status begin_move();
+  void end_move();
+  LogThread& rewritten() { return next_ ? *next_ : *thread_; }
+  uint64_t outstanding_bytes() const;
+  void warn_of_unnamed_files(const AofWriter& writer);
+  void remove_leftovers(const std::string& directory);
   void begin_state(State state);
   void apply_sync_rule();
+  void sync();
   void select(uint16_t db);
   void begin_command(uint16_t db);
   // The same group if it is not durable yet and somebody has to wait for it, else 0.
@@ -183,6 +191,10 @@ class AppendLog final : public PropagationSink {
   LogBaseProducer* producer_ = nullptr;
   State state_ = State::kOff;
   std::unique_ptr<LogThread> thread_;
+  // The log in another folder that a rewrite begins; the groups up to this one are in its base.
+  std::unique_ptr<LogThread> next_;
+  LogThread::Report next_report_;
+  uint64_t next_begun_group_ = 0;
   // A log that was turned off, or left for another folder, and is not written to its end yet; and its last group.
   std::unique_ptr<LogThread> leaving_;
   uint64_t leaving_group_ = 0;
@@ -217,8 +229,8 @@ class AppendLog final : public PropagationSink {
   std::string base_failure_;  // why the log that begins has no base; empty: it was not tried, or it goes on
   bool base_failed_ = false;  // the same, as of the last poll()
   uint64_t first_sequence_ = 0;
-  uint64_t seen_rotations_ = 0;
-  uint64_t seen_bases_ = 0;
+  uint64_t rotation_ = 0;  // what the writer counts when it has done what the rewrite asked for
+  uint64_t base_ = 0;
   Figures figures_;
 };
 

@@ -90,19 +90,21 @@ void LogThread::sync() {
   push(std::move(job));
 }
 
-void LogThread::rotate() {
+uint64_t LogThread::rotate() {
   Job job;
   job.order = Order::kRotate;
   push(std::move(job));
+  return ++ordered_rotations_;
 }
 
-void LogThread::adopt_base(std::string temporary_name, bool is_rdb, uint64_t first_sequence) {
+uint64_t LogThread::adopt_base(std::string temporary_name, bool is_rdb, uint64_t first_sequence) {
   Job job;
   job.order = Order::kAdoptBase;
   job.temporary_name = std::move(temporary_name);
   job.is_rdb = is_rdb;
   job.first_sequence = first_sequence;
   push(std::move(job));
+  return ++ordered_bases_;
 }
 
 void LogThread::drop_base(std::string temporary_name) {

@@ -59,7 +59,7 @@ class LogThread {
     bool failed = false;
     bool needs_base = false;  // AofWriter::needs_base()
     std::string failure;
-    // The latest rotation and the latest base, counted so that the loop sees each once.
+    // The latest rotation and the latest base, and how many there were.
     uint64_t rotations = 0;
     Status rotation;
     uint64_t first_sequence = 0;  // of the files since that rotation
@@ -86,8 +86,9 @@ class LogThread {
   void submit(AofGroup& group);
   // What was submitted is to be durable soon.
   void sync();
-  void rotate();
-  void adopt_base(std::string temporary_name, bool is_rdb, uint64_t first_sequence);
+  // These return what report() counts in `rotations` and `bases` when it has been done.
+  uint64_t rotate();
+  uint64_t adopt_base(std::string temporary_name, bool is_rdb, uint64_t first_sequence);
   // A base that is not adopted is removed.
   void drop_base(std::string temporary_name);
   // Whoever submits has stopped until outstanding_bytes() is half of its bound.
@@ -163,6 +164,8 @@ class LogThread {
   std::atomic<bool> wake_when_half_empty_{false};
   uint64_t seen_version_ = 0;  // by the loop
   uint64_t ordered_syncs_ = 0;
+  uint64_t ordered_rotations_ = 0;
+  uint64_t ordered_bases_ = 0;
 
   // Of the side that writes.
   int64_t last_sync_us_ = 0;

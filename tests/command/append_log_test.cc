@@ -353,18 +353,23 @@ TEST(AppendLog, WhatAnUnfinishedRewriteLeftIsRemoved) {
   const std::string left = "/appendonlydir/temp-rewriteaof-appendonly.aof-123.aof";
   files.set_content(left, "half of a base");
   files.set_content(left + ".rdb", "half of another");
+  const std::string unnamed = "/appendonlydir/appendonly.aof.7.incr.aof.new";
+  files.set_content(unnamed, "of a log that never had a base");
   // Of logs with unfortunate names, and what other servers write there now.
   const std::string others[] = {"/appendonlydir/temp-rewriteaof-appendonly.aof-1.aof.1.incr.aof",
                                 "/appendonlydir/temp-rewriteaof-appendonly.aof-x-123.aof",
                                 "/appendonlydir/temp-rewriteaof-appendonly.aof-2-123.aof",
                                 "/appendonlydir/temp-rewriteaof-other.aof-123.aof",
                                 "/appendonlydir/temp-rewriteaof-other.aof-123.aof.rdb",
+                                "/appendonlydir/other.aof.7.incr.aof.new",
+                                "/appendonlydir/appendonly.aof.incr.aof.new",
                                 "/appendonlydir/temp-rewriteaof-bg-123.aof"};
   for (const std::string& other : others) files.set_content(other, "not ours");
   InProcessServer server(log_options(files, "always"));
   EXPECT_EQ(started(server).call("DBSIZE"), ":1\r\n");
   EXPECT_FALSE(*files.exists(left));
   EXPECT_FALSE(*files.exists(left + ".rdb"));
+  EXPECT_FALSE(*files.exists(unnamed));
   for (const std::string& other : others) EXPECT_TRUE(*files.exists(other)) << other;
 }
 

@@ -10,17 +10,18 @@
 #include <vector>
 
 #include "base/memory_file_system.h"
+#include "persistence/aof_manifest.h"
 #include "server/core/append_log.h"
 
 namespace larder {
 namespace {
 
-// Counts the calls that wait for a disk.
+// Counts the calls that wait for a disk, which may be full in one folder.
 class CountedFiles final : public FileSystem {
  public:
   Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override {
     LARDER_TRY_ASSIGN(std::unique_ptr<File> file, memory.open(path, mode));
-    return std::unique_ptr<File>(std::make_unique<Counted>(std::move(file), *this));
+    return std::unique_ptr<File>(std::make_unique<Counted>(std::move(file), *this, path));
   }
   Status rename(const std::string& from, const std::string& to) override { return memory.rename(from, to); }
   Status remove(const std::string& path) override { return memory.remove(path); }
@@ -36,15 +37,20 @@ class CountedFiles final : public FileSystem {
 
   MemoryFileSystem memory;
   int syncs = 0;
+  std::string full_directory;  // no room for writes there
 
  private:
   class Counted final : public File {
    public:
-    Counted(std::unique_ptr<File> file, CountedFiles& owner) : file_(std::move(file)), owner_(owner) {}
+    Counted(std::unique_ptr<File> file, CountedFiles& owner, std::string path)
+        : file_(std::move(file)), owner_(owner), path_(std::move(path)) {}
     Result<size_t> read(char* out, size_t n) override { return file_->read(out, n); }
     Result<size_t> read_at(uint64_t offset, char* out, size_t n) override { return file_->read_at(offset, out, n); }
     Status append(Bytes bytes) override { return file_->append(bytes); }
-    Status write_at(uint64_t offset, Bytes bytes) override { return file_->write_at(offset, bytes); }
+    Status write_at(uint64_t offset, Bytes bytes) override {
+      const bool is_full = !owner_.full_directory.empty() && path_.starts_with(owner_.full_directory);
+      return is_full ? Status(ErrorCode::kNoSpace, path_) : file_->write_at(offset, bytes);
+    }
     Status sync() override {
       ++owner_.syncs;
       return file_->sync();
@@ -56,6 +62,7 @@ class CountedFiles final : public FileSystem {
    private:
     const std::unique_ptr<File> file_;
     CountedFiles& owner_;
+    const std::string path_;
   };
 };
 
@@ -66,12 +73,21 @@ class OneKey final : public LogBaseProducer {
   Status start(const std::string& path, bool, std::function<void(const Status&)> done) override {
     LARDER_TRY_ASSIGN(const std::unique_ptr<File> file, files_.open(path, OpenMode::kTruncate));
     LARDER_TRY(file->append("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n"));
+    path_ = path;
     done_ = std::move(done);
     return {};
   }
-  void cancel() override { done_ = nullptr; }
+  void cancel() override {
+    done_ = nullptr;
+    (void)files_.remove(path_);
+  }
   bool is_busy() const override { return done_ != nullptr; }
   bool is_empty() const override { return is_empty_; }
+  void fail() {
+    const auto done = std::exchange(done_, nullptr);
+    cancel();
+    done({ErrorCode::kIo, "no base"});
+  }
   // The helper has synced it.
   void finish() {
     if (done_) std::exchange(done_, nullptr)(Status());
@@ -80,10 +96,11 @@ class OneKey final : public LogBaseProducer {
  private:
   FileSystem& files_;
   const bool is_empty_;
+  std::string path_;
   std::function<void(const Status&)> done_;
 };
 
-struct Loop final : ProcessControl {
+struct Loop : ProcessControl {
   explicit Loop(bool is_empty) : producer(files, is_empty) {
     settings.dir = "/";
     settings.append_fsync = "everysec";
@@ -94,8 +111,8 @@ struct Loop final : ProcessControl {
   void sleep_us(int64_t) override {}
   uint64_t resident_bytes() const override { return 0; }
 
-  void write() {
-    const Bytes argv[] = {"SET", "j", "v"};
+  void write(Bytes value = "v") {
+    const Bytes argv[] = {"SET", "j", value};
     append_log.command(0, argv);
     append_log.end_group();
   }
@@ -113,13 +130,21 @@ struct Loop final : ProcessControl {
     }
     return waits;
   }
-  std::string log_text() {
+  std::string log_text(const std::string& directory = "/appendonlydir") {
     std::string text;
-    const auto entries = files.list("/appendonlydir");
+    const auto entries = files.list(directory);
     for (const DirectoryEntry& entry : *entries) {
-      if (entry.name.ends_with(".incr.aof")) text += files.memory.content("/appendonlydir/" + entry.name);
+      if (entry.name.ends_with(".incr.aof")) text += files.memory.content(join_path(directory, entry.name));
     }
     return text;
+  }
+  AofManifest manifest(const std::string& directory = "/appendonlydir") {
+    return *read_aof_manifest(files, directory, settings.append_file_name);
+  }
+  void step_all() {
+    while (append_log.step()) {
+    }
+    append_log.poll();
   }
 
   SimulatedClock clock;
@@ -195,6 +220,124 @@ TEST(LogLoop, OfARewriteThatIsGivenUpNothingIsLeft) {
     ASSERT_TRUE(loop.append_log.turn_on().ok());
     loop.work();
   }
+}
+
+// The file that a rewrite has begun which failed is not taken for that of the next one: what is in it is in the next base.
+TEST(LogLoop, ARewriteWaitsForItsOwnFile) {
+  Loop loop(false);
+  ASSERT_TRUE(loop.append_log.turn_on().ok());
+  loop.work();
+  ASSERT_TRUE(loop.append_log.rewrite(false).ok());
+  loop.producer.fail();
+  loop.write("in the base");
+  ASSERT_TRUE(loop.append_log.rewrite(false).ok());
+  ASSERT_TRUE(loop.append_log.step());
+  loop.append_log.poll();
+  loop.producer.finish();
+  loop.work();
+  EXPECT_EQ(loop.append_log.figures().rewrites, 2u);
+  EXPECT_EQ(loop.manifest().incremental.size(), 1u);
+  EXPECT_EQ(loop.log_text().find("in the base"), std::string::npos) << loop.log_text();
+}
+
+// A server that is killed before the base is there leaves nothing that looks like a part of a log.
+TEST(LogLoop, BeforeItsBaseALogHasNamesOfItsOwn) {
+  Loop loop(false);
+  ASSERT_TRUE(loop.append_log.turn_on().ok());
+  loop.write();
+  loop.step_all();
+  const auto entries = loop.files.list("/appendonlydir");
+  for (const DirectoryEntry& entry : *entries) {
+    EXPECT_FALSE(aof_part_of_name(loop.settings.append_file_name, entry.name)) << entry.name;
+  }
+  loop.work();
+  const AofManifest named = loop.manifest();
+  ASSERT_EQ(named.incremental.size(), 1u);
+  EXPECT_TRUE(aof_part_of_name(loop.settings.append_file_name, named.incremental[0].name));
+  EXPECT_EQ(loop.files.list("/appendonlydir")->size(), 3u) << "manifest, base, one file";
+  loop.write();
+  loop.append_log.turn_off();
+  loop.work();
+  EXPECT_NE(loop.log_text().find("#LG:"), std::string::npos);
+}
+
+// ---- To another folder
+
+struct MovedLoop : Loop {
+  explicit MovedLoop(const std::string& rule = "everysec") : Loop(false) {
+    files.memory.set_content("/other/x", "");
+    settings.append_fsync = rule;
+    EXPECT_TRUE(append_log.turn_on().ok());
+    work();
+    settings.dir = "/other";
+    EXPECT_TRUE(append_log.rewrite(false).ok());
+  }
+};
+
+TEST(LogLoop, UntilTheBaseIsThereBothFoldersHaveWhatIsWritten) {
+  for (const char* rule : {"always", "everysec", "no"}) {
+    MovedLoop loop(rule);
+    EXPECT_EQ(loop.append_log.state(), AppendLog::State::kOn);
+    loop.write("meanwhile");
+    loop.append_log.hasten(loop.append_log.current_group());
+    loop.append_log.end_group();
+    EXPECT_LT(loop.append_log.durable_group(), loop.append_log.current_group());
+    loop.step_all();
+    EXPECT_EQ(loop.append_log.durable_group(), loop.append_log.current_group()) << "nobody waits for the base";
+    loop.files.memory.power_cut();
+    EXPECT_NE(loop.log_text().find("meanwhile"), std::string::npos) << rule;
+    EXPECT_TRUE(loop.manifest("/other/appendonlydir").empty());
+  }
+  MovedLoop loop;
+  loop.write("meanwhile");
+  loop.work();
+  loop.write("behind");
+  loop.append_log.turn_off();
+  EXPECT_EQ(loop.work(), 0);
+  loop.files.memory.power_cut();
+  EXPECT_EQ(loop.log_text().find("behind"), std::string::npos) << "as it was left";
+  EXPECT_NE(loop.log_text().find("#LD:"), std::string::npos);
+  EXPECT_TRUE(loop.manifest("/other/appendonlydir").base);
+  const std::string text = loop.log_text("/other/appendonlydir");
+  EXPECT_NE(text.find("meanwhile"), std::string::npos) << text;
+  EXPECT_NE(text.find("behind"), std::string::npos) << text;
+}
+
+TEST(LogLoop, AMoveThatFailsLeavesTheLogWhereItIs) {
+  for (const bool of_the_base : {true, false}) {
+    MovedLoop loop("always");
+    if (of_the_base) {
+      loop.producer.fail();
+    } else {
+      loop.files.full_directory = "/other";
+      loop.write();
+    }
+    loop.step_all();
+    loop.append_log.cron();
+    loop.step_all();
+    EXPECT_FALSE(loop.append_log.rewriting()) << of_the_base;
+    EXPECT_EQ(loop.append_log.state(), AppendLog::State::kOn);
+    EXPECT_FALSE(loop.append_log.failed());
+    EXPECT_EQ(loop.files.list("/other/appendonlydir")->size(), 0u);
+    loop.files.full_directory.clear();
+    loop.write("later");
+    loop.step_all();
+    EXPECT_EQ(loop.append_log.durable_group(), loop.append_log.current_group());
+    EXPECT_NE(loop.log_text().find("later"), std::string::npos);
+    ASSERT_TRUE(loop.append_log.rewrite(false).ok());
+    loop.work();
+    EXPECT_TRUE(loop.manifest("/other/appendonlydir").base);
+  }
+}
+
+TEST(LogLoop, TurnedOffInAMoveTheLogIsWhole) {
+  MovedLoop loop;
+  loop.write("meanwhile");
+  loop.append_log.turn_off();
+  loop.work();
+  loop.files.memory.power_cut();
+  EXPECT_NE(loop.log_text().find("meanwhile"), std::string::npos);
+  EXPECT_TRUE(loop.manifest("/other/appendonlydir").empty());
 }
 
 // Replies wait until what was submitted before the end is durable, and one log follows the other.

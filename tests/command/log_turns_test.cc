@@ -269,6 +269,19 @@ TEST(LogTurns, OfALogWithoutABaseNothingIsLeft) {
   EXPECT_EQ(names_in(files, "/appendonlydir").size(), 3u);
 }
 
+// Killed between the manifest and the removal of what it has ceased to name.
+TEST(LogTurns, AStartRemovesTheHistory) {
+  MemoryFileSystem files;
+  write_around_a_rewrite(files);
+  const std::string old = "/appendonlydir/appendonly.aof.1.incr.aof";
+  const std::string path = "/appendonlydir/appendonly.aof.manifest";
+  files.set_content(old, "what was before the base");
+  files.set_content(path, files.content(path) + "file appendonly.aof.1.incr.aof seq 1 type h\n");
+  EXPECT_EQ(value_at_the_next_start(files, "always", "k"), "$1\r\n2\r\n");
+  EXPECT_FALSE(*files.exists(old));
+  EXPECT_EQ(files.content(path).find("type h"), std::string::npos);
+}
+
 // Whatever call fails: what is in the folder afterwards is what the manifest names, and all of it.
 TEST(LogTurns, ARewriteThatFailsLeavesNoFiles) {
   for (uint64_t failing = 1; failing < 40; ++failing) {
@@ -468,7 +481,8 @@ TEST(LogTurns, ARewriteAfterAChangeOfDirBeginsInTheNewFolder) {
     EXPECT_EQ(client.call("SET", "j", "3"), "+OK\r\n");
     files.power_cut();
   }
-  EXPECT_EQ(value_at_the_next_start(files, "always", "k"), "$1\r\n2\r\n") << "as it was left";
+  EXPECT_EQ(value_at_the_next_start(files, "always", "k"), "$1\r\n3\r\n") << "as it was left";
+  EXPECT_EQ(value_at_the_next_start(files, "always", "j"), "$-1\r\n");
   InProcessServer server(log_options(files, "always", {"--dir", "/other"}));
   EXPECT_EQ(started(server).call("MGET", "k", "j"), "*2\r\n$1\r\n3\r\n$1\r\n3\r\n");
 }

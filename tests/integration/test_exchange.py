@@ -416,7 +416,7 @@ def test_a_torn_log_that_redis_went_on_with_comes_back(binary):
             shutil.copytree(os.path.join(redis.folder, "appendonlydir"), os.path.dirname(path))
             larder.restart()
             wait_until(lambda: loaded(larder.port))
-            assert "another server has gone on behind it" in larder.output(), larder.output()
+            wait_until(lambda: "another server has gone on behind it" in larder.output(), 10, "the word of it in the log")
             with Client(larder.port) as client:
                 compare(contents(client), expected)
                 client.call("RPUSH", "list", "ours")
