@@ -482,7 +482,8 @@ int integer_option(lua_State* state, int index, int* setting, int min, int max) 
   if (!lua_isnoneornil(state, index)) {
     const auto value = static_cast<int>(luaL_checkinteger(state, index));
     if (value < min || value > max) {
-      luaL_argerror(state, index, lua_pushfstring(state, "expected integer between %d and %d", min, max));
+      // Whichever argument it is, this text has always named the first.
+      luaL_argerror(state, 1, lua_pushfstring(state, "expected integer between %d and %d", min, max));
     }
     *setting = value;
   }

@@ -29,7 +29,7 @@ struct Whitelist {
 };
 
 constexpr const char* kBase[] = {
-    "assert", "error",  "gcinfo",       "getmetatable", "ipairs",   "next", "pairs",  "pcall",  "rawequal", "rawget",
+    "error",  "gcinfo",       "getmetatable", "ipairs",   "next", "pairs",  "pcall",  "rawequal", "rawget",
     "rawset", "select", "setmetatable", "tonumber",     "tostring", "type", "unpack", "xpcall", "_VERSION"};
 constexpr const char* kString[] = {"byte", "char",  "dump",  "find", "format",  "gmatch", "gsub",
                                    "len",  "lower", "match", "rep",  "reverse", "sub",    "upper"};
@@ -104,6 +104,13 @@ int base_rawget(lua_State* state) {
   if (push_protected(state, 1)) lua_replace(state, 1);
   lua_rawget(state, 1);
   return 1;
+}
+
+// LuaJIT's own raises any value, and nil.
+int base_assert(lua_State* state) {
+  luaL_checkany(state, 1);
+  if (!lua_toboolean(state, 1)) return luaL_error(state, "%s", luaL_optstring(state, 2, "assertion failed!"));
+  return lua_gettop(state);
 }
 
 int base_setmetatable(lua_State* state) {
@@ -265,6 +272,7 @@ int base_collectgarbage(lua_State* state) {
 }
 
 constexpr luaL_Reg kBaseFunctions[] = {
+    {"assert", base_assert},
     {"rawset", base_rawset}, {"rawget", base_rawget},         {"setmetatable", base_setmetatable},
     {"next", base_next},     {"pcall", base_pcall},           {"xpcall", base_xpcall},
     {"load", base_load},     {"loadstring", base_loadstring}, {"collectgarbage", base_collectgarbage},

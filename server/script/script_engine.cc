@@ -481,11 +481,8 @@ int ScriptEngine::call_command(lua_State* state, bool raises) {
 }
 
 int ScriptEngine::check_command(lua_State* state) {
-  if (lua_gettop(state) == 0)
-    return fail_call(state, "ERR Please specify at least one argument for this redis.acl_check_cmd() call", true);
-  if (!read_arguments(state)) {
-    return fail_call(state, "ERR redis.acl_check_cmd() require strings or integers arguments", true);
-  }
+  if (lua_gettop(state) == 0) return fail_call(state, kNoCommand.text(), true);
+  if (!read_arguments(state)) return fail_call(state, kBadArgument.text(), true);
   const Command* command = resolve_arguments();
   if (command == nullptr) return fail_call(state, kUnknownAclCommand.text(), true);
   lua_pushboolean(state, 1);  // the only user of this version may do everything
