@@ -4,6 +4,7 @@ Larder and on redis-server alike.
 A program is a few statements, each of which keeps a value, and a return of some of them. Commands come from the generator
 of the data rounds, without those whose order or digits may differ. No program depends on what differs from one run to the next:
 the order of a table's names (so what becomes a map in a reply has one) and addresses (so nothing that may hold one is hashed).
+What keys hold is not made a number: LuaJIT refuses a few texts that Lua 5.1 takes (docs/decisions/2026-11-21-luajit.md).
 What may differ, and why, is in explained().
 """
 
@@ -50,7 +51,7 @@ COMMANDS = """
 EXPRESSIONS = """
     type({v})
     tostring({x})
-    tonumber({x})
+    tonumber({l})
     #{d}
     {n} + {n}
     {z} * {z}
