@@ -11,6 +11,8 @@ namespace {
 
 constexpr uint32_t kFirstGroupNodes = 4;
 constexpr uint32_t kFirstGroups = 2;
+// Two nodes of no more are made one, which has room left for what comes next.
+constexpr uint32_t kJoinedBytesMax = ListStructure::kNodeBytes / 8 * 7;
 
 }  // namespace
 
@@ -531,14 +533,18 @@ void ListStructure::insert_before(const Place& place, const PackedText& text) {
   NodeAt at{place.group, place.slot};
   ListNode* node = node_at(at);
   const auto offset = static_cast<size_t>(place.at - node->first());
-  char* out;
   if (bytes <= node->capacity - node->size()) {
-    out = open_gap(own_node(at), offset, bytes);
-  } else {
-    at = make_room_before(at, offset, bytes, &out);
+    text.write(open_gap(own_node(at), offset, bytes));
+    return adjust(at, 1, static_cast<int64_t>(bytes));
   }
+  char* out;
+  at = make_room_before(at, offset, bytes, &out);
   text.write(out);
   adjust(at, 1, static_cast<int64_t>(bytes));
+  // A split leaves two parts of any size: unless they grow with their neighbours, half of the memory of a list that is written to
+  // everywhere is free bytes.
+  if (at.slot + 2 < groups_[at.group].group->size) join_with_next({at.group, at.slot + 1}, kNodeBytes);
+  if (at.slot > 0) join_with_next({at.group, at.slot - 1}, kNodeBytes);
 }
 
 // The only element of its node becomes another, in a node that is as large as it needs.
@@ -575,7 +581,8 @@ void ListStructure::replace(const Place& place, const PackedText& text) {
   adjust(at, -1, -static_cast<int64_t>(old_bytes));
   if (fits) {
     text.write(open_gap(node, offset, bytes));
-    return adjust(at, 1, static_cast<int64_t>(bytes));
+    adjust(at, 1, static_cast<int64_t>(bytes));
+    return join_if_small(at);
   }
   if (offset < node->size()) return insert_before({at.group, at.slot, node->first() + offset}, text);
   NodeAt behind = at;
@@ -612,21 +619,21 @@ void ListStructure::erase(size_t index, size_t count) {
 }
 
 // Whether a node should be joined with a neighbour, if one has the room.
-bool ListStructure::is_small(NodeAt at) const { return node_at(at)->size() < kNodeBytes / 4; }
+bool ListStructure::is_small(NodeAt at) const { return node_at(at)->size() < kJoinedBytesMax / 2; }
 
 void ListStructure::join_if_small(NodeAt at) {
   if (!is_small(at)) return;
-  if (at.slot + 1 < groups_[at.group].group->size && join_with_next(at)) return;
-  if (at.slot > 0) join_with_next({at.group, at.slot - 1});
+  if (at.slot + 1 < groups_[at.group].group->size && join_with_next(at, kJoinedBytesMax)) return;
+  if (at.slot > 0) join_with_next({at.group, at.slot - 1}, kJoinedBytesMax);
 }
 
-// Takes the next node of the same group in, unless the two would fill a node.
-bool ListStructure::join_with_next(NodeAt at) {
+// Takes the next node of the same group in, unless the two have more than `bytes_max`.
+bool ListStructure::join_with_next(NodeAt at, size_t bytes_max) {
   const NodeAt behind{at.group, at.slot + 1};
   const ListNode* from = node_at(behind);
   const size_t bytes = from->size();
   const size_t together = node_at(at)->size() + bytes;
-  if (together > kNodeBytes / 4 * 3) return false;
+  if (together > bytes_max) return false;
   if (node_at(at)->capacity < together) resize_node(at, kNodeBytes, ListEnd::kFront);
   ListNode* node = own_node(at);
   std::memcpy(open_gap(node, node->size(), bytes), from->first(), bytes);
@@ -709,7 +716,7 @@ bool ListStructure::settle_node(NodeAt at, bool changed) {
     remove_node(at);
     return true;
   }
-  return is_small(at) && at.slot > 0 && join_with_next({at.group, at.slot - 1});
+  return is_small(at) && at.slot > 0 && join_with_next({at.group, at.slot - 1}, kJoinedBytesMax);
 }
 
 void ListStructure::check_integrity() const {

@@ -13,8 +13,9 @@
 // time in the array of groups and then in one group, and no node but the one that has it is looked at. 10 million short
 // elements are 30,000 nodes in 240 groups, so the middle is found in some 400 additions.
 //
-// In the middle an insertion moves the shorter side of one node, or splits it; a removal closes the gap and joins a node
-// that became small with its neighbour.
+// In the middle an insertion moves the shorter side of one node, or splits it, and the two parts join their neighbours if these
+// have the room; what takes bytes away closes the gap and joins a node that became small with its neighbour. So two
+// thirds of a list that is written to everywhere are elements.
 //
 // Costs: ends O(1); an index O(nodes / 128 + 128 + elements of a node); 12 to 16 bytes of index and header for 4 KB.
 // Snapshots and replies freeze nodes, which from then on are copied when they are to change: the epoch in a node's header says
@@ -236,7 +237,7 @@ class ListStructure final : public Structure {
   bool settle_node(NodeAt at, bool changed);
   bool is_small(NodeAt at) const;
   void join_if_small(NodeAt at);
-  bool join_with_next(NodeAt at);
+  bool join_with_next(NodeAt at, size_t bytes_max);
 
   GroupRef* groups_ = nullptr;
   uint32_t group_count_ = 0;

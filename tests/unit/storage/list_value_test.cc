@@ -63,6 +63,34 @@ TEST_F(ListValueTest, AnEmptiedListIsNoKey) {
   EXPECT_EQ(store_.blocks().used_bytes(), 0u);
 }
 
+// Elements are written to, put in and taken out anywhere: two thirds of the memory are elements, and half after most have gone.
+TEST_F(ListValueTest, NodesStayFullUnderChanges) {
+  Random random(test_seed());
+  const auto text = [&] { return "element:" + std::string(random.uniform(30), 'x'); };
+  for (int i = 0; i < 20'000; i++) push(ListEnd::kBack, text());
+  const auto structure = [&] { return static_cast<const ListStructure*>(list().entry().structure()); };
+  const auto bytes_for_one = [&] {
+    return static_cast<double>(structure()->memory_bytes()) / static_cast<double>(structure()->packed_bytes());
+  };
+  EXPECT_LT(bytes_for_one(), 1.05);
+  for (int i = 0; i < 200'000; i++) {
+    ListValue value = list();
+    if (i % 2 == 0) {
+      value.replace(value.place_of(random.uniform(value.size())), text());
+    } else if (i % 4 == 1) {
+      value.insert_before(value.place_of(random.uniform(value.size())), text());
+    } else {
+      value.erase(random.uniform(value.size()), 1, limits_);
+    }
+  }
+  EXPECT_LT(bytes_for_one(), 1.6);
+  for (int i = 0; i < 15'000; i++) list().erase(random.uniform(list().size()), 1, limits_);
+  EXPECT_LT(bytes_for_one(), 2.0);
+  for (size_t i = 0; i < list().size(); i++) list().replace(list().place_of(i), "e");
+  EXPECT_LT(bytes_for_one(), 2.1);
+  structure()->check_integrity();
+}
+
 TEST_F(ListValueTest, MemoryIsAccountedAndFreedInPieces) {
   for (int i = 0; i < 100'000; i++) push(ListEnd::kBack, "element:" + std::to_string(i));
   EXPECT_LT(keyspace_.entry_memory_bytes(list().entry()), 100'000u * 17);
