@@ -172,20 +172,31 @@ Status check_append_directory(Bytes value) {
   if (value.find('/') == Bytes::npos && value.find('\\') == Bytes::npos) return {};
   return {ErrorCode::kInvalidArgument, "appenddirname can't be a path, just a dirname"};
 }
-// The variables that the title of the process may name.
+// The variables that the title of the process may name. The first two may stand for nothing, which is no title.
 Status check_title_template(Bytes value) {
-  constexpr Bytes kVariables[] = {"title",    "listen-addr", "server-mode", "port",
+  const Status invalid = {ErrorCode::kInvalidArgument, "template format is invalid or contains unknown variables"};
+  constexpr Bytes kVariables[] = {"title",    "server-mode", "listen-addr", "port",
                                   "tls-port", "unixsocket",  "config-file"};
+  bool says_something = false;
   while (true) {
     const size_t open = value.find('{');
-    if (open == Bytes::npos) return {};
+    says_something |= value.substr(0, open).find_first_not_of(' ') != Bytes::npos;
+    if (open == Bytes::npos) return says_something ? Status() : invalid;
     const size_t close = value.find('}', open);
     const Bytes variable = close == Bytes::npos ? Bytes() : value.substr(open + 1, close - open - 1);
-    if (std::find(std::begin(kVariables), std::end(kVariables), variable) == std::end(kVariables)) {
-      return {ErrorCode::kInvalidArgument, "template format is invalid or contains unknown variables"};
-    }
+    const Bytes* known = std::find(std::begin(kVariables), std::end(kVariables), variable);
+    if (known == std::end(kVariables)) return invalid;
+    says_something |= known - std::begin(kVariables) >= 2;
     value.remove_prefix(close + 1);
   }
+}
+Status check_hostname(Bytes value) {
+  if (value.size() > 255) return {ErrorCode::kInvalidArgument, "Hostnames must be less than 256 characters"};
+  const auto is_allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+  };
+  if (std::all_of(value.begin(), value.end(), is_allowed)) return {};
+  return {ErrorCode::kInvalidArgument, "Hostnames may only contain alphanumeric characters, hyphens or dots"};
 }
 Status check_shutdown_words(Bytes value) {
   const bool saves = (" " + std::string(value) + " ").find(" save ") != std::string::npos;
@@ -420,7 +431,7 @@ constexpr OptionRow kRows[] = {
     kept_flag("cluster-replica-no-failover", "no", 0, "cluster-slave-no-failover"),
     kept_number("cluster-replica-validity-factor", "10", 0, INT_MAX, 0, "cluster-slave-validity-factor"),
     kept_text("cluster-announce-ip"),
-    kept_text("cluster-announce-hostname"),
+    kept_text("cluster-announce-hostname", {}, 0, {}, check_hostname),
     kept_text("cluster-announce-human-nodename"),
     kept_number("cluster-announce-port", "0", 0, kPort),
     kept_number("cluster-announce-tls-port", "0", 0, kPort),
