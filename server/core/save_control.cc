@@ -36,7 +36,10 @@ std::optional<int64_t> process_in_temporary_name(Bytes name) {
 }  // namespace
 
 SaveControl::SaveControl(Services& services, Snapshots& snapshots)
-    : services_(services), snapshots_(snapshots), last_save_ms_(services.clock.wall_ms()) {}
+    : services_(services),
+      snapshots_(snapshots),
+      last_save_ms_(services.clock.wall_ms()),
+      last_save_mono_ms_(services.clock.mono_ms()) {}
 
 std::string SaveControl::path() const { return join_path(services_.settings.dir, services_.settings.db_filename); }
 
@@ -50,11 +53,12 @@ uint64_t SaveControl::changes() const { return services_.stats.dirty - saved_dir
 
 bool SaveControl::in_progress() const { return snapshots_.active() && snapshots_.kind() == SnapshotKind::kSave; }
 
-int64_t SaveControl::running_s() const { return in_progress() ? (services_.clock.wall_ms() - started_ms_) / 1000 : -1; }
+int64_t SaveControl::running_s() const { return in_progress() ? (services_.clock.mono_ms() - started_ms_) / 1000 : -1; }
 
 void SaveControl::note_saved(uint64_t dirty_at_start) {
   saved_dirty_ = dirty_at_start;
   last_save_ms_ = services_.clock.wall_ms();
+  last_save_mono_ms_ = services_.clock.mono_ms();
   last_ok_ = true;
 }
 
@@ -109,7 +113,7 @@ void SaveControl::begin() {
   SnapshotRequest request;
   request.kind = SnapshotKind::kSave;
   request.output = std::make_unique<FileSnapshotOutput>(services_.files, temporary_path(), path());
-  started_ms_ = last_try_ms_ = services_.clock.wall_ms();
+  started_ms_ = last_try_mono_ms_ = services_.clock.mono_ms();
   request.done = [this, started_ms = started_ms_, dirty = services_.stats.dirty](const Status& status) {
     finished(status, started_ms, dirty);
   };
@@ -119,7 +123,7 @@ void SaveControl::begin() {
 }
 
 void SaveControl::finished(const Status& status, int64_t started_ms, uint64_t dirty_at_start) {
-  last_duration_s_ = (services_.clock.wall_ms() - started_ms) / 1000;
+  last_duration_s_ = (services_.clock.mono_ms() - started_ms) / 1000;
   follows_flush_ &= scheduled_;
   if (status.ok()) {
     services_.log.notice("Background saving terminated with success");
@@ -151,12 +155,14 @@ void SaveControl::data_flushed(bool at_once) {
   scheduled_ = true;
 }
 
-void SaveControl::cron(int64_t now_ms) {
+void SaveControl::cron() {
   if (snapshots_.active()) return;
   if (scheduled_) return begin();
+  const int64_t now_ms = services_.clock.mono_ms();
   for (const SavePoint& point : services_.settings.save_points) {
-    const bool due = changes() >= static_cast<uint64_t>(point.changes) && now_ms - last_save_ms_ > point.seconds * 1000;
-    if (!due || (!last_ok_ && now_ms - last_try_ms_ <= kRetryMs)) continue;
+    const bool is_time = now_ms - last_save_mono_ms_ > point.seconds * 1000;
+    const bool due = changes() >= static_cast<uint64_t>(point.changes) && is_time;
+    if (!due || (!last_ok_ && now_ms - last_try_mono_ms_ <= kRetryMs)) continue;
     services_.log.notice("{} changes in {} seconds. Saving...", point.changes, point.seconds);
     return save_in_background();
   }

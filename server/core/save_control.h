@@ -42,7 +42,7 @@ class SaveControl {
   // begun `at_once`, or soon.
   void data_flushed(bool at_once);
   // Every 100 ms: save points and what was scheduled.
-  void cron(int64_t now_ms);
+  void cron();
   // Before the process ends: waits until the log is durable, and saves if there are save points or the words of SHUTDOWN say
   // so. Whatever snapshot runs is given up, but that of a FLUSHALL. While data are loaded nothing is saved, because the file has more of them. Not ok: the process is not to end.
   struct AtShutdown {
@@ -78,7 +78,9 @@ class SaveControl {
   bool follows_flush_ = false;  // the one that is running, or scheduled
   bool last_ok_ = true;
   int64_t last_save_ms_ = 0;
-  int64_t last_try_ms_ = 0;
+  // By the clock that nobody sets, which decides when the next one is due.
+  int64_t last_save_mono_ms_ = 0;
+  int64_t last_try_mono_ms_ = 0;
   int64_t started_ms_ = 0;
   int64_t last_duration_s_ = -1;
   uint64_t saves_ = 0;

@@ -376,7 +376,7 @@ void Server::cron() {
   memory_limit_.count_shared();
   look_at_clients(now_ms);
   stats_.memory_peak_bytes = std::max(stats_.memory_peak_bytes, memory_bytes());
-  if (!loading_.active()) saves_.cron(now_ms);
+  if (!loading_.active()) saves_.cron();
   dispatcher_.set_gate(kServerSnapshotFailed, saves_.refuses_writes());
   defragmentation_.cron();
   append_log_.cron();

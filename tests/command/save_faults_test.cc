@@ -263,6 +263,21 @@ TEST(SaveFaultTest, ASavePointSavesInTime) {
   EXPECT_TRUE(has_field(client, "rdb_changes_since_last_save:0"));
 }
 
+TEST(SaveFaultTest, ASavePointDoesNotMindAClockThatIsSetBack) {
+  InProcessServer server({.arguments = {"--save", "10 2"}});
+  auto& client = server.connect();
+  server.clock().set_wall_us(server.clock().wall_us() - 86'400'000'000);
+  client.call("MSET", "a", "1", "b", "1");
+  client.call("SET", "c", "1");
+  server.files().fail_call(1);
+  server.advance_ms(11000);
+  ASSERT_TRUE(is_refused(client));
+  server.clock().set_wall_us(server.clock().wall_us() - 86'400'000'000);
+  server.advance_ms(11000);
+  EXPECT_TRUE(has_field(client, "rdb_saves:1"));
+  EXPECT_FALSE(is_refused(client));
+}
+
 // What a log holds is loaded as it stands, also while nobody may write. Scripts are in logs of older servers.
 TEST(SaveFaultTest, ScriptsOfALogAreLoadedWhileSnapshotsFail) {
   MemoryFileSystem files;
