@@ -36,8 +36,12 @@ Result<std::string> cut_aof_file(FileSystem& files, const std::string& path, con
   const uint64_t offset = reader.end().offset;
   const std::string saved = path + ".cut-" + std::to_string(offset);
   LARDER_TRY_ASSIGN(const std::unique_ptr<File> file, files.open(path, OpenMode::kReadWrite));
-  LARDER_TRY(copy_rest(*file, offset, files, saved));
-  LARDER_TRY(files.sync_directory(parent_path(path)));
+  Status copied = copy_rest(*file, offset, files, saved);
+  if (copied.ok()) copied = files.sync_directory(parent_path(path));
+  if (!copied.ok()) {
+    (void)files.remove(saved);
+    return copied.error();
+  }
   LARDER_TRY(file->truncate(offset));
   if (reader.is_base()) LARDER_TRY(append_base_end(*file, reader));
   LARDER_TRY(file->sync());

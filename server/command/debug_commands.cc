@@ -148,10 +148,13 @@ void debug_reload(CommandContext& ctx, ArgReader& args) {
     }
   }
   Services& services = ctx.services();
+  const bool is_logged = services.append_log.keeps_log();
+  if (!saves && is_logged && services.append_log.rewriting()) return ctx.reply().error(kRewriteInProgress);
   services.saves.end();
   if (saves && !services.saves.save_now().ok()) return ctx.reply().error(Bytes("ERR"));
   RdbLoadOptions load;
   load.now_ms = ctx.now_ms();
+  load.drop_expired = !is_logged;  // a log is to be told of each removal
   load.limits = rdb_limits(services.settings);
   load.replaces = merges;
   auto task = RdbLoadTask::open(services.files, services.saves.path(), services.store, load);
@@ -159,6 +162,8 @@ void debug_reload(CommandContext& ctx, ArgReader& args) {
   load_functions_too((*task)->loader(), services);
   if (flushes) forget_everything(ctx);
   if (!load_now(services, std::move(*task)).ok()) return ctx.reply().error(kReloadFailed);
+  // The log would make other data of its files.
+  if (!saves && is_logged) (void)services.append_log.rewrite(true);
   services.saves.note_loaded();
   ctx.reply().ok();
 }

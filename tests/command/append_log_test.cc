@@ -494,6 +494,31 @@ TEST(AppendLog, ATornTailIsCutAndKeptAside) {
   EXPECT_EQ(started(next).call("DBSIZE"), ":5\r\n");
 }
 
+TEST(AppendLog, WithoutRoomForWhatIsCutNothingIsCut) {
+  MemoryFileSystem files;
+  {
+    InProcessServer server(log_options(files, "no"));
+    Connection& client = started(server);
+    client.call("SET", "a", "1");
+    client.call("SET", "b", "2");
+  }
+  const std::string path = "/appendonlydir/appendonly.aof.1.incr.aof";
+  const std::string torn = files.content(path) + "#LG:00";
+  files.set_content(path, torn);
+  files.set_capacity(1);
+  {
+    InProcessServer server(log_options(files, "no"));
+    server.run();
+    EXPECT_TRUE(server.server().load_failed());
+    EXPECT_NE(server.log_text().find("no space: "), std::string::npos) << server.log_text();
+  }
+  EXPECT_EQ(files.content(path), torn);
+  EXPECT_EQ(files.list("/appendonlydir")->size(), 2u) << "the manifest and the file";
+  files.set_capacity(UINT64_MAX);
+  InProcessServer server(log_options(files, "no"));
+  EXPECT_EQ(started(server).call("DBSIZE"), ":2\r\n");
+}
+
 TEST(AppendLog, DamageIsRefusedWithItsPlace) {
   MemoryFileSystem files;
   std::string text = make_log(files);

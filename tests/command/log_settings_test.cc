@@ -101,5 +101,43 @@ TEST(LogSettings, RenamedCommandsAreLoadedUnderAnyNames) {
   EXPECT_EQ(files.content("/appendonlydir/appendonly.aof.1.incr.aof").find("PUT"), std::string::npos);
 }
 
+// ---- DEBUG RELOAD beside a log
+
+const Words kDebug = {"--enable-debug-command", "yes"};
+
+TEST(LogSettings, WhatExpiresInAReloadIsLogged) {
+  MemoryFileSystem files;
+  {
+    InProcessServer server(log_options(files, "always", kDebug));
+    Connection& client = started(server);
+    client.call("DEBUG", "SET-ACTIVE-EXPIRE", "0");
+    client.call("SET", "k", "5", "PX", "20");
+    server.advance_ms(50);
+    EXPECT_EQ(client.call("DEBUG", "RELOAD"), "+OK\r\n");
+    EXPECT_EQ(client.call("INCR", "k"), ":1\r\n");
+  }
+  InProcessServer server(log_options(files, "always"));
+  EXPECT_EQ(started(server).call("GET", "k"), "$1\r\n1\r\n");
+}
+
+TEST(LogSettings, AReloadOfOtherDataIsFollowedByARewrite) {
+  MemoryFileSystem files;
+  {
+    InProcessServer server(log_options(files, "always", kDebug));
+    Connection& client = started(server);
+    client.call("SET", "k", "5");
+    client.call("SAVE");
+    client.call("INCR", "k");
+    client.call("SET", "j", "1");
+    EXPECT_EQ(client.call("DEBUG", "RELOAD", "NOSAVE"), "+OK\r\n");
+    server.advance_ms(500);
+    EXPECT_EQ(client.call("INCR", "k"), ":6\r\n");
+  }
+  InProcessServer server(log_options(files, "always"));
+  Connection& client = started(server);
+  EXPECT_EQ(client.call("GET", "k"), "$1\r\n6\r\n");
+  EXPECT_EQ(client.call("EXISTS", "j"), ":0\r\n");
+}
+
 }  // namespace
 }  // namespace larder
