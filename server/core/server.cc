@@ -305,8 +305,11 @@ bool Server::prepare_shutdown() {
   return true;
 }
 
-bool Server::background() {
-  const int64_t deadline_us = clock_.mono_us() + kBackgroundBudgetUs;
+Server::Background Server::background() {
+  const int64_t started_us = clock_.mono_us();
+  const int64_t deadline_us = started_us + kBackgroundBudgetUs;
+  const bool serves = stats_.commands_processed != commands_before_background_;
+  commands_before_background_ = stats_.commands_processed;
   const int64_t now_ms = clock_.wall_ms();
   store_.set_now(now_ms);
   dispatcher_.set_now_ms(now_ms);
@@ -314,9 +317,12 @@ bool Server::background() {
   if (loading_.active()) {
     answer_loading_at_us_ = clock_.mono_us() + kLoadBudgetUs;
     loading_.work(answer_loading_at_us_);
-    return true;
+    return Background::kMore;
   }
   bool more = true;
+  // Of a snapshot, which has a turn each time, whatever the others took.
+  bool more_of_snapshot = true;
+  int64_t snapshot_deadline_us = INT64_MAX;
   while (more) {
     more = flushed_.free_some(kFreedEntriesPerLook);
     more |= store_.free_some(kFreedEntriesPerLook);
@@ -325,7 +331,11 @@ bool Server::background() {
     if (memory_limit_.exceeded()) memory_limit_.make_room(now_ms);
     if (settings_.active_expiry && !append_log_.failed()) more |= expire_some(now_ms);
     more |= time_out_waiting(services_, dispatcher_, now_ms, kTimeoutsPerLook);
-    more |= snapshots_.background(std::min(deadline_us, clock_.mono_us() + kSnapshotSliceUs));
+    if (const int64_t now_us = clock_.mono_us(); more_of_snapshot && now_us < snapshot_deadline_us) {
+      if (snapshot_deadline_us == INT64_MAX) snapshot_deadline_us = serves ? now_us + kSnapshotBudgetUs : deadline_us;
+      more_of_snapshot = snapshots_.background(std::min(snapshot_deadline_us, now_us + kSnapshotSliceUs));
+      more |= more_of_snapshot;
+    }
     more |= defragmentation_.work(deadline_us);
     if (services_.scripting != nullptr) more |= services_.scripting->clean_some();
     if (clock_.mono_us() >= deadline_us) break;
@@ -339,7 +349,8 @@ bool Server::background() {
   propagation_.end_group();
   tracking_.send_broadcasts();
   client_memory_.enforce();
-  return more;
+  if (more) return Background::kMore;
+  return more_of_snapshot ? Background::kLater : Background::kDone;
 }
 
 bool Server::background_pending() {

@@ -61,6 +61,8 @@ class Server {
   static constexpr int64_t kCronIntervalMs = 100;
   // What background work may take of one tick.
   static constexpr int64_t kBackgroundBudgetUs = 500;
+  // What of it a snapshot takes while requests are served: they wait for it.
+  static constexpr int64_t kSnapshotBudgetUs = 200;
 
   // What is injected. References outlive the server.
   struct Environment {
@@ -110,8 +112,10 @@ class Server {
   // Judges what a client is owed against the limits of its class; marks it for closing when they are exceeded.
   void check_output_limits(Client& client) { larder::check_output_limits(services_, client); }
 
-  // Expiry and the other work between ticks, within kBackgroundBudgetUs. True when more of it is due at once.
-  bool background();
+  enum class Background : uint8_t { kDone, kLater, kMore };
+  // Expiry and the other work between ticks, within kBackgroundBudgetUs. kMore: more of it is due at once. kLater: a snapshot has had
+  // its share and wants to go on when kBackgroundBudgetUs have passed since it began.
+  Background background();
   // True while background() has to be called at its interval: keys may expire, a pause may end. Otherwise the calls
   // after ticks and with cron() are enough.
   bool background_pending();
@@ -181,6 +185,7 @@ class Server {
   Tick busy_tick_;
   std::unique_ptr<Scripting> scripting_;
   size_t client_cursor_ = 0;
+  uint64_t commands_before_background_ = 0;
   bool resume_requested_ = false;
   std::deque<uint64_t> resumable_;  // ids of clients that wait for room in a tick
   bool load_failed_ = false;

@@ -116,9 +116,12 @@ bool NetServer::turn() {
   const int64_t now_us = server_.services().clock.mono_us();
   bool more = false;
   if (now_us >= background_due_us_) {
-    more = server_.background();
-    background_due_us_ = now_us + (more ? Server::kBackgroundBudgetUs : Server::kBackgroundIntervalMs * 1000);
-    if (background_ticking_ && !more && !server_.background_pending()) {
+    const Server::Background left = server_.background();
+    const bool is_done = left == Server::Background::kDone;
+    background_due_us_ = now_us + (is_done ? Server::kBackgroundIntervalMs * 1000 : Server::kBackgroundBudgetUs);
+    more = left == Server::Background::kMore;
+    if (left == Server::Background::kLater) background_->start(1, Server::kBackgroundIntervalMs);
+    if (background_ticking_ && is_done && !server_.background_pending()) {
       background_->stop();
       background_ticking_ = false;
     }

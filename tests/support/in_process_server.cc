@@ -92,7 +92,7 @@ bool InProcessServer::run_turn() {
   run_tick(server_->tick());
   server_->look_at_log();
   flush_woken();
-  bool more = server_->background();
+  bool more = server_->background() != Server::Background::kDone;
   more |= server_->resume_held();
   return more || !woken_.empty() ||
          std::any_of(ready_.begin(), ready_.end(), [](const Connection* ready) { return ready->reads(); });
