@@ -10,19 +10,28 @@ machine harms all alike; the figure is the median of the rounds. The budget is a
 """
 
 import sys
+from dataclasses import replace
 
 from rounds import Load, by_turns, medians, parser, pipelined, show, started, write_json
 
-# name: (redis-benchmark arguments, pipeline, requests per round, budget as a ratio to redis-server 7.0.15)
+SET, GET = ["-t", "set"], ["-t", "get"]
+# name: (requests of redis-benchmark per round, budget as a ratio to redis-server 7.0.15)
 WORKLOADS = {
-    "SET P1": (["-t", "set"], 1, 300_000, 0.85),
-    "GET P1": (["-t", "get"], 1, 300_000, 0.87),
-    "SET P16": (["-t", "set"], 16, 3_000_000, 0.33),
-    "GET P16": (["-t", "get"], 16, 3_000_000, 0.33),
-    "SET P64": (["-t", "set"], 64, 5_000_000, None),
-    "GET P64": (["-t", "get"], 64, 5_000_000, 0.20),
-    "INCR P16": (["-t", "incr"], 16, 3_000_000, None),
-    "MSET P16": (["-t", "mset"], 16, 500_000, None),
+    "SET P1": (Load(SET, 1, 300_000), 0.85),
+    "GET P1": (Load(GET, 1, 300_000), 0.87),
+    "SET P16": (Load(SET, 16, 3_000_000), 0.33),
+    "GET P16": (Load(GET, 16, 3_000_000), 0.33),
+    "SET P64": (Load(SET, 64, 5_000_000), None),
+    "GET P64": (Load(GET, 64, 5_000_000), 0.20),
+    "INCR P16": (Load(["-t", "incr"], 16, 3_000_000), None),
+    "MSET P16": (Load(["-t", "mset"], 16, 500_000), None),
+}
+# Of some keys that the first of them fills, so behind the others.
+LARGE_KEYS = 50
+LARGE_WORKLOADS = {
+    "SET 100 KB": (Load(SET, 1, 40_000, LARGE_KEYS, 100_000), None),
+    "SET 1 MB": (Load(SET, 1, 5_000, LARGE_KEYS, 1_000_000), None),
+    "GET 1 MB": (Load(GET, 1, 5_000, LARGE_KEYS, 1_000_000), None),
 }
 
 
@@ -41,10 +50,10 @@ def main() -> int:
     with started(options) as servers:
         for server in servers.values():
             fill(server, options.keys)
-        for workload, (words, pipeline, requests, budget) in WORKLOADS.items():
+        small = {name: (replace(load, keys=options.keys), budget) for name, (load, budget) in WORKLOADS.items()}
+        for workload, (load, budget) in (small | LARGE_WORKLOADS).items():
             if options.only not in workload:
                 continue
-            load = Load(words, pipeline, requests, options.keys)
             results[workload] = medians(by_turns(servers, options.rounds, lambda server: load.cpu_us(server, options)))
             show(workload, results[workload], f"  budget {budget:.2f} x" if budget else "")
     write_json(options, results)
