@@ -306,8 +306,7 @@ bool Server::prepare_shutdown() {
 }
 
 Server::Background Server::background() {
-  const int64_t started_us = clock_.mono_us();
-  const int64_t deadline_us = started_us + kBackgroundBudgetUs;
+  const int64_t deadline_us = clock_.mono_us() + kBackgroundBudgetUs;
   const bool serves = stats_.commands_processed != commands_before_background_;
   commands_before_background_ = stats_.commands_processed;
   const int64_t now_ms = clock_.wall_ms();
