@@ -11,13 +11,14 @@ namespace {
 
 constexpr size_t kWindowEntries = 32;
 
-// Of the entry's block what is behind the lines that EntryPolicy::prefetch() asks for. Behind some lines the processor
+// Of the entry's block what is behind the two lines that EntryPolicy::prefetch() asks for. Behind some lines the processor
 // sees that they are read one after the other.
 void prefetch_rest(const Entry& entry) {
   constexpr size_t kLineBytes = 64;
   constexpr size_t kBytesMax = 512;
   const size_t bytes = std::min(entry.content_bytes(), kBytesMax);
-  for (size_t at = kLineBytes; at < bytes; at += kLineBytes) prefetch_line(reinterpret_cast<const char*>(&entry) + at);
+  for (size_t at = 2 * kLineBytes; at < bytes; at += kLineBytes)
+    prefetch_line(reinterpret_cast<const char*>(&entry) + at);
 }
 
 }  // namespace

@@ -181,7 +181,7 @@ bool ExpiryIndex::refill_taken(uint32_t k) {
   level.taken = level.slots[ring];
   if (level.taken.is_spread()) level.taken.spread()->slot = &level.taken;
   level.slots[ring].clear();
-  level.in_use[ring / 64] &= ~(uint64_t{1} << (ring % 64));
+  clear_bit(level.in_use, ring);
   return true;
 }
 
@@ -306,11 +306,16 @@ ExpiryIndex::Soonest ExpiryIndex::find_soonest() const {
 
 int64_t ExpiryIndex::soonest_ms() const { return items_ == 0 ? INT64_MAX : find_soonest().begin_ms(); }
 
+// Whether its slot is as narrow as any, or it is so short that all of its keys may be looked at.
+bool ExpiryIndex::is_ordered(const Soonest& list) {
+  const Slot& slot = *list.place.slot;
+  return list.level == 0 || (slot.count() <= kShortListItems && slot.first()->next == nullptr);
+}
+
 // Whether the list is worth a spread, and there may be another.
 bool ExpiryIndex::may_spread(const Soonest& list) const {
   const Place& place = list.place;
-  if (list.level == 0 || (place.spread != nullptr && place.slot == &place.spread->unfiled)) return false;
-  if (place.slot->count() <= kShortListItems && place.slot->first()->next == nullptr) return false;
+  if (is_ordered(list) || (place.spread != nullptr && place.slot == &place.spread->unfiled)) return false;
   return spread_count_ < kSpreadsMin + items_ / kItemsPerSpread;
 }
 
@@ -353,9 +358,8 @@ int64_t ExpiryIndex::take_soonest(size_t items_max, Batch* batch, Batch* next) {
   next->count = 0;
   if (items_ == 0) return INT64_MAX;
   const Soonest soonest = find_soonest();
+  if (!is_ordered(soonest)) return soonest.end_ms();
   Slot* slot = soonest.place.slot;
-  const bool is_ordered = soonest.level == 0 || (slot->count() <= kShortListItems && slot->first()->next == nullptr);
-  if (!is_ordered) return soonest.end_ms();
   const uint32_t count = slot->count();
   if (soonest.level > 0 || count <= items_max) {
     copy_chunk(soonest.place, batch);

@@ -201,6 +201,7 @@ class ExpiryIndex {
   static void copy_chunk(const Place& place, Batch* batch);
   static Soonest soonest_within(Slot* slot, uint32_t level, int64_t index);
   Soonest find_soonest() const;
+  static bool is_ordered(const Soonest& list);
   bool may_spread(const Soonest& list) const;
   void spread_list(const Place& place, uint32_t level);
   struct Counts {

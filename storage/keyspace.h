@@ -319,8 +319,6 @@ class Keyspace {
   EntrySlot* slot_of_item(const S3Fifo::Due& due);
   ExpiryIndex& soonest_index();
   bool evict_soonest_of(const ExpiryIndex::Batch& batch, int64_t slot_end_ms, int64_t now_ms);
-  template <class Visit>
-  void visit_items(const ExpiryIndex::Batch& batch, Visit visit) const;
   // Frees the entry of the slot and the slot.
   void erase_slot(uint64_t hash, EntrySlot* slot);
   // The same, but what the value refers to lives on.
@@ -521,19 +519,6 @@ inline void Keyspace::prefetch_entry(uint64_t hash) const {
   table_.prefetch_entry(hash, EntryPolicy::prefetch_long);
 }
 
-template <class Visit>
-void Keyspace::visit_items(const ExpiryIndex::Batch& batch, Visit visit) const {
-  for (size_t i = 0; i < batch.count; i++) {
-    table_.prefetch_bucket(static_cast<uint64_t>(batch.hash_prefixes[i]) << 32);
-  }
-  for (size_t i = 0; i < batch.count; i++) {
-    table_.for_each_hash_prefix(batch.hash_prefixes[i], [&](const EntrySlot& slot) {
-      const Entry& entry = *slot.item();
-      if ((table_.policy().hash(entry) >> 32) == batch.hash_prefixes[i]) visit(entry);
-    });
-  }
-}
-
 inline void Keyspace::prefetch_sample(uint64_t hash) const {
   table_.visit_neighbours(hash, [](const EntrySlot& slot) { prefetch_line(slot.item()); });
 }
@@ -548,11 +533,16 @@ template <class Visit>
 void Keyspace::visit_random_volatile(Random& random, Visit visit) {
   ExpiryIndex::Batch batch;
   expiry_.sample(random, &batch);
+  prefetch_items(batch);
   bool needed = false;
-  visit_items(batch, [&](const Entry& entry) {
-    needed |= due_ms(entry) != kNoDeadline;
-    visit(entry);
-  });
+  for (size_t i = 0; i < batch.count; i++) {
+    table_.for_each_hash_prefix(batch.hash_prefixes[i], [&](const EntrySlot& slot) {
+      const Entry& entry = *slot.item();
+      if ((table_.policy().hash(entry) >> 32) != batch.hash_prefixes[i]) return;
+      needed |= due_ms(entry) != kNoDeadline;
+      visit(entry);
+    });
+  }
   if (!needed && batch.count > 0) expiry_.drop_sampled();
 }
 

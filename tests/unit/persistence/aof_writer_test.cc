@@ -333,21 +333,28 @@ TEST(AofWriter, WithoutRoomForPaddingItAppends) {
   EXPECT_EQ(read_aof_folder(files).numbers.size(), 10u);
 }
 
+// Appends groups, numbered from 1, of a command with 50 bytes of filler, with a sync behind each or without, until one fails, or there are so many.
+// Returns the number of the last.
+uint64_t append_until_it_fails(AofWriter& writer, bool syncs, uint64_t groups_max) {
+  uint64_t number = 0;
+  while (!writer.failed() && number < groups_max) {
+    AofGroup group{AofGroup::with_room()};
+    append_numbered(group.bytes, ++number, 50);
+    group.number = number;
+    (void)writer.append(std::move(group));
+    if (syncs) (void)writer.sync();
+  }
+  return number;
+}
+
 TEST(AofWriter, AFullDiskHealsWhenThereIsRoomAgain) {
   MemoryFileSystem files;
   files.set_content("/other", "");
   AofWriter writer(files, {kTestDirectory, kTestName, 1});
   ASSERT_TRUE(writer.open({}, {}).ok());
   files.set_capacity(600);
-  uint64_t number = 0;
-  while (!writer.failed()) {
-    AofGroup group{AofGroup::with_room()};
-    append_numbered(group.bytes, ++number, 50);
-    group.number = number;
-    (void)writer.append(std::move(group));
-    (void)writer.sync();
-    ASSERT_LT(number, 20u);
-  }
+  const uint64_t number = append_until_it_fails(writer, true, 20);
+  ASSERT_LT(number, 20u);
   EXPECT_EQ(writer.failure().code(), ErrorCode::kNoSpace);
   EXPECT_EQ(writer.durable_number(), number - 1);
   EXPECT_FALSE(writer.heal().ok());
@@ -367,14 +374,8 @@ TEST(AofWriter, AFullDiskCostsOnlyWhatCouldNotBeWritten) {
     writer.set_sync_rule(rule);
     ASSERT_TRUE(writer.open({}, {}).ok());
     files.set_capacity(1500);
-    uint64_t number = 0;
-    while (!writer.failed()) {
-      AofGroup group{AofGroup::with_room()};
-      append_numbered(group.bytes, ++number, 50);
-      group.number = number;
-      (void)writer.append(std::move(group));
-      ASSERT_LT(number, 40u);
-    }
+    const uint64_t number = append_until_it_fails(writer, false, 40);
+    ASSERT_LT(number, 40u);
     EXPECT_FALSE(writer.heal().ok());
     EXPECT_EQ(writer.durable_number(), number - 1);
     expect_history(read_aof_folder(files), number - 1, number - 1, "killed");
