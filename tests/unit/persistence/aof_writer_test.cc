@@ -39,7 +39,8 @@ class Course {
     next_ = found.numbers.empty() ? 1 : found.numbers.back() + 1;
     durable_ = next_ - 1;  // open() syncs what was found
     rotated_to_ = 0;
-    return writer_->open(std::move(manifest), manifest.incremental.empty() ? AofWriter::Resume() : found.resume);
+    const AofWriter::Resume resume = manifest.incremental.empty() ? AofWriter::Resume() : found.resume;
+    return writer_->open(std::move(manifest), resume);
   }
 
   void work(int steps) {
