@@ -201,18 +201,20 @@ void LogThread::wait_for_job(std::unique_lock<std::mutex>& lock, int64_t due_us)
 }
 
 void LogThread::gather(std::unique_lock<std::mutex>& lock) {
+  const bool answers = sync_rule_ == AofSyncRule::kAlways;
   int64_t wait_us = kGatherUs;
   bytes_wanted_ = kGatherBytes;
   commands_wanted_ = UINT64_MAX;
-  if (sync_rule_ == AofSyncRule::kAlways) {
-    wait_us = sync_took_us_ / kPatiencePart - (clock_.mono_us() - last_sync_us_);
-    if (wait_us < kPatienceUsMin) return;
-    commands_wanted_ = expected_commands_;
+  if (answers) {
+    wait_us = patience_.wait_us(clock_.mono_us());
+    if (wait_us == 0) return;
+    commands_wanted_ = patience_.expected();
   }
   const auto ends = [this] {
     return stopping_ || queue_.size() != 1 || queue_.front().order != Order::kAppend || has_enough();
   };
   work_.wait_for(lock, std::chrono::microseconds(wait_us), ends);
+  if (answers) patience_.waited(has_enough());
 }
 
 bool LogThread::step() {
@@ -278,11 +280,10 @@ void LogThread::sync_and_time() {
   const int64_t begin_us = clock_.mono_us();
   const Status synced = writer_.sync();
   last_sync_us_ = clock_.mono_us();
-  sync_took_us_ = last_sync_us_ - begin_us;
   ++syncs_;
   {
     const std::lock_guard lock(mutex_);
-    expected_commands_ = gathered_commands_ + queued_commands_;
+    patience_.synced(gathered_commands_, queued_commands_, last_sync_us_ - begin_us, last_sync_us_);
   }
   if (synced.ok() && last_sync_us_ - begin_us > kSyncIntervalUs) ++delayed_syncs_;
 }

@@ -25,6 +25,7 @@
 
 #include "base/clock.h"
 #include "persistence/aof_writer.h"
+#include "server/core/sync_patience.h"
 
 namespace larder {
 
@@ -35,12 +36,6 @@ class LogThread {
   // both threads about 5 us.
   static constexpr int64_t kGatherUs = 5000;
   static constexpr uint64_t kGatherBytes = 1024 * 1024;
-  // With kAlways: after a sync those who were answered by it are about to ask again. Until as many commands are there as
-  // the sync made durable and left waiting, the next one is held back, at most for this part of what the last one took:
-  // else the first to come back would have a sync of its own while all others wait for the one behind it, and every
-  // client would wait for two. Not worth it below so many microseconds.
-  static constexpr int64_t kPatiencePart = 4;
-  static constexpr int64_t kPatienceUsMin = 50;
   // With kEverySecond: how long, or how many bytes, a group may go without a sync.
   static constexpr int64_t kSyncIntervalUs = 1'000'000;
   static constexpr uint64_t kUnsyncedBytesMax = 8 * 1024 * 1024;
@@ -149,7 +144,6 @@ class LogThread {
   uint64_t queued_commands_ = 0;
   uint64_t gathered_bytes_ = 0;  // of the last group that was taken
   uint64_t gathered_commands_ = 0;
-  uint64_t expected_commands_ = 0;  // those of the last sync, and those that waited already when it was done
   // What wakes the writer while it waits: either.
   uint64_t bytes_wanted_ = 1;
   uint64_t commands_wanted_ = 1;
@@ -169,7 +163,7 @@ class LogThread {
 
   // Of the side that writes.
   int64_t last_sync_us_ = 0;
-  int64_t sync_took_us_ = 0;
+  SyncPatience patience_;
   int64_t last_claim_us_ = 0;
   int64_t next_heal_us_ = 0;
   uint64_t syncs_ = 0;
