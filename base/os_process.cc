@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 #ifdef __linux__
+#include <sched.h>
 #include <sys/prctl.h>
 #endif
 
@@ -122,6 +123,8 @@ void os_give_way() {
 #ifdef __linux__
   constexpr int kLeastUrgent = 19;
   (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kLeastUrgent);  // Linux: of this thread alone
+  const sched_param no_priority{};
+  (void)sched_setscheduler(gettid(), SCHED_BATCH, &no_priority);
 #endif
 }
 

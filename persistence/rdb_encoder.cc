@@ -75,9 +75,10 @@ void RdbChunk::clear() {
   pinned_bytes_ = 0;
 }
 
-void finish_rdb_chunk(const RdbChunk& chunk, bool compress, Buffer* out) {
+void finish_rdb_chunk(const RdbChunk& chunk, bool compress, Buffer* out, void (*pause)()) {
   const Bytes all = chunk.bytes_.bytes();
   size_t done = 0;
+  size_t since_pause = 0;
   for (const RdbChunk::Piece& piece : chunk.pieces_) {
     out->append(all.substr(done, piece.offset - done));
     done = piece.offset;
@@ -86,6 +87,11 @@ void finish_rdb_chunk(const RdbChunk& chunk, bool compress, Buffer* out) {
     } else {
       append_text(out, all.substr(piece.offset, piece.size), compress);
       done += piece.size;
+    }
+    since_pause += piece.size;
+    if (pause != nullptr && since_pause >= kRdbPauseBytes) {
+      pause();
+      since_pause = 0;
     }
   }
   out->append(all.substr(done));

@@ -26,7 +26,7 @@ class RdbChunk {
 
  private:
   friend class RdbEncoder;
-  friend void finish_rdb_chunk(const RdbChunk& chunk, bool compress, Buffer* out);
+  friend void finish_rdb_chunk(const RdbChunk& chunk, bool compress, Buffer* out, void (*pause)());
 
   // A string to be written with its length at this place of the bytes.
   struct Piece {
@@ -40,8 +40,10 @@ class RdbChunk {
   size_t pinned_bytes_ = 0;
 };
 
-// Appends the final bytes of the chunk to *out. Any thread.
-void finish_rdb_chunk(const RdbChunk& chunk, bool compress, Buffer* out);
+// Appends the final bytes of the chunk to *out. Any thread. Calls `pause` each time when strings of kRdbPauseBytes in all are done:
+// 50 to 100 us of compression.
+inline constexpr size_t kRdbPauseBytes = 16 * 1024;
+void finish_rdb_chunk(const RdbChunk& chunk, bool compress, Buffer* out, void (*pause)() = nullptr);
 
 class RdbEncoder {
  public:

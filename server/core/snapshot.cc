@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -112,7 +113,10 @@ struct Snapshots::Pipeline {
       LARDER_TRY(output->open());
     }
     finished.clear();
-    finish_rdb_chunk(chunk, compress, &finished);
+    // A loop that shares the core gets its turn at each pause. Not when the walk already waits for the helper: where the loop
+    // never rests, whoever steps back each time would hardly ever run.
+    const bool has_time = queued_bytes < kQueuedBytesSoft / 2;
+    finish_rdb_chunk(chunk, compress, &finished, has_time ? std::this_thread::yield : nullptr);
     if (checksum) sum = crc64(sum, finished.bytes());
     return output->write(finished.bytes());
   }

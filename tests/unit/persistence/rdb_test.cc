@@ -203,6 +203,23 @@ TEST(RdbLegacyTest, Zipmap) {
   EXPECT_FALSE(read_zipmap(Bytes(zipmap).substr(0, 20), &sequence, &count));
 }
 
+int pauses = 0;
+
+TEST(RdbChunkTest, PausesWhileItIsFinished) {
+  RdbChunk chunk;
+  RdbEncoder out(chunk);
+  constexpr size_t kStrings = 1000;
+  const std::string text(200, 'v');
+  for (size_t i = 0; i < kStrings; i++) out.text(text);
+  Buffer with_pauses;
+  Buffer without;
+  pauses = 0;
+  finish_rdb_chunk(chunk, true, &with_pauses, [] { ++pauses; });
+  finish_rdb_chunk(chunk, true, &without);
+  EXPECT_EQ(with_pauses.bytes(), without.bytes());
+  EXPECT_EQ(pauses, static_cast<int>(kStrings * text.size() / kRdbPauseBytes));
+}
+
 std::string make_file(Store& store) {
   RdbChunk chunk;
   RdbEncoder out(chunk);
