@@ -20,7 +20,7 @@ constexpr uint32_t kShortZeroRunMax = 64;
 constexpr char kDense = 0;
 constexpr char kSparse = 1;
 
-uint64_t load_word(const char* at) {
+uint64_t load_word(const void* at) {
   uint64_t word;
   std::memcpy(&word, at, sizeof(word));
   return word;
@@ -76,6 +76,33 @@ void dense_set(char* registers, uint32_t index, uint8_t value) {
   registers[byte + 1] = static_cast<char>((high & ~(63u >> (8 - shift))) | (uint32_t{value} >> (8 - shift)));
 }
 
+// Calls visit(index, value) for all registers. Four of them are three bytes.
+template <class Visit>
+void for_each_dense(const char* registers, Visit visit) {
+  for (uint32_t index = 0; index < kHllRegisters; index += 4, registers += 3) {
+    const uint32_t four = static_cast<uint8_t>(registers[0]) |
+                          static_cast<uint32_t>(static_cast<uint8_t>(registers[1])) << 8 |
+                          static_cast<uint32_t>(static_cast<uint8_t>(registers[2])) << 16;
+    visit(index, static_cast<uint8_t>(four & 63));
+    visit(index + 1, static_cast<uint8_t>(four >> 6 & 63));
+    visit(index + 2, static_cast<uint8_t>(four >> 12 & 63));
+    visit(index + 3, static_cast<uint8_t>(four >> 18));
+  }
+}
+
+// Calls visit(index, value) in order for the registers that are not 0, as long as it returns true. False: it did not. Of a union
+// of small sketches nearly all are 0.
+template <class Visit>
+bool for_each_raised(const HllRegisters& registers, Visit visit) {
+  for (uint32_t begin = 0; begin < kHllRegisters; begin += sizeof(uint64_t)) {
+    if (load_word(registers.data() + begin) == 0) continue;
+    for (uint32_t index = begin; index < begin + sizeof(uint64_t); index++) {
+      if (registers[index] > 0 && !visit(index, registers[index])) return false;
+    }
+  }
+  return true;
+}
+
 // One run of a sparse sketch.
 struct Run {
   uint32_t length = 0;
@@ -107,26 +134,30 @@ char* write_run(char* out, uint32_t length, uint8_t value) {
 // The run that holds a register.
 struct Found {
   const char* at = nullptr;      // null: the runs are corrupt
-  const char* before = nullptr;  // the run in front of it
+  const char* before = nullptr;  // the run in front of it, if the search has seen it
   uint32_t first = 0;            // its first register
+  uint32_t before_first = 0;
   Run run;
 };
 
-Found find_run(Bytes bytes, uint32_t index) {
+// Looks at the runs from `at` on, of which `first` is the first register.
+Found find_run(Bytes bytes, uint32_t index, const char* at, uint32_t first) {
   const char* const end = bytes.data() + bytes.size();
-  Found found;
-  for (const char* at = bytes.data() + kHllHeaderBytes; at < end; at += found.run.bytes) {
-    found.run = read_run(at, end);
-    if (found.run.length == 0) return {};
-    if (index < found.first + found.run.length) {
-      found.at = at;
-      return found;
-    }
-    found.first += found.run.length;
-    found.before = at;
+  const char* before = nullptr;
+  uint32_t before_first = first;
+  while (at < end) {
+    const Run run = read_run(at, end);
+    if (run.length == 0) return {};
+    if (index < first + run.length) return {at, before, first, before_first, run};
+    before = at;
+    before_first = first;
+    first += run.length;
+    at += run.bytes;
   }
   return {};
 }
+
+Found find_run(Bytes bytes, uint32_t index) { return find_run(bytes, index, bytes.data() + kHllHeaderBytes, 0); }
 
 // Calls visit(first index, run) for all runs. False: they do not add up to the number of registers.
 template <class Visit>
@@ -145,6 +176,27 @@ bool for_each_run(Bytes bytes, Visit visit) {
 }
 
 using Histogram = std::array<uint32_t, 64>;
+
+// How many registers have each value. Neighbours are counted apart: most have the same few values, and adding to one number again
+// and again waits for the store before.
+class RegisterCounts {
+ public:
+  void add(uint32_t index, uint8_t value) { lanes_[index % kLanes][value & 63]++; }
+
+  // `zeros` more registers are 0.
+  Histogram sum(uint32_t zeros) const {
+    Histogram sum{};
+    for (const Histogram& lane : lanes_) {
+      for (size_t value = 0; value < sum.size(); value++) sum[value] += lane[value];
+    }
+    sum[0] += zeros;
+    return sum;
+  }
+
+ private:
+  static constexpr uint32_t kLanes = 4;
+  std::array<Histogram, kLanes> lanes_{};
+};
 
 // The two series of the estimator in "New cardinality estimation algorithms for HyperLogLog sketches" (Ertl, 2017).
 double sigma(double x) {
@@ -186,9 +238,14 @@ uint64_t estimate(const Histogram& histogram) {
 }  // namespace
 
 uint64_t hll_cardinality(const HllRegisters& registers) {
-  Histogram histogram{};
-  for (const uint8_t value : registers) histogram[value & 63]++;
-  return estimate(histogram);
+  RegisterCounts counts;
+  uint32_t raised = 0;
+  for_each_raised(registers, [&](uint32_t index, uint8_t value) {
+    counts.add(index, value);
+    raised++;
+    return true;
+  });
+  return estimate(counts.sum(kHllRegisters - raised));
 }
 
 HyperLogLog::HyperLogLog() : bytes_(kHllHeaderBytes + 2, '\0') {
@@ -203,7 +260,10 @@ bool HyperLogLog::is_valid(Bytes bytes) {
   return bytes[4] == kSparse;
 }
 
-bool HyperLogLog::has_cached_count() const { return !(bytes_[15] & 0x80); }
+std::optional<uint64_t> HyperLogLog::cached_count(Bytes bytes) {
+  if (bytes[15] & 0x80) return std::nullopt;
+  return load_word(bytes.data() + 8);
+}
 
 bool HyperLogLog::has(Bytes bytes, Bytes element) {
   const Placed placed = place(element);
@@ -218,7 +278,16 @@ HyperLogLog::Result HyperLogLog::add(Bytes element, size_t sparse_bytes_max) {
 }
 
 HyperLogLog::Result HyperLogLog::raise(uint32_t index, uint8_t value, size_t sparse_bytes_max) {
-  return is_sparse() ? raise_sparse(index, value, sparse_bytes_max) : raise_dense(index, value);
+  RunPosition front;
+  return is_sparse() ? raise_sparse(index, value, sparse_bytes_max, &front) : raise_dense(index, value);
+}
+
+bool HyperLogLog::raise_all(const HllRegisters& maxima, size_t sparse_bytes_max) {
+  RunPosition near;
+  return for_each_raised(maxima, [&](uint32_t index, uint8_t value) {
+    return (is_sparse() ? raise_sparse(index, value, sparse_bytes_max, &near) : raise_dense(index, value)) !=
+           Result::kCorrupt;
+  });
 }
 
 HyperLogLog::Result HyperLogLog::raise_dense(uint32_t index, uint8_t value) {
@@ -233,11 +302,17 @@ HyperLogLog::Result HyperLogLog::promote_and_raise(uint32_t index, uint8_t value
   return raise_dense(index, value);
 }
 
-HyperLogLog::Result HyperLogLog::raise_sparse(uint32_t index, uint8_t value, size_t sparse_bytes_max) {
+HyperLogLog::Result HyperLogLog::raise_sparse(uint32_t index, uint8_t value, size_t sparse_bytes_max,
+                                              RunPosition* near) {
   if (value > kSparseValueMax) return promote_and_raise(index, value);
   const char* const begin = bytes_.data();
-  const auto [at, before, first, run] = find_run(bytes_, index);
-  if (at == nullptr) return Result::kCorrupt;
+  Found found = find_run(bytes_, index, begin + near->offset, near->first);
+  // The runs that a change brings together begin with the one in front of it, so that one must be known.
+  if (found.at == begin + near->offset) found = find_run(bytes_, index);
+  if (found.at == nullptr) return Result::kCorrupt;
+  const auto [at, before, first, before_first, run] = found;
+  const size_t join_from = static_cast<size_t>((before != nullptr ? before : begin + kHllHeaderBytes) - begin);
+  *near = {join_from, before != nullptr ? before_first : 0};
   if (run.value >= value) return Result::kUnchanged;
 
   char runs[5];
@@ -253,7 +328,6 @@ HyperLogLog::Result HyperLogLog::raise_sparse(uint32_t index, uint8_t value, siz
   if (new_bytes > run.bytes && bytes_.size() + new_bytes - run.bytes > sparse_bytes_max) {
     return promote_and_raise(index, value);
   }
-  const size_t join_from = static_cast<size_t>((before != nullptr ? before : begin + kHllHeaderBytes) - begin);
   bytes_.replace(static_cast<size_t>(at - begin), run.bytes, runs, new_bytes);
   join_runs(join_from);
   return Result::kChanged;
@@ -297,29 +371,31 @@ bool HyperLogLog::make_dense() {
 }
 
 bool HyperLogLog::count(uint64_t* cardinality) {
-  if (has_cached_count()) {
-    *cardinality = load_word(bytes_.data() + 8);
+  if (const auto cached = cached_count(bytes_)) {
+    *cardinality = *cached;
     return true;
   }
   Histogram histogram{};
   if (is_sparse()) {
     if (!for_each_run(bytes_, [&](uint32_t, const Run& run) { histogram[run.value] += run.length; })) return false;
   } else {
-    for (uint32_t i = 0; i < kHllRegisters; i++) histogram[dense_get(bytes_.data() + kHllHeaderBytes, i)]++;
+    RegisterCounts counts;
+    for_each_dense(bytes_.data() + kHllHeaderBytes, [&](uint32_t index, uint8_t value) { counts.add(index, value); });
+    histogram = counts.sum(0);
   }
   *cardinality = estimate(histogram);
   std::memcpy(bytes_.data() + 8, cardinality, sizeof(*cardinality));
   return true;
 }
 
-bool HyperLogLog::merge_into(HllRegisters* maxima) const {
+bool HyperLogLog::merge_into(Bytes bytes, HllRegisters* maxima) {
   const auto raise = [&](uint32_t index, uint8_t value) { (*maxima)[index] = std::max((*maxima)[index], value); };
-  if (is_sparse()) {
-    return for_each_run(bytes_, [&](uint32_t first, const Run& run) {
+  if (is_sparse(bytes)) {
+    return for_each_run(bytes, [&](uint32_t first, const Run& run) {
       for (uint32_t i = 0; run.value > 0 && i < run.length; i++) raise(first + i, run.value);
     });
   }
-  for (uint32_t i = 0; i < kHllRegisters; i++) raise(i, dense_get(bytes_.data() + kHllHeaderBytes, i));
+  for_each_dense(bytes.data() + kHllHeaderBytes, raise);
   return true;
 }
 

@@ -13,12 +13,13 @@
 // as in Redis, so that the same elements in the same order make the same bytes.
 //
 // Cost: an element 40 ns dense, up to some microseconds sparse (the runs are searched from the front); a count of a dense
-// sketch 10 us, nothing when it is cached.
+// sketch 10 us, nothing when it is cached; a union is proportional to the registers that are not 0, and a look at all of them.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/bytes.h"
@@ -48,26 +49,40 @@ class HyperLogLog {
   // sketch takes ten times as long. False for a corrupt sketch, too. Requires: is_valid(bytes).
   static bool has(Bytes bytes, Bytes element);
 
+  // Requires: is_valid(bytes).
+  static bool is_sparse(Bytes bytes) { return bytes[4] == 1; }
+  // Makes each register of `maxima` at least that of the sketch, read from the string itself; false: corrupt.
+  // Requires: is_valid(bytes).
+  [[nodiscard]] static bool merge_into(Bytes bytes, HllRegisters* maxima);
+  // The count that the bytes hold; none when it is not valid any more. Requires: is_valid(bytes).
+  static std::optional<uint64_t> cached_count(Bytes bytes);
+
   enum class Result : uint8_t { kUnchanged, kChanged, kCorrupt };
   // `sparse_bytes_max`: where a sparse sketch becomes dense.
   Result add(Bytes element, size_t sparse_bytes_max);
   Result raise(uint32_t index, uint8_t value, size_t sparse_bytes_max);
+  // raise() of each register to its maximum, in their order: the same bytes, in one walk over the runs. False: corrupt.
+  [[nodiscard]] bool raise_all(const HllRegisters& maxima, size_t sparse_bytes_max);
   // The number of elements; false: corrupt. Caches it in the bytes.
   [[nodiscard]] bool count(uint64_t* cardinality);
-  bool has_cached_count() const;
-  // Makes each register of `maxima` at least the sketch's; false: corrupt.
-  [[nodiscard]] bool merge_into(HllRegisters* maxima) const;
   [[nodiscard]] bool make_dense();
   // The sparse runs as text, "Z:16384 v:3,1 ..."; false: corrupt. Requires: is_sparse().
   [[nodiscard]] bool describe_runs(std::string* text) const;
 
-  bool is_sparse() const { return bytes_[4] == 1; }
+  bool is_sparse() const { return is_sparse(bytes_); }
   void forget_count() { bytes_[15] = static_cast<char>(bytes_[15] | 0x80); }
   Bytes bytes() const { return bytes_; }
 
  private:
+  // Where a search in sparse runs may begin: a run, and the first of its registers.
+  struct RunPosition {
+    size_t offset = kHllHeaderBytes;
+    uint32_t first = 0;
+  };
+
   Result raise_dense(uint32_t index, uint8_t value);
-  Result raise_sparse(uint32_t index, uint8_t value, size_t sparse_bytes_max);
+  // `near`: of a run in front of the index; moves up to the last one that the change left alone.
+  Result raise_sparse(uint32_t index, uint8_t value, size_t sparse_bytes_max, RunPosition* near);
   Result promote_and_raise(uint32_t index, uint8_t value);
   void join_runs(size_t from);
 

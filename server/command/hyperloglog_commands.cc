@@ -68,9 +68,9 @@ bool merge_keys(CommandContext& ctx, std::span<const Bytes> keys, HllRegisters* 
     const auto value = ctx.keys().read<StringValue>(Key{key});
     if (!is_sketch(ctx, value)) return false;
     if (value.missing()) continue;
-    const HyperLogLog sketch(value->text().bytes());
-    *any_dense |= !sketch.is_sparse();
-    if (!sketch.merge_into(maxima)) {
+    const StringText bytes = value->text();
+    *any_dense |= !HyperLogLog::is_sparse(bytes);
+    if (!HyperLogLog::merge_into(bytes, maxima)) {
       ctx.reply().error(kCorrupt);
       return false;
     }
@@ -92,15 +92,14 @@ void pfcount(CommandContext& ctx, ArgReader& args) {
   auto value = ctx.keys().read<StringValue>(Key{keys[0]});
   if (!is_sketch(ctx, value)) return;
   if (value.missing()) return ctx.reply().integer(0);
+  const auto cached = HyperLogLog::cached_count(value->text().bytes());
+  if (cached) return ctx.reply().integer(static_cast<int64_t>(*cached));
   HyperLogLog sketch(value->text().bytes());
-  const bool was_cached = sketch.has_cached_count();
   uint64_t cardinality = 0;
   if (!sketch.count(&cardinality)) return ctx.reply().error(kCorrupt);
-  if (!was_cached) {
-    store(*value, sketch);
-    ctx.changed(keys[0], Event::kQuiet);
-    ctx.propagate_as(ctx.argv());  // no command that writes: not logged by itself
-  }
+  store(*value, sketch);
+  ctx.changed(keys[0], Event::kQuiet);
+  ctx.propagate_as(ctx.argv());  // no command that writes: not logged by itself
   ctx.reply().integer(static_cast<int64_t>(cardinality));
 }
 
@@ -112,12 +111,7 @@ void pfmerge(CommandContext& ctx, ArgReader& args) {
   auto value = ctx.keys().edit_or_create<StringValue>(Key{keys[0]});
   HyperLogLog sketch = value->exists() ? HyperLogLog(value->text().bytes()) : HyperLogLog();
   if (any_dense && !sketch.make_dense()) return ctx.reply().error(kCorrupt);
-  for (uint32_t i = 0; i < kHllRegisters; i++) {
-    if ((*maxima)[i] == 0) continue;
-    if (sketch.raise(i, (*maxima)[i], sparse_bytes_max(ctx)) == HyperLogLog::Result::kCorrupt) {
-      return ctx.reply().error(kCorrupt);
-    }
-  }
+  if (!sketch.raise_all(*maxima, sparse_bytes_max(ctx))) return ctx.reply().error(kCorrupt);
   sketch.forget_count();
   store(*value, sketch);
   ctx.changed(keys[0], Event::kPfAdd);
@@ -129,7 +123,8 @@ void pfmerge(CommandContext& ctx, ArgReader& args) {
 void reply_registers(CommandContext& ctx, Key key, StringValue& value, HyperLogLog& sketch) {
   const bool was_sparse = sketch.is_sparse();
   const auto registers = std::make_unique<HllRegisters>();
-  if (!sketch.make_dense() || !sketch.merge_into(registers.get())) return ctx.reply().error(kCorrupt);
+  if (!sketch.make_dense() || !HyperLogLog::merge_into(sketch.bytes(), registers.get()))
+    return ctx.reply().error(kCorrupt);
   if (was_sparse) {
     store(value, sketch);
     ctx.changed(key.bytes, Event::kQuiet);

@@ -58,7 +58,7 @@ std::string sketch_of(Bytes input) {
 
 void raise_all(HyperLogLog sketch, Bytes input) {
   HllRegisters model{};
-  if (!sketch.merge_into(&model)) return;
+  if (!HyperLogLog::merge_into(sketch.bytes(), &model)) return;
   for (size_t i = 0; i + 2 < input.size() && i < 96; i += 3) {
     const uint32_t index = (static_cast<uint8_t>(input[i]) * 256u + static_cast<uint8_t>(input[i + 1])) % kHllRegisters;
     const auto value = static_cast<uint8_t>(1 + static_cast<uint8_t>(input[i + 2]) % 50);
@@ -67,7 +67,7 @@ void raise_all(HyperLogLog sketch, Bytes input) {
     model[index] = std::max(model[index], value);
   }
   HllRegisters now{};
-  const bool merged = sketch.merge_into(&now);
+  const bool merged = HyperLogLog::merge_into(sketch.bytes(), &now);
   LARDER_ASSERT(merged && now == model && HyperLogLog::is_valid(sketch.bytes()));
   sketch.forget_count();
   uint64_t counted;
@@ -75,7 +75,7 @@ void raise_all(HyperLogLog sketch, Bytes input) {
   LARDER_ASSERT(countable && counted == hll_cardinality(model));
   const bool dense = sketch.make_dense();
   HllRegisters spread{};
-  const bool still = dense && sketch.merge_into(&spread);
+  const bool still = dense && HyperLogLog::merge_into(sketch.bytes(), &spread);
   LARDER_ASSERT(still && spread == model);
 }
 
