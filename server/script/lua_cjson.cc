@@ -184,6 +184,7 @@ void encode_value(Output& out, int depth) {
       if (depth + 1 > std::min(out.config.encode_depth_max, kDepthMax) || !lua_checkstack(state, 5)) {
         luaL_error(state, "Cannot serialise, excessive nesting (%d)", depth + 1);
       }
+      if (push_protected(state, -1)) lua_replace(state, -2);
       const int length = array_length(out);
       return length > 0 ? encode_array(out, length, depth + 1) : encode_object(out, depth + 1);
     }

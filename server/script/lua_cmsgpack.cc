@@ -15,6 +15,7 @@
 #include "server/script/lua_libraries.h"
 #include "server/script/lua_output.h"
 #include "server/script/lua_runtime.h"
+#include "server/script/lua_sandbox.h"
 
 namespace larder {
 namespace {
@@ -117,6 +118,7 @@ void pack_table(Packer& packer, int depth) {
   lua_State* state = packer.state;
   size_t count = 0;
   luaL_checkstack(state, 8, "in function pack");
+  if (push_protected(state, -1)) lua_replace(state, -2);
   const int64_t size = array_size(packer, count);
   if (size >= 0) {
     add_count(packer, count, 0x90, 0xdc);
@@ -314,7 +316,8 @@ int unpack_values(lua_State* state, lua_Integer limit, lua_Integer offset) {
 int cmsgpack_unpack(lua_State* state) { return unpack_values(state, 0, 0); }
 int cmsgpack_unpack_one(lua_State* state) { return unpack_values(state, 1, luaL_optinteger(state, 2, 0)); }
 int cmsgpack_unpack_limit(lua_State* state) {
-  return unpack_values(state, luaL_checkinteger(state, 2), luaL_optinteger(state, 3, 0));
+  const lua_Integer count = luaL_checkinteger(state, 2);
+  return unpack_values(state, count, luaL_optinteger(state, 3, 0));
 }
 
 }  // namespace

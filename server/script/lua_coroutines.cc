@@ -1,4 +1,4 @@
-// coroutine.resume and wrap. Each resumed coroutine runs on the C stack of the one that resumed it, and LuaJIT's own
+// The functions of coroutines, with the checks of Lua 5.1. Each resumed coroutine runs on the C stack of the one that resumed it, and LuaJIT's own
 // functions count none of that: a coroutine that resumes the next, and so on, would leave the stack.
 
 #include "server/script/lua_libraries.h"
@@ -64,19 +64,31 @@ int resume_wrapped(lua_State* state) {
   return lua_error(state);
 }
 
-int coroutine_wrap(lua_State* state) {
-  luaL_checktype(state, 1, LUA_TFUNCTION);
+int coroutine_create(lua_State* state) {
+  luaL_argcheck(state, lua_isfunction(state, 1) && !lua_iscfunction(state, 1), 1, "Lua function expected");
   lua_State* coroutine = lua_newthread(state);
   lua_pushvalue(state, 1);
   lua_xmove(state, coroutine, 1);
+  return 1;
+}
+
+int coroutine_wrap(lua_State* state) {
+  coroutine_create(state);
   lua_pushcclosure(state, resume_wrapped, 1);
   return 1;
+}
+
+int coroutine_yield(lua_State* state) {
+  if (lua_isyieldable(state)) return lua_yield(state, lua_gettop(state));
+  lua_pushliteral(state, "attempt to yield across metamethod/C-call boundary");
+  return lua_error(state);
 }
 
 }  // namespace
 
 void add_coroutine_functions(lua_State* state) {
-  constexpr luaL_Reg kFunctions[] = {{"resume", coroutine_resume}, {"wrap", coroutine_wrap}};
+  constexpr luaL_Reg kFunctions[] = {
+      {"create", coroutine_create}, {"resume", coroutine_resume}, {"wrap", coroutine_wrap}, {"yield", coroutine_yield}};
   for (const luaL_Reg& function : kFunctions) {
     lua_pushcfunction(state, function.func);
     lua_setfield(state, -2, function.name);

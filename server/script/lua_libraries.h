@@ -6,11 +6,11 @@
 
 namespace larder {
 
-void add_table_functions(lua_State* state);      // insert, remove, sort, setn: they respect protected tables
-void add_math_functions(lua_State* state);       // random, randomseed, mod
+void add_table_functions(lua_State* state);      // those that go past metatables: they respect protected tables
+void add_math_functions(lua_State* state);       // those that differ from Lua 5.1
 void add_bit_functions(lua_State* state);        // tohex
 void add_string_functions(lua_State* state);     // those that take long: they can be interrupted
-void add_coroutine_functions(lua_State* state);  // resume, wrap: they nest on the C stack
+void add_coroutine_functions(lua_State* state);  // those that nest on the C stack or differ from Lua 5.1
 
 int string_format(lua_State* state);  // add_string_functions() brings it
 

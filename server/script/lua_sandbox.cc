@@ -87,6 +87,33 @@ int base_pairs(lua_State* state) {
   return 3;
 }
 
+// On redis-server libraries have no metatable, and the globals have one. Upvalue: Lua's own function.
+int base_getmetatable(lua_State* state) {
+  luaL_checkany(state, 1);
+  lua_settop(state, 1);
+  if (lua_istable(state, 1) && push_protected(state, 1)) {
+    push_globals(state);
+    if (!lua_rawequal(state, -1, -2)) {
+      lua_pushnil(state);
+      return 1;
+    }
+    lua_settop(state, 1);
+  }
+  lua_pushvalue(state, lua_upvalueindex(1));
+  lua_insert(state, 1);
+  lua_call(state, 1, 1);
+  return 1;
+}
+
+// Upvalue: the iterator of Lua's own, which takes a missing argument for a wrong one.
+int base_ipairs(lua_State* state) {
+  luaL_checktype(state, 1, LUA_TTABLE);
+  lua_pushvalue(state, lua_upvalueindex(1));
+  lua_pushvalue(state, 1);
+  lua_pushinteger(state, 0);
+  return 3;
+}
+
 int base_rawset(lua_State* state) {
   luaL_checktype(state, 1, LUA_TTABLE);
   luaL_checkany(state, 2);
@@ -126,7 +153,11 @@ int base_setmetatable(lua_State* state) {
 
 // An error that is a table with a text comes back as the text: what scripts written for older servers compare with.
 int base_pcall(lua_State* state) {
-  luaL_checkany(state, 1);
+  if (lua_gettop(state) == 0) {  // so does Redis: it calls the result that it has put there
+    lua_pushboolean(state, 0);
+    lua_pushliteral(state, "attempt to call a boolean value");
+    return 2;
+  }
   LuaRuntime& runtime = LuaRuntime::of(state);
   const int nesting = runtime.enter(state);
   const int failed = lua_pcall(state, lua_gettop(state) - 1, LUA_MULTRET, 0);
@@ -234,8 +265,8 @@ int base_loadstring(lua_State* state) {
 }
 
 int base_load(lua_State* state) {
-  luaL_checktype(state, 1, LUA_TFUNCTION);
   const char* name = luaL_optstring(state, 2, "=(load)");
+  luaL_checktype(state, 1, LUA_TFUNCTION);
   LuaRuntime& runtime = LuaRuntime::of(state);
   const int nesting = runtime.enter(state);
   lua_settop(state, 2);
@@ -261,7 +292,9 @@ int base_load(lua_State* state) {
 int base_collectgarbage(lua_State* state) {
   static const char* const kOptions[] = {"stop", "restart",  "collect",    "count",
                                          "step", "setpause", "setstepmul", nullptr};
+  luaL_optstring(state, 1, nullptr);  // luaL_checkoption() takes other types for nothing
   const int option = luaL_checkoption(state, 1, "collect", kOptions);
+  luaL_optinteger(state, 2, 0);
   if (std::strcmp(kOptions[option], "count") == 0) {
     lua_pushnumber(state, lua_gc(state, LUA_GCCOUNT, 0) + lua_gc(state, LUA_GCCOUNTB, 0) / 1024.0);
     return 1;
@@ -352,9 +385,7 @@ int load_text(lua_State* state, Bytes text, const char* name) {
 }
 
 int raise_readonly(lua_State* state) {
-  lua_createtable(state, 0, 1);
-  lua_pushfstring(state, "ERR %s", kReadonlyText);
-  lua_setfield(state, -2, "err");
+  lua_pushstring(state, kReadonlyText);
   return lua_error(state);
 }
 
@@ -430,6 +461,14 @@ void open_sandbox(lua_State* state) {
   lua_getfield(state, standard, "next");
   lua_pushcclosure(state, base_pairs, 1);
   lua_setfield(state, globals, "pairs");
+  lua_getfield(state, standard, "ipairs");
+  lua_newtable(state);
+  lua_call(state, 1, 1);
+  lua_pushcclosure(state, base_ipairs, 1);
+  lua_setfield(state, globals, "ipairs");
+  lua_getfield(state, standard, "getmetatable");
+  lua_pushcclosure(state, base_getmetatable, 1);
+  lua_setfield(state, globals, "getmetatable");
   lua_getfield(state, standard, "tostring");
   lua_pushcclosure(state, base_tostring, 1);
   lua_setfield(state, globals, "tostring");

@@ -23,12 +23,17 @@ size_t skip(Bytes text, size_t at, Test belongs) {
   return at;
 }
 
+// Lua 5.1 looks for a character among others with C's strchr(), which finds a zero byte in every text: behind the digits it
+// stands for the 'e', behind an 'e' for the sign.
+bool begins_exponent(char c) { return to_lower(c) == 'e' || c == '\0'; }
+bool is_exponent_sign(char c) { return c == '+' || c == '-' || c == '\0'; }
+
 // Behind the token that Lua 5.1 takes for a number, right or wrong.
 size_t end_of_number(Bytes text, size_t begin) {
   size_t at = skip(text, begin, [](char c) { return is_digit(c) || c == '.'; });
-  if (at < text.size() && to_lower(text[at]) == 'e') {
+  if (at < text.size() && begins_exponent(text[at])) {
     ++at;
-    if (at < text.size() && (text[at] == '+' || text[at] == '-')) ++at;
+    if (at < text.size() && is_exponent_sign(text[at])) ++at;
   }
   return skip(text, at, is_name_part);
 }
@@ -169,10 +174,11 @@ void LuaSource::walk_symbol() {
 
 void LuaSource::walk_number() {
   const size_t end = end_of_number(text_, at_);
-  const Bytes token = text_.substr(at_, end - at_);
+  const Bytes whole = text_.substr(at_, end - at_);
+  const Bytes token = whole.substr(0, whole.find('\0'));  // what the conversion to a number sees
   if (!is_number(token)) return stop(kNumberMarker, token);
-  at_ = end;
-  if (at_ < text_.size() && text_[at_] == '.') cut(" ", at_);
+  at_ += token.size();
+  if (token.size() < whole.size() || (end < text_.size() && text_[end] == '.')) cut(" ", end);
 }
 
 // Up to an escape, or one escape, or the end. A string that its line does not end is the compiler's to refuse.

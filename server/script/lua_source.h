@@ -3,7 +3,7 @@
 // A script's text on its way to the compiler, so that LuaJIT takes what Lua 5.1 takes.
 //
 // The two read some texts differently: in 5.1 an unknown escape stands for its character ("\-", "\/", "\x41" is "x41"), 1i,
-// 1LL and 0b1 are no numbers, "1e5.5" is two tokens, names have only ASCII letters, and a first line with a '#' is no comment.
+// 1LL and 0b1 are no numbers, "1e5.5" is two tokens, a zero byte behind digits is part of the number, names have only ASCII letters, and a first line with a '#' is no comment.
 // The compiler cannot be told, but it reads through a callback: one walk over the text knows comments, strings, long brackets
 // and numbers, and hands out the text as it lies, in spans that leave out or separate what would be read differently. Nothing
 // is copied, lines stay what they are, and a text without such places comes as it is.

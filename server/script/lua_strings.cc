@@ -157,9 +157,9 @@ int string_gsub(lua_State* state) {
   const Bytes text = string_argument(state, 1);
   const Bytes pattern = string_argument(state, 2);
   const int type = lua_type(state, 3);
+  const lua_Integer count_max = luaL_optinteger(state, 4, static_cast<lua_Integer>(text.size() + 1));
   luaL_argcheck(state, type == LUA_TNUMBER || type == LUA_TSTRING || type == LUA_TFUNCTION || type == LUA_TTABLE, 3,
                 "string/function/table expected");
-  const lua_Integer count_max = luaL_optinteger(state, 4, static_cast<lua_Integer>(text.size() + 1));
   LuaRuntime& runtime = LuaRuntime::of(state);
   const int nesting = runtime.enter(state);
   lua_settop(state, kOutputSlot);
@@ -290,6 +290,12 @@ int string_sub(lua_State* state) {
   return 1;
 }
 
+// LuaJIT's own is written in Lua, and takes a missing argument for nil.
+int string_len(lua_State* state) {
+  lua_pushinteger(state, static_cast<lua_Integer>(string_argument(state, 1).size()));
+  return 1;
+}
+
 int string_byte(lua_State* state) {
   const Bytes text = string_argument(state, 1);
   const ptrdiff_t first = luaL_optinteger(state, 2, 1);
@@ -311,7 +317,8 @@ void add_string_functions(lua_State* state) {
   constexpr luaL_Reg kFunctions[] = {{"find", string_find},     {"match", string_match},     {"gmatch", string_gmatch},
                                      {"gfind", string_gmatch},  {"gsub", string_gsub},       {"upper", string_upper},
                                      {"lower", string_lower},   {"reverse", string_reverse}, {"rep", string_rep},
-                                     {"format", string_format}, {"sub", string_sub},         {"byte", string_byte}};
+                                     {"format", string_format}, {"sub", string_sub},         {"byte", string_byte},
+                                     {"len", string_len}};
   for (const luaL_Reg& function : kFunctions) {
     lua_pushcfunction(state, function.func);
     lua_setfield(state, -2, function.name);

@@ -13,22 +13,18 @@
 namespace larder {
 namespace {
 
-// Lua's own rule of a table's length, for a table that may be changed.
-int checked_length(lua_State* state) {
+// Lua's own rule of a table's length. A protected one is an empty proxy: nothing can be taken out of it or sorted in it.
+int length_of(lua_State* state) {
   luaL_checktype(state, 1, LUA_TTABLE);
-  if (push_protected(state, 1)) return raise_readonly(state);
   return static_cast<int>(lua_objlen(state, 1));
 }
 
 int table_insert(lua_State* state) {
-  const int end = checked_length(state) + 1;
+  const int end = length_of(state) + 1;
   const int count = lua_gettop(state);
-  if (count == 2) {
-    lua_rawseti(state, 1, end);
-    return 0;
-  }
-  if (count != 3) return luaL_error(state, "wrong number of arguments to 'insert'");
-  const int position = luaL_checkint(state, 2);
+  if (count != 2 && count != 3) return luaL_error(state, "wrong number of arguments to 'insert'");
+  const int position = count == 2 ? end : luaL_checkint(state, 2);
+  if (push_protected(state, 1)) return raise_readonly(state);
   LuaRuntime& runtime = LuaRuntime::of(state);
   for (int i = std::max(end, position); i > position; --i) {
     runtime.count_step(state);
@@ -40,7 +36,7 @@ int table_insert(lua_State* state) {
 }
 
 int table_remove(lua_State* state) {
-  const int end = checked_length(state);
+  const int end = length_of(state);
   int position = luaL_optint(state, 2, end);
   if (position < 1 || position > end) return 0;
   lua_rawgeti(state, 1, position);
@@ -88,7 +84,7 @@ bool compares_fast(lua_State* state, int length) {
 
 // Lua's own sort, behind the checks; many or large values are compared by our function.
 int table_sort(lua_State* state) {
-  const int length = checked_length(state);
+  const int length = length_of(state);
   if (lua_isnoneornil(state, 2)) {
     if (!compares_fast(state, length)) {
       lua_settop(state, 1);
@@ -123,9 +119,9 @@ int concat_fast(lua_State* state) {
 
 // Lua's own for few elements.
 int table_concat(lua_State* state) {
-  luaL_checktype(state, 1, LUA_TTABLE);
   size_t size = 0;
   const char* text = luaL_optlstring(state, 2, "", &size);
+  luaL_checktype(state, 1, LUA_TTABLE);
   const lua_Integer first = luaL_optinteger(state, 3, 1);
   const lua_Integer last = luaL_optinteger(state, 4, static_cast<lua_Integer>(lua_objlen(state, 1)));
   const bool is_odd = first < 0 || last > INT32_MAX;
@@ -148,6 +144,26 @@ int table_concat(lua_State* state) {
     lua_pop(state, 1);
   }
   out.push();
+  return 1;
+}
+
+// LuaJIT's own foreach or foreachi, the upvalue, which is written in Lua: it takes a missing argument for nil.
+int table_foreach(lua_State* state) {
+  luaL_checktype(state, 1, LUA_TTABLE);
+  luaL_checktype(state, 2, LUA_TFUNCTION);
+  lua_settop(state, 2);
+  if (push_protected(state, 1)) lua_replace(state, 1);
+  lua_pushvalue(state, lua_upvalueindex(1));
+  lua_insert(state, 1);
+  LuaRuntime& runtime = LuaRuntime::of(state);
+  const int nesting = runtime.enter(state);
+  lua_call(state, 2, 1);
+  runtime.leave(nesting);
+  return 1;
+}
+
+int table_getn(lua_State* state) {
+  lua_pushinteger(state, length_of(state));
   return 1;
 }
 
@@ -219,6 +235,20 @@ int math_log(lua_State* state) {
   return 1;
 }
 
+// LuaJIT's own look at the first of two arguments first, Lua 5.1 at the last.
+template <double (*function)(double, double)>
+int math_of_two(lua_State* state) {
+  const double second = luaL_checknumber(state, 2);
+  lua_pushnumber(state, function(luaL_checknumber(state, 1), second));
+  return 1;
+}
+
+int math_ldexp(lua_State* state) {
+  const auto exponent = static_cast<int32_t>(luaL_checkinteger(state, 2));  // its low 32 bits
+  lua_pushnumber(state, std::ldexp(luaL_checknumber(state, 1), exponent));
+  return 1;
+}
+
 // LuaJIT's own two are written in Lua: their errors name its source and no argument.
 constexpr double kRadiansPerDegree = M_PI / 180;
 int math_deg(lua_State* state) {
@@ -233,13 +263,15 @@ int math_rad(lua_State* state) {
 }  // namespace
 
 void add_table_functions(lua_State* state) {
-  constexpr luaL_Reg kGuarded[] = {{"sort", table_sort}, {"concat", table_concat}};
+  constexpr luaL_Reg kGuarded[] = {
+      {"sort", table_sort}, {"concat", table_concat}, {"foreach", table_foreach}, {"foreachi", table_foreach}};
   for (const luaL_Reg& function : kGuarded) {
     lua_getfield(state, -1, function.name);
     lua_pushcclosure(state, function.func, 1);
     lua_setfield(state, -2, function.name);
   }
-  constexpr luaL_Reg kFunctions[] = {{"insert", table_insert}, {"remove", table_remove}, {"setn", table_setn}};
+  constexpr luaL_Reg kFunctions[] = {
+      {"insert", table_insert}, {"remove", table_remove}, {"getn", table_getn}, {"setn", table_setn}};
   for (const luaL_Reg& function : kFunctions) {
     lua_pushcfunction(state, function.func);
     lua_setfield(state, -2, function.name);
@@ -254,11 +286,14 @@ void add_bit_functions(lua_State* state) {
 }
 
 void add_math_functions(lua_State* state) {
-  lua_getfield(state, -1, "fmod");
-  lua_setfield(state, -2, "mod");
   constexpr luaL_Reg kFunctions[] = {{"log", math_log},
                                      {"deg", math_deg},
                                      {"rad", math_rad},
+                                     {"atan2", math_of_two<std::atan2>},
+                                     {"fmod", math_of_two<std::fmod>},
+                                     {"mod", math_of_two<std::fmod>},
+                                     {"pow", math_of_two<std::pow>},
+                                     {"ldexp", math_ldexp},
                                      {"random", math_random},
                                      {"randomseed", math_randomseed}};
   for (const luaL_Reg& function : kFunctions) {

@@ -26,6 +26,9 @@ Result<uint32_t> read_flags(Bytes list) {
   return flags;
 }
 
+// Where the first line ends. Redis looks for it up to the first zero byte.
+size_t end_of_header(Bytes source) { return source.substr(0, source.find('\0')).find('\n'); }
+
 bool starts_with_name(Bytes word) { return equals_ignore_case(word.substr(0, 5), "name="); }
 
 }  // namespace
@@ -41,7 +44,7 @@ Result<ScriptHeader> read_script_header(Bytes source) {
   ScriptHeader header;
   header.code = source;
   if (!source.starts_with("#!")) return header;
-  const size_t end = source.find('\n');
+  const size_t end = end_of_header(source);
   if (end == Bytes::npos) return reply_error("ERR Invalid script shebang");
   header.flags = 0;
   header.code = source.substr(end);
@@ -60,7 +63,7 @@ Result<ScriptHeader> read_script_header(Bytes source) {
 
 Result<LibraryHeader> read_library_header(Bytes source) {
   if (!source.starts_with("#!")) return reply_error("ERR Missing library metadata");
-  const size_t end = source.find('\n');
+  const size_t end = end_of_header(source);
   if (end == Bytes::npos) return reply_error("ERR Invalid library metadata");
   RequestArgs words;
   if (!split_quoted_words(source.substr(0, end), words)) return reply_error("ERR Invalid library metadata");
