@@ -69,8 +69,10 @@ std::unique_ptr<LogThread> AppendLog::new_thread() {
 }
 
 void AppendLog::begin_state(State state) {
+  // Replies that wait since it was turned on go on waiting for its base.
+  if (state_ == State::kOff) groups_before_ = last_group_;
+  begun_group_ = last_group_;
   state_ = state;
-  groups_before_ = begun_group_ = last_group_;
   selected_db_ = -1;
   behind_ = false;
   base_failure_.clear();
@@ -116,7 +118,20 @@ void AppendLog::remove_leftovers(const std::string& directory) {
 Status AppendLog::turn_on() {
   if (only_once_) turn_off();
   if (state_ != State::kOff) return {};
-  return begin_with_base();
+  if (!must_await()) return begin_with_base();
+  // To wait for the log before it would be to wait for a disk. What changes meanwhile will be in the base.
+  state_ = State::kBeginning;
+  rewrite_scheduled_ = true;
+  retry_at_ms_ = 0;
+  apply_sync_rule();
+  return {};
+}
+
+void AppendLog::begin_awaited() {
+  if (must_await() || environment_.clock.mono_ms() < retry_at_ms_) return;
+  end_group();
+  rewrite_began_ms_ = environment_.clock.mono_ms();
+  if (const Status begun = begin_with_base(); !begun.ok()) end_rewrite(begun);
 }
 
 Status AppendLog::turn_on_at_start() {
@@ -126,7 +141,7 @@ Status AppendLog::turn_on_at_start() {
 }
 
 Result<std::unique_ptr<LogThread>> AppendLog::begin_without_base() {
-  wait_for_leaving();  // it may be in the same folder
+  LARDER_ASSERT(leaving_.empty());  // it may be in the same folder
   std::unique_ptr<LogThread> thread = new_thread();
   AofWriter& writer = thread->writer();
   LARDER_TRY_ASSIGN(AofManifest manifest,
@@ -177,7 +192,6 @@ Status AppendLog::begin_move() {
 // The base is complete: what was written so far stays in the old folder.
 void AppendLog::end_move() {
   environment_.log.notice("The append only log goes on in {}", next_->writer().directory());
-  wait_for_leaving();
   leave(std::exchange(thread_, std::move(next_)), 0);
   groups_before_ = std::max(groups_before_, next_begun_group_);
   report_ = std::exchange(next_report_, {});
@@ -190,8 +204,13 @@ void AppendLog::turn_off() {
   rewrite_scheduled_ = false;
   end_group();
   groups_before_ = durable_group();
-  wait_for_leaving();
-  leave(std::move(thread_), last_group_);
+  if (thread_) {
+    leave(std::move(thread_), last_group_);
+  } else if (!leaving_.empty()) {
+    leaving_.back().group = last_group_;
+  } else {
+    groups_before_ = last_group_;
+  }
   state_ = State::kOff;
   only_once_ = began_at_start_ = false;
   behind_ = base_failed_ = false;
@@ -201,14 +220,17 @@ void AppendLog::turn_off() {
 
 Status AppendLog::finish() {
   turn_off();
-  if (!leaving_) return {};
-  const Status outcome = leaving_->finish();
-  note_left(outcome);
+  Status outcome;
+  for (const Leaving& left : std::exchange(leaving_, {})) {
+    const Status finished = left.thread->finish();
+    note_left(left, finished);
+    if (left.group > 0 && outcome.ok()) outcome = finished;
+  }
   return outcome;
 }
 
 Status AppendLog::settle() {
-  if (!keeps_log()) return {};
+  if (!keeps_log() || is_awaited()) return {};
   end_group();
   return thread_->settle();
 }
@@ -216,41 +238,37 @@ Status AppendLog::settle() {
 // ---- A log that was turned off or left is written to its end
 
 void AppendLog::leave(std::unique_ptr<LogThread> thread, uint64_t group) {
-  leaving_ = std::move(thread);
-  leaving_group_ = group;
-  leaving_->finish_later();
+  thread->finish_later();
+  leaving_.push_back({std::move(thread), group});
 }
 
 bool AppendLog::poll_leaving() {
-  if (!leaving_ || !leaving_->changed()) return false;
-  const LogThread::Report report = leaving_->report();
-  if (report.finished) note_left(report.outcome);
-  return report.finished;
+  return std::erase_if(leaving_, [this](const Leaving& left) {
+           if (!left.thread->changed()) return false;
+           const LogThread::Report report = left.thread->report();
+           if (report.finished) note_left(left, report.outcome);
+           return report.finished;
+         }) > 0;
 }
 
-void AppendLog::wait_for_leaving() {
-  if (leaving_) note_left(leaving_->finish());
-}
-
-void AppendLog::note_left(const Status& outcome) {
-  leaving_.reset();
-  if (!outcome.ok() && leaving_group_ > 0) {
+void AppendLog::note_left(const Leaving& left, const Status& outcome) {
+  if (!outcome.ok() && left.group > 0) {
     environment_.log.warning("The append only log was closed with changes that are not on the disk: {}",
                              outcome.to_string());
   }
   // A log that is off keeps nobody waiting.
-  if (outcome.ok() || state_ == State::kOff) groups_before_ = std::max(groups_before_, leaving_group_);
+  if (outcome.ok() || state_ == State::kOff) groups_before_ = std::max(groups_before_, left.group);
 }
 
 void AppendLog::apply_sync_rule() {
   const AofSyncRule rule = rule_of(environment_.settings.append_fsync);
   waits_for_disk_ = rule == AofSyncRule::kAlways;
-  thread_->set_sync_rule(rule);
+  if (thread_) thread_->set_sync_rule(rule);
   if (next_) next_->set_sync_rule(rule);
 }
 
 void AppendLog::settings_changed() {
-  if (!thread_) return;
+  if (state_ == State::kOff) return;
   const bool was_waited_for = waits_for_disk_;
   apply_sync_rule();
   // What was written under another rule may not be durable yet, and the writer may sleep. Also under kNever there are
@@ -259,7 +277,7 @@ void AppendLog::settings_changed() {
 }
 
 void AppendLog::sync() {
-  thread_->sync();
+  if (thread_) thread_->sync();
   if (next_) next_->sync();
 }
 
@@ -337,6 +355,11 @@ void AppendLog::abandon_unit() {
 void AppendLog::submit() {
   building_.number = ++last_group_;
   building_.db_after = selected_db_;
+  if (!thread_) {
+    building_.bytes.truncate(kAofGroupLineBytes);
+    building_.commands = 0;
+    return;
+  }
   if (next_) {
     AofGroup copy{AofGroup::with_room(building_.bytes.size()), building_.number, building_.commands,
                   building_.db_before, building_.db_after};
@@ -385,7 +408,7 @@ uint64_t AppendLog::group_to_wait_for(uint64_t group) const {
 void AppendLog::hasten(uint64_t group) { hastened_group_ = std::max(hastened_group_, group); }
 
 uint64_t AppendLog::outstanding_bytes() const {
-  return std::max(thread_->outstanding_bytes(), next_ ? next_->outstanding_bytes() : 0);
+  return std::max(thread_ ? thread_->outstanding_bytes() : 0, next_ ? next_->outstanding_bytes() : 0);
 }
 
 void AppendLog::note_load() {
@@ -401,7 +424,8 @@ void AppendLog::note_load() {
 
 bool AppendLog::step() {
   if (environment_.use_thread) return false;
-  const bool left = leaving_ && leaving_->step();
+  bool left = false;
+  for (const Leaving& leaving : leaving_) left |= leaving.thread->step();
   const bool moved = next_ && next_->step();
   return (thread_ && thread_->step()) || left || moved;
 }
@@ -434,7 +458,7 @@ void AppendLog::note_failure_change(bool was_failed) {
 AppendLog::Figures AppendLog::figures() const {
   Figures figures = figures_;
   figures.current_bytes = report_.log_bytes;
-  figures.pending_bytes = thread_ ? outstanding_bytes() : 0;
+  figures.pending_bytes = outstanding_bytes();
   figures.syncs = report_.syncs;
   figures.delayed_syncs = report_.delayed_syncs;
   if (rewriting_) figures.current_rewrite_s = (environment_.clock.mono_ms() - rewrite_began_ms_) / 1000;
@@ -451,17 +475,12 @@ Status AppendLog::rewrite(bool later) {
   if (rewriting_) return {ErrorCode::kBusy, std::string(kRewriteInProgress.text())};
   if (producer_ == nullptr) return {ErrorCode::kUnsupported, "ERR Append only file rewriting is not available"};
   retry_at_ms_ = 0;  // somebody asks: failures before do not count
-  if (later || producer_->is_busy()) {
+  if (later || producer_->is_busy() || must_await() || is_awaited()) {
     rewrite_scheduled_ = true;
     return {};
   }
   if (state_ != State::kOff) {
     begin_rewrite();
-    return {};
-  }
-  // The next one may be in the same folder.
-  if (leaving_) {
-    rewrite_scheduled_ = true;
     return {};
   }
   only_once_ = true;
@@ -528,10 +547,7 @@ void AppendLog::give_up_rewrite(const Status& why) {
 void AppendLog::end_rewrite(const Status& outcome) {
   rewriting_ = false;
   if (next_ && outcome.ok()) end_move();
-  if (next_) {
-    wait_for_leaving();
-    leave(std::move(next_), 0);
-  }
+  if (next_) leave(std::move(next_), 0);
   if (is_beginning() && !outcome.ok()) rewrite_scheduled_ = true;
   if (outcome.code() == ErrorCode::kCancelled) {
     environment_.log.notice("Background append only file rewriting was given up");
@@ -562,7 +578,8 @@ void AppendLog::note_rewrite_failure(const Status& outcome) {
 
 void AppendLog::cron() {
   if (only_once_ && !rewriting_ && !rewrite_scheduled_) turn_off();
-  const bool may_begin = state_ == State::kOff && !leaving_ && producer_ != nullptr && !producer_->is_busy();
+  if (is_awaited()) return begin_awaited();
+  const bool may_begin = state_ == State::kOff && !must_await() && producer_ != nullptr && !producer_->is_busy();
   if (may_begin && rewrite_scheduled_) {
     rewrite_scheduled_ = false;
     if (const Status begun = rewrite(false); !begun.ok()) {
@@ -578,7 +595,7 @@ void AppendLog::cron() {
                      100 * grown_by / base_bytes >= static_cast<double>(settings.aof_rewrite_percentage);
   rewrite_scheduled_ |= report_.needs_base;
   if (!rewrite_scheduled_ && !grown) return;
-  if (environment_.clock.mono_ms() < retry_at_ms_ || producer_->is_busy()) return;
+  if (environment_.clock.mono_ms() < retry_at_ms_ || producer_->is_busy() || must_await()) return;
   if (!rewrite_scheduled_) environment_.log.notice("Starting automatic rewriting of the append only log");
   begin_rewrite();
 }

@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/file_system.h"
@@ -66,7 +67,8 @@ class AppendLog final : public PropagationSink {
 
   // Goes on with the log that was loaded, or begins an empty one.
   Status start(AofManifest manifest, const AofWriter::Resume& resume);
-  // appendonly yes while serving: begins a log with the present data as its base.
+  // appendonly yes while serving: begins a log with the present data as its base; later, by cron(), while one before it is
+  // still being written.
   Status turn_on();
   // The same at a start that found a snapshot and no log. Nobody is served yet, so it may wait for the disk; requests that
   // write are to be held until the base is complete, because a kill would cost them.
@@ -98,14 +100,14 @@ class AppendLog final : public PropagationSink {
   void cron();
   // Without a thread: lets the writer work. True when there is more to do.
   bool step();
-  // One that was turned off is still being written.
-  bool is_leaving() const { return leaving_ != nullptr; }
+  // One that was turned off, or left for another folder, is still being written.
+  bool is_leaving() const { return !leaving_.empty(); }
 
   State state() const { return state_; }
   bool on() const { return state_ == State::kOn; }
   // On or about to be: not off, and not only rewritten once.
   bool keeps_log() const { return state_ != State::kOff && !only_once_; }
-  // `dir` was changed since it was opened: it goes on where it is until the next rewrite. Requires: it is not off.
+  // `dir` was changed since it was opened: it goes on where it is until the next rewrite. Requires: on().
   bool is_elsewhere() const { return thread_->writer().directory() != log_directory(); }
   // Turned on, and not complete: what is in the folder yet is another log, or none.
   bool is_beginning() const { return state_ == State::kBeginning && !only_once_; }
@@ -155,11 +157,19 @@ class AppendLog final : public PropagationSink {
   Status begin_with_base(bool waits = false);
   bool has_data() const { return producer_ == nullptr || !producer_->is_empty(); }
   void adopt_nothing();
-  // `group`: the last one that is safe when it is written to its end; 0: none depends on it.
+  // Turned on, but without a file: it begins when those before it have left.
+  bool is_awaited() const { return state_ == State::kBeginning && !thread_; }
+  // What would begin now may be in the same folder as a log that is still being written.
+  bool must_await() const { return !leaving_.empty() && (!thread_ || is_elsewhere()); }
+  void begin_awaited();
+  // A log that was turned off, or left for another folder, and is not written to its end yet.
+  struct Leaving {
+    std::unique_ptr<LogThread> thread;
+    uint64_t group = 0;  // the last one that is safe when it is; 0: none depends on it
+  };
   void leave(std::unique_ptr<LogThread> thread, uint64_t group);
   bool poll_leaving();
-  void wait_for_leaving();
-  void note_left(const Status& outcome);
+  void note_left(const Leaving& left, const Status& outcome);
   std::string log_directory() const;
   // A rewrite begins the log anew in the folder of now. Until the base is complete everything is written to both.
   Status begin_move();
@@ -195,9 +205,8 @@ class AppendLog final : public PropagationSink {
   std::unique_ptr<LogThread> next_;
   LogThread::Report next_report_;
   uint64_t next_begun_group_ = 0;
-  // A log that was turned off, or left for another folder, and is not written to its end yet; and its last group.
-  std::unique_ptr<LogThread> leaving_;
-  uint64_t leaving_group_ = 0;
+  // At most two, since none begins while there is one: what a move had begun, and the log itself.
+  std::vector<Leaving> leaving_;
   LogThread::Report report_;
   bool behind_ = false;
   bool waits_for_disk_ = false;  // appendfsync always

@@ -357,10 +357,81 @@ TEST(LogLoop, WhoWaitsIsAnsweredWhenTheLogThatWasTurnedOffIsOnTheDisk) {
   ASSERT_TRUE(loop.append_log.turn_on().ok());
   loop.work();
   loop.write();
+  const uint64_t last = loop.append_log.current_group();
   loop.append_log.turn_off();
   ASSERT_TRUE(loop.append_log.turn_on().ok());
+  EXPECT_TRUE(loop.append_log.is_leaving());
+  EXPECT_LT(loop.append_log.durable_group(), last);
+  loop.write();
+  EXPECT_EQ(loop.append_log.reply_group(), last + 1);
+  loop.step_all();
   EXPECT_FALSE(loop.append_log.is_leaving());
-  EXPECT_GE(loop.append_log.durable_group(), group + 1);
+  EXPECT_EQ(loop.append_log.durable_group(), last) << "what came since waits for the base";
+  loop.work();
+  EXPECT_EQ(loop.append_log.durable_group(), last + 1);
+}
+
+// ---- One after the other, on a slow disk
+
+// Whatever is done next, what is still being written is not waited for.
+TEST(LogLoop, AfterAMoveThatWasGivenUpNothingWaitsForTheDisk) {
+  for (const bool turns_off : {true, false}) {
+    MovedLoop loop("always");
+    loop.write("meanwhile");
+    loop.producer.fail();
+    int before = loop.files.syncs;
+    if (turns_off) {
+      loop.append_log.turn_off();
+      EXPECT_EQ(loop.files.syncs, before) << "off";
+      ASSERT_TRUE(loop.append_log.turn_on().ok());
+    } else {
+      ASSERT_TRUE(loop.append_log.rewrite(false).ok());
+      EXPECT_TRUE(loop.append_log.rewrite_scheduled());
+    }
+    loop.write("later");
+    EXPECT_EQ(loop.files.syncs, before) << turns_off;
+    EXPECT_TRUE(loop.append_log.is_leaving());
+    EXPECT_EQ(loop.work(), 0);
+    EXPECT_EQ(loop.work(), 0);
+    EXPECT_FALSE(loop.append_log.is_leaving());
+    EXPECT_TRUE(loop.append_log.on());
+    EXPECT_EQ(loop.append_log.durable_group(), loop.append_log.current_group());
+    EXPECT_TRUE(loop.manifest("/other/appendonlydir").base) << turns_off;
+    before = loop.files.syncs;
+    loop.append_log.turn_off();
+    ASSERT_TRUE(loop.append_log.turn_on().ok());
+    loop.append_log.turn_off();
+    EXPECT_EQ(loop.files.syncs, before);
+    EXPECT_EQ(loop.work(), 0);
+    EXPECT_EQ(loop.append_log.durable_group(), loop.append_log.current_group()) << "nobody waits for a log that is off";
+  }
+}
+
+// One that cannot begin in the folder refuses writes and tries again, as when its base cannot be written.
+TEST(LogLoop, ALogThatIsWaitedForAndCannotBeginTriesAgain) {
+  Loop loop(false);
+  ASSERT_TRUE(loop.append_log.turn_on().ok());
+  loop.work();
+  loop.append_log.turn_off();
+  ASSERT_TRUE(loop.append_log.turn_on().ok());
+  loop.write();
+  loop.settings.dir = "/other";
+  loop.files.memory.set_content("/other/appendonlydir/appendonly.aof.manifest", "nonsense\n");
+  loop.work();
+  loop.work();
+  EXPECT_TRUE(loop.append_log.failed());
+  EXPECT_FALSE(loop.append_log.on());
+  EXPECT_TRUE(loop.append_log.settle().ok());
+  EXPECT_TRUE(loop.append_log.rewrite(false).ok());
+  loop.settings.append_fsync = "always";
+  loop.append_log.settings_changed();
+  EXPECT_GT(loop.append_log.figures().rewrite_failures_in_a_row, 0u);
+  ASSERT_TRUE(loop.files.remove("/other/appendonlydir/appendonly.aof.manifest").ok());
+  loop.work();
+  loop.work();
+  EXPECT_FALSE(loop.append_log.failed());
+  EXPECT_TRUE(loop.append_log.on());
+  EXPECT_EQ(loop.append_log.durable_group(), loop.append_log.current_group());
 }
 
 }  // namespace
