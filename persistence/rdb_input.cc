@@ -60,7 +60,7 @@ bool RdbInput::refill(size_t size) {
   if (failed_) return false;
   if (size > bytes_left()) return fail(ErrorCode::kTruncated, "the data ends too early");
   LARDER_ASSERT(size <= kWindowBytes && file_ != nullptr);
-  if (on_refill) on_refill();
+  if (on_progress) on_progress();
   sum_up();
   const auto rest = static_cast<size_t>(end_ - at_);
   window_offset_ = offset();

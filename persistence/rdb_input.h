@@ -76,8 +76,9 @@ class RdbInput {
   // Skips a string.
   bool skip_text();
 
-  // Called each time that more of the file is read (256 KiB), in the middle of whatever is being read; null: by nobody.
-  std::function<void()> on_refill;
+  // Called each time that more of the file is read (256 KiB), in the middle of whatever is being read, and by who works
+  // longer on what was read; null: by nobody.
+  std::function<void()> on_progress;
 
   // ---- Checksum
   // Of everything read so far.

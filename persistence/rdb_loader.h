@@ -71,7 +71,7 @@ class RdbLoader {
   const RdbLoadCounts& counts() const { return counts_; }
 
   // Called every 256 KiB of a file, also inside a large collection, which is not to be looked at then.
-  void on_progress(std::function<void()> call) { in_.on_refill = std::move(call); }
+  void on_progress(std::function<void()> call) { in_.on_progress = std::move(call); }
 
   // Called for every library of functions and every aux field, if set. A library's error ends the load.
   std::function<Status(Bytes library_code)> on_function;

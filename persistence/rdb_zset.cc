@@ -55,7 +55,7 @@ bool read_members(RdbInput& in, RdbType type, RdbPlace& place) {
       built->add_unordered(member, score);
     }
   }
-  built->put_in_order();
+  built->put_in_order(in.on_progress);
   if (good) {
     zset.assign(built, place.limits.zset);
   } else {

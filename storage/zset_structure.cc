@@ -3,6 +3,44 @@
 #include <algorithm>
 
 namespace larder {
+namespace {
+
+// Of put_in_order(): 16,384 members are sorted in 2 ms, and 4,096 merged and inserted in about as much.
+constexpr size_t kRunMembers = 16384;
+constexpr size_t kMembersMeanwhile = 4096;
+
+struct Ordered {
+  uint64_t order;
+  ZsetMember* member;
+};
+bool is_before(const Ordered& a, const Ordered& b) {
+  return a.order != b.order ? a.order < b.order : a.member->bytes() < b.member->bytes();
+}
+
+// What is left of a sorted part.
+struct Run {
+  size_t next;
+  size_t end;
+};
+
+// Gives the members of all runs in order.
+template <class Take>
+void merge_runs(const std::vector<Ordered>& members, std::vector<Run>& runs, Take take) {
+  const auto is_after = [&](const Run& a, const Run& b) { return is_before(members[b.next], members[a.next]); };
+  std::make_heap(runs.begin(), runs.end(), is_after);
+  while (!runs.empty()) {
+    std::pop_heap(runs.begin(), runs.end(), is_after);
+    Run& least = runs.back();
+    take(members[least.next].member);
+    if (++least.next == least.end) {
+      runs.pop_back();
+    } else {
+      std::push_heap(runs.begin(), runs.end(), is_after);
+    }
+  }
+}
+
+}  // namespace
 
 ZsetStructure::~ZsetStructure() {
   while (free_some(SIZE_MAX)) {
@@ -48,26 +86,33 @@ void ZsetStructure::remove_ranks(size_t rank, size_t count) {
   }
 }
 
-void ZsetStructure::put_in_order() {
+// Sorted a run at a time, and merged from all runs at once into the tree: each is a short piece of work.
+void ZsetStructure::put_in_order(const std::function<void()>& meanwhile) {
   LARDER_ASSERT(tree_.size() == 0);
   index_.settle();
-  struct Ordered {
-    uint64_t order;
-    ZsetMember* member;
-  };
   std::vector<Ordered> members;
   members.reserve(index_.size());
+  std::vector<Run> runs;
+  const auto end_run = [&] {
+    const size_t begin = runs.empty() ? 0 : runs.back().end;
+    std::sort(members.begin() + static_cast<ptrdiff_t>(begin), members.end(), is_before);
+    runs.push_back({begin, members.size()});
+    if (meanwhile) meanwhile();
+  };
   uint64_t position = 0;
   do {
     position = index_.scan_slots(position, [&](auto& slot) {
       ZsetMember* member = slot.item();
       members.push_back({member->order(), member});
     });
+    if (members.size() - (runs.empty() ? 0 : runs.back().end) >= kRunMembers) end_run();
   } while (position != 0);
-  std::sort(members.begin(), members.end(), [](const Ordered& a, const Ordered& b) {
-    return a.order != b.order ? a.order < b.order : a.member->bytes() < b.member->bytes();
+  end_run();
+  std::erase_if(runs, [](const Run& run) { return run.next == run.end; });
+  merge_runs(members, runs, [&](ZsetMember* member) {
+    tree_.insert(member);
+    if (meanwhile && tree_.size() % kMembersMeanwhile == 0) meanwhile();
   });
-  for (const Ordered& ordered : members) tree_.insert(ordered.member);
 }
 
 size_t ZsetStructure::memory_bytes() const {

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "base/bytes.h"
@@ -55,7 +56,8 @@ class ZsetStructure final : public Structure {
   // Requires: not a member yet.
   void add_unordered(const HashedKey& member, double score) { create_member(member, score); }
   static void set_unordered_score(ZsetMember* member, double score) { member->set_score(score); }
-  void put_in_order();
+  // Of millions it takes seconds: `meanwhile` is called after each few milliseconds of it.
+  void put_in_order(const std::function<void()>& meanwhile = nullptr);
 
   // ---- Order
   const ScoreTree& tree() const { return tree_; }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <optional>
 #include <string>
 #include <vector>
@@ -299,6 +300,32 @@ TEST(RdbLoaderTest, DamageIsFound) {
     RdbLoader loader(loaded, Bytes(file).substr(0, size), options);
     EXPECT_FALSE(loader.step(SIZE_MAX).ok()) << size;
   }
+}
+
+// Who waits is answered also while a large sorted set is put in order, which reads nothing.
+TEST(RdbLoaderTest, ASortedSetTellsOfItsProgressToTheEnd) {
+  constexpr int kMembers = 50000;
+  constexpr size_t kScoreBytes = 8;
+  std::string file = "REDIS0009\x05\x01z\x80";
+  for (int shift = 24; shift >= 0; shift -= 8) file += static_cast<char>(kMembers >> shift);
+  for (int i = 0; i < kMembers; i++) {
+    const std::string member = std::to_string(i);
+    file += static_cast<char>(member.size());
+    file += member;
+    const auto score = static_cast<double>((i * 7919) % kMembers);
+    char bytes[kScoreBytes];
+    std::memcpy(bytes, &score, sizeof bytes);
+    file.append(bytes, sizeof bytes);
+  }
+  const size_t value_end = file.size();
+  file += "\xff" + std::string(8, '\0');
+  Store loaded(two_databases());
+  RdbLoader loader(loaded, file, {});
+  int calls_behind_the_members = 0;
+  loader.on_progress([&] { calls_behind_the_members += loader.offset() == value_end; });
+  const Result<bool> more = loader.step(SIZE_MAX);
+  ASSERT_TRUE(more.ok()) << more.error().to_string();
+  EXPECT_GT(calls_behind_the_members, 10);
 }
 
 // What the file says of its number of keys makes room for no more than the file could hold.

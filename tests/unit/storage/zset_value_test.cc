@@ -311,7 +311,7 @@ TEST_F(ZsetValueTest, CopiesAndScans) {
 
 TEST_F(ZsetValueTest, AssignsWhatWasBuiltInAnyOrder) {
   Random random(test_seed());
-  for (const size_t size : {1u, 128u, 129u, 20000u}) {
+  for (const size_t size : {1u, 128u, 129u, 20000u, 50000u}) {
     ZsetStructure* built = value().new_structure();
     for (size_t i = 0; i < size; i++) {
       const std::string member = std::to_string(i);
