@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/log.h"
@@ -123,6 +124,12 @@ void forget_everything(CommandContext& ctx) {
   }
 }
 
+// A load ended half-way: a start finds on the disk what was there before.
+void end_half_loaded(CommandContext& ctx) {
+  ctx.services().log.warning("Only a part of the data is in memory now, which is not saved. Exiting.");
+  end_unloaded(ctx.services(), ctx.dispatcher());
+}
+
 // To the end, while nobody else is served.
 Status load_now(Services& services, std::unique_ptr<LoadTask> task) {
   Status loaded;
@@ -131,39 +138,86 @@ Status load_now(Services& services, std::unique_ptr<LoadTask> task) {
   return loaded;
 }
 
-// Saves, forgets everything and loads it again.
-void debug_reload(CommandContext& ctx, ArgReader& args) {
+struct ReloadWords {
   bool saves = true;
   bool flushes = true;
   bool merges = false;
+};
+
+std::optional<ReloadWords> read_reload_words(ArgReader& args) {
+  ReloadWords words;
   while (args.ok() && !args.at_end()) {
     if (args.take_word("NOSAVE")) {
-      saves = false;
+      words.saves = false;
     } else if (args.take_word("NOFLUSH")) {
-      flushes = false;
+      words.flushes = false;
     } else if (args.take_word("MERGE")) {
-      merges = true;
+      words.merges = true;
     } else {
-      return ctx.reply().error(Bytes("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."));
+      return std::nullopt;
     }
   }
-  Services& services = ctx.services();
-  const bool is_logged = services.append_log.keeps_log();
-  if (!saves && is_logged && services.append_log.rewriting()) return ctx.reply().error(kRewriteInProgress);
-  services.saves.end();
-  if (saves && !services.saves.save_now().ok()) return ctx.reply().error(Bytes("ERR"));
+  return words;
+}
+
+RdbLoadOptions reload_options(CommandContext& ctx, const ReloadWords& words) {
   RdbLoadOptions load;
   load.now_ms = ctx.now_ms();
-  load.drop_expired = !is_logged;  // a log is to be told of each removal
-  load.limits = rdb_limits(services.settings);
-  load.replaces = merges;
+  load.drop_expired = !ctx.services().append_log.keeps_log();  // a log is to be told of each removal
+  load.limits = rdb_limits(ctx.services().settings);
+  load.replaces = words.merges;
+  return load;
+}
+
+// Whether the file can be loaded, as far as can be said before anything is forgotten for it.
+Status look_at_file(Services& services, RdbLoadOptions load, const ReloadWords& words) {
+  load.only_check = true;
+  LARDER_TRY_ASSIGN(const auto task, RdbLoadTask::open(services.files, services.saves.path(), services.store, load));
+  std::optional<std::string> known;
+  task->loader().on_looked_at = [&](int db, const Entry& entry) {
+    if (words.flushes || words.merges || known) return;
+    const HashedKey key = services.store.hashed(entry.key());
+    if (services.store.database(db).table().find(key.hash, key.bytes) != nullptr) known = std::string(key.bytes);
+  };
+  bool more = true;
+  while (more && !known) {
+    LARDER_TRY_ASSIGN(more, task->step());
+  }
+  return known ? Status(ErrorCode::kInvalidArgument, "the key '" + *known + "' is there already") : Status();
+}
+
+// Saves, forgets everything and loads it again.
+void debug_reload(CommandContext& ctx, ArgReader& args) {
+  const std::optional<ReloadWords> words = read_reload_words(args);
+  if (!words) {
+    return ctx.reply().error(Bytes("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."));
+  }
+  Services& services = ctx.services();
+  services.saves.end();
+  if (words->saves && !services.saves.save_now().ok()) return ctx.reply().error(Bytes("ERR"));
+  const RdbLoadOptions load = reload_options(ctx, *words);
+  const auto fails = [&](const Status& why) {
+    services.log.warning("DEBUG RELOAD: {}: {}", services.saves.path(), why.to_string());
+    ctx.reply().error(kReloadFailed);
+  };
+  if (const Status looked = look_at_file(services, load, *words); !looked.ok()) return fails(looked);
   auto task = RdbLoadTask::open(services.files, services.saves.path(), services.store, load);
-  if (!task) return ctx.reply().error(kReloadFailed);
+  if (!task) return fails(task.status());
   load_functions_too((*task)->loader(), services);
-  if (flushes) forget_everything(ctx);
-  if (!load_now(services, std::move(*task)).ok()) return ctx.reply().error(kReloadFailed);
-  // The log would make other data of its files.
-  if (!saves && is_logged) (void)services.append_log.rewrite(true);
+  // What the log has would become other data with what changes from now on: it begins anew with those of the file.
+  const bool begins_log = !words->saves && services.append_log.keeps_log();
+  if (begins_log) {
+    services.propagation.set_sink(nullptr);
+    services.append_log.turn_off();
+  }
+  if (words->flushes) forget_everything(ctx);
+  Status loaded = load_now(services, std::move(*task));
+  if (loaded.ok() && begins_log) loaded = services.append_log.turn_on();
+  if (!loaded.ok()) {
+    fails(loaded);
+    return end_half_loaded(ctx);
+  }
+  if (begins_log) services.propagation.set_sink(&services.append_log);
   services.saves.note_loaded();
   ctx.reply().ok();
 }
@@ -192,7 +246,10 @@ Status load_log_again(CommandContext& ctx) {
   if (!found) return {ErrorCode::kNotFound, task->name() + ": no log"};
   const std::shared_ptr<const AofLoad::Place> place = task->place();
   forget_everything(ctx);
-  LARDER_TRY(load_now(services, std::move(task)));
+  if (Status loaded = load_now(services, std::move(task)); !loaded.ok()) {
+    end_half_loaded(ctx);
+    return loaded;
+  }
   services.saves.note_loaded();
   if (!was_on) return {};
   LARDER_TRY(log.start(place->manifest, place->resume));

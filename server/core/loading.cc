@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "server/config/settings.h"
+#include "server/core/dispatcher.h"
 #include "server/core/scripting.h"
 #include "server/core/services.h"
 
@@ -40,6 +41,12 @@ void Loading::work(int64_t deadline_us) {
     }
     if (clock_.mono_us() >= deadline_us) return;
   }
+}
+
+void end_unloaded(Services& services, Dispatcher& dispatcher) {
+  services.loading.set_failed();
+  dispatcher.set_gate(kServerEnding, true);
+  services.process.request_shutdown();
 }
 
 int64_t Loading::elapsed_s() const { return (clock_.mono_us() - started_us_) / 1000000; }

@@ -15,6 +15,7 @@
 
 namespace larder {
 
+class Dispatcher;
 struct Services;
 struct Settings;
 
@@ -58,6 +59,10 @@ class Loading {
   uint64_t last_keys_loaded() const { return last_keys_loaded_; }
   uint64_t last_keys_expired() const { return last_keys_expired_; }
 
+  // What should be in the store is not, or only a part of it, and the server ends: see end_unloaded().
+  bool failed() const { return failed_; }
+  void set_failed() { failed_ = true; }
+
  private:
   const Clock& clock_;
   std::unique_ptr<LoadTask> task_;
@@ -66,7 +71,11 @@ class Loading {
   int64_t started_us_ = 0;
   uint64_t last_keys_loaded_ = 0;
   uint64_t last_keys_expired_ = 0;
+  bool failed_ = false;
 };
+
+// Ends the server without saving: nobody is to see, change or save what was loaded so far.
+void end_unloaded(Services& services, Dispatcher& dispatcher);
 
 // The thresholds of the configuration, for values that are loaded.
 RdbLimits rdb_limits(const Settings& settings);

@@ -255,14 +255,7 @@ void Server::load_log() {
 
 void Server::fail_loading(const std::string& what, const Error& error) {
   log_.warning("{}: {}. Exiting.", what, error.to_string());
-  end_unloaded();
-}
-
-// Nobody is to see, change or save what was loaded so far.
-void Server::end_unloaded() {
-  load_failed_ = true;
-  dispatcher_.set_gate(kServerEnding, true);
-  services_.process.request_shutdown();
+  end_unloaded(services_, dispatcher_);
 }
 
 void Server::begin_loading(std::unique_ptr<LoadTask> task, const std::string& what, std::function<Status()> loaded) {
@@ -285,7 +278,7 @@ void Server::begin_loading(std::unique_ptr<LoadTask> task, const std::string& wh
         "{} cannot be loaded: {}. Nothing was changed on disk; larder-check-rdb or larder-check-aof tells more. "
         "Exiting.",
         what, status.to_string());
-    end_unloaded();
+    end_unloaded(services_, dispatcher_);
   });
 }
 
@@ -300,7 +293,7 @@ void Server::answer_loading() {
 }
 
 bool Server::prepare_shutdown() {
-  if (!load_failed_ && !saves_.save_at_shutdown({}).ok()) return false;
+  if (!load_failed() && !saves_.save_at_shutdown({}).ok()) return false;
   dispatcher_.set_gate(kServerEnding, true);
   return true;
 }

@@ -91,7 +91,7 @@ class Server {
   // Starts to load what the data directory holds; clients are answered with LOADING until it is done. Without data there
   // is nothing to do. When the data cannot be loaded, the server shuts down and load_failed() says so.
   void load_data();
-  bool load_failed() const { return load_failed_; }
+  bool load_failed() const { return loading_.failed(); }
   // The process is told to end (a signal): saves if save points are configured. False: that failed, and it should not end.
   bool prepare_shutdown();
   // Waits until everything is on the disk as configured, and answers who waits for that. Before the end.
@@ -142,7 +142,6 @@ class Server {
   Result<std::unique_ptr<LoadTask>> open_snapshot();
   void load_log();
   void fail_loading(const std::string& what, const Error& error);
-  void end_unloaded();
   void answer_loading();
   void look_at_clients(int64_t now_ms);
   void update_pause(int64_t now_ms);
@@ -188,7 +187,6 @@ class Server {
   uint64_t commands_before_background_ = 0;
   bool resume_requested_ = false;
   std::deque<uint64_t> resumable_;  // ids of clients that wait for room in a tick
-  bool load_failed_ = false;
   int64_t answer_loading_at_us_ = 0;
 };
 

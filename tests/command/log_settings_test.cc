@@ -139,5 +139,93 @@ TEST(LogSettings, AReloadOfOtherDataIsFollowedByARewrite) {
   EXPECT_EQ(client.call("EXISTS", "j"), ":0\r\n");
 }
 
+// Before its log has a base of what was loaded, a start finds what was there before.
+TEST(LogSettings, AReloadOfOtherDataIsNotMixedWithTheLog) {
+  for (const bool is_complete : {false, true}) {
+    MemoryFileSystem files;
+    {
+      InProcessServer server(log_options(files, "always", kDebug));
+      Connection& client = started(server);
+      client.call("SET", "k", "5");
+      client.call("SAVE");
+      client.call("INCR", "k");
+      client.send_request({"MULTI"});
+      client.send_request({"INCR", "k"});
+      client.send_request({"DEBUG", "RELOAD", "NOSAVE"});
+      client.send_request({"INCR", "k"});
+      client.send_request({"EXEC"});
+      server.run_turn();
+      server.run_turn();
+      if (is_complete) server.advance_ms(2000);
+      files.power_cut();
+    }
+    InProcessServer server(log_options(files, "always"));
+    const std::string value = started(server).call("GET", "k");
+    EXPECT_TRUE(value == "$1\r\n6\r\n" || (value == "$1\r\n7\r\n" && !is_complete)) << value;
+  }
+}
+
+void flip_in_the_middle(MemoryFileSystem& files, const std::string& path) {
+  std::string bytes = files.content(path);
+  bytes[bytes.size() / 2] ^= 1;
+  files.set_content(path, bytes);
+}
+
+// Nothing is forgotten for a file that cannot be loaded.
+TEST(LogSettings, AReloadOfADamagedFileChangesNothing) {
+  const std::string failed = "-ERR Error trying to load the RDB dump, check server logs.\r\n";
+  MemoryFileSystem files;
+  {
+    InProcessServer server(log_options(files, "always", kDebug));
+    Connection& client = started(server);
+    for (int i = 0; i < 100; ++i) client.call("SET", "k" + std::to_string(i), "v");
+    client.call("SAVE");
+    EXPECT_EQ(client.call("DEBUG", "RELOAD", "NOSAVE", "NOFLUSH"), failed) << "keys that are there already";
+    EXPECT_NE(server.log_text().find("is there already"), std::string::npos) << server.log_text();
+    EXPECT_EQ(client.call("DEBUG", "RELOAD", "NOSAVE", "NOFLUSH", "MERGE"), "+OK\r\n");
+    server.advance_ms(500);
+    flip_in_the_middle(files, "/dump.rdb");
+    client.call("SET", "later", "v");
+    EXPECT_EQ(client.call("DEBUG", "RELOAD", "NOSAVE"), failed);
+    EXPECT_EQ(client.call("DBSIZE"), ":101\r\n");
+    client.call("SET", "last", "v");
+    EXPECT_FALSE(server.server().load_failed());
+  }
+  InProcessServer server(log_options(files, "always"));
+  EXPECT_EQ(started(server).call("DBSIZE"), ":102\r\n");
+}
+
+// What is seen too late, as a library that does not load: the process ends, and a start has the old data again.
+TEST(LogSettings, AReloadThatFailsHalfWayEndsTheServer) {
+  for (const char* log : {"yes", "no"}) {
+    MemoryFileSystem files;
+    const Words more = {"--enable-debug-command", "yes", "--rdbchecksum", "no", "--rdbcompression", "no",
+                        "--appendonly",           log,   "--save",        "1 1"};
+    std::string saved;
+    {
+      InProcessServer server(log_options(files, "always", more));
+      Connection& client = started(server);
+      client.call("SET", "k", "v");
+      client.call("FUNCTION", "LOAD", "#!lua name=lib\nredis.register_function('f', function() return 1 end)");
+      client.call("SAVE");
+      saved = files.content("/dump.rdb");
+      const std::string word = "register_function";
+      ASSERT_NE(saved.find(word), std::string::npos);
+      files.set_content("/dump.rdb", std::string(saved).replace(saved.find(word), word.size(), "register_nothing!"));
+      client.send_request({"DEBUG", "RELOAD", "NOSAVE"});
+      client.send_request({"SET", "k", "other"});
+      server.run();
+      EXPECT_TRUE(server.server().load_failed());
+      EXPECT_TRUE(server.shutdown_requested());
+      EXPECT_TRUE(server.server().prepare_shutdown()) << "a signal";
+      EXPECT_EQ(client.take(), "-ERR Error trying to load the RDB dump, check server logs.\r\n");
+    }
+    EXPECT_NE(files.content("/dump.rdb").find("register_nothing!"), std::string::npos) << "not saved over";
+    files.set_content("/dump.rdb", saved);
+    InProcessServer server(log_options(files, "always", more));
+    EXPECT_EQ(started(server).call("GET", "k"), "$1\r\nv\r\n") << log;
+  }
+}
+
 }  // namespace
 }  // namespace larder
