@@ -21,8 +21,8 @@ class SyncPatience {
  public:
   // When more than one command in so many came during the sync that made them durable, they do not wait for replies.
   static constexpr uint64_t kCrowdPart = 4;
-  static constexpr uint64_t kTrialEvery =
-      16;  // syncs; twice as many after each trial that failed, up to kTrialEveryMax
+  // Syncs; twice as many after each trial that failed.
+  static constexpr uint64_t kTrialEvery = 16;
   static constexpr uint64_t kTrialEveryMax = 256;
   static constexpr int64_t kWaitUsMax = 5000;
   static constexpr int64_t kWaitUsMin = 20;  // not worth a timer below it
@@ -44,10 +44,14 @@ class SyncPatience {
     const int64_t left_us = waits_ ? end_us_ - now_us : 0;
     return left_us < kWaitUsMin ? 0 : left_us;
   }
-  // It was waited for: whether those that were expected came.
+  // It was waited for: whether those that were expected came. Twice in a row it is no accident.
   void waited(bool all_came) {
-    trial_every_ = all_came ? kTrialEvery : std::min(trial_every_ * 2, kTrialEveryMax);
-    if (all_came) to_trial_ = kTrialEvery;
+    if (!all_came) {
+      to_trial_ = trial_every_;
+      trial_every_ = std::min(trial_every_ * 2, kTrialEveryMax);
+    } else if (!was_let_down_) {
+      trial_every_ = kTrialEvery;
+    }
     was_let_down_ = !all_came;
   }
 
