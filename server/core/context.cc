@@ -49,9 +49,11 @@ void CommandContext::block(const BlockRequest& request) {
 }
 
 void CommandContext::database_changing(uint16_t db) {
+  Keyspace& keyspace = services_.store.database(db);
+  // Nothing changes for anybody where nothing is. FLUSHALL asks for each of the databases, and the tables are those of all.
+  if (keyspace.size() == 0) return;
   if (!services_.blocking.empty()) services_.blocking.database_changed(db);
   if (services_.transactions.empty()) return;
-  Keyspace& keyspace = services_.store.database(db);
   services_.transactions.database_changed(
       db, [&](Bytes key) { return keyspace.contains(services_.store.hashed(key), now_ms()); });
 }

@@ -80,6 +80,11 @@ void TransactionTable::key_changed(uint16_t db, Bytes key, bool has_expired) {
   }
 }
 
+bool TransactionTable::all_broken(const std::vector<Client*>& clients) {
+  return std::all_of(clients.begin(), clients.end(),
+                     [](const Client* client) { return client->transaction->watch_broken; });
+}
+
 void TransactionTable::break_all(const std::vector<Client*>& clients) {
   for (Client* client : clients) client->transaction->watch_broken = true;
 }

@@ -56,11 +56,11 @@ class TransactionTable {
   // `has_expired`: it is removed because its deadline has passed, which is news only to those who saw it alive.
   void key_changed(uint16_t db, Bytes key, bool has_expired = false);
   // A flush: every watched key of the database that exists (or, with another database swapped in, may change).
-  // `exists` tells whether the key was there.
+  // `exists` tells whether the key was there; it is not asked where all watchers know of a change already.
   template <typename Exists>
   void database_changed(uint16_t db, Exists exists) {
     for (auto& [place, clients] : watchers_) {
-      if (place.db == db && exists(place.key)) break_all(clients);
+      if (place.db == db && !all_broken(clients) && exists(place.key)) break_all(clients);
     }
   }
   size_t watching_clients() const { return watching_clients_; }
@@ -82,6 +82,7 @@ class TransactionTable {
   struct PlaceHash {
     size_t operator()(const Place& place) const;
   };
+  static bool all_broken(const std::vector<Client*>& clients);
   static void break_all(const std::vector<Client*>& clients);
   static bool forgives_removal(Client& client, uint16_t db, Bytes key);
 

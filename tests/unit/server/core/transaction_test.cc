@@ -46,6 +46,21 @@ TEST_F(TransactionTableTest, DatabasesAreApart) {
   EXPECT_TRUE(broken(a));
 }
 
+// A client may watch 100,000 keys, and looking one up in the keyspace costs more than the mark that is set already.
+TEST_F(TransactionTableTest, AFlushAsksForNoMoreKeysThanItHasWatchersToTell) {
+  Client& a = add();
+  Client& b = add();
+  for (int i = 0; i < 100; i++) table_.watch(a, 0, "k" + std::to_string(i), false);
+  table_.watch(b, 0, "k7", false);
+  size_t asked = 0;
+  table_.database_changed(0, [&](Bytes) { return ++asked > 0; });
+  EXPECT_TRUE(broken(a));
+  EXPECT_TRUE(broken(b));
+  EXPECT_LE(asked, 2u);
+  table_.database_changed(0, [&](Bytes) { return ++asked > 0; });
+  EXPECT_LE(asked, 2u);
+}
+
 TEST_F(TransactionTableTest, TheRemovalOfAKeyThatWasWatchedExpiredIsNoChange) {
   Client& early = add();
   Client& late = add();
