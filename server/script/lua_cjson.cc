@@ -365,7 +365,7 @@ void decode_string(Input& in) {
     }
   }
   ++in.at;
-  lua_pushlstring(in.state, in.scratch, static_cast<size_t>(out - in.scratch));
+  push_text(in.state, {in.scratch, static_cast<size_t>(out - in.scratch)});
 }
 
 // A number; false when there is none.

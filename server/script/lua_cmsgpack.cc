@@ -204,7 +204,7 @@ uint64_t take_number(Unpacker& in, size_t size) {
 
 void unpack_string(Unpacker& in, size_t size) {
   if (static_cast<size_t>(in.end - in.at) < size) fail_unpack(in.state, "Missing bytes in input.");
-  lua_pushlstring(in.state, reinterpret_cast<const char*>(in.at), size);
+  push_text(in.state, {reinterpret_cast<const char*>(in.at), size});
   in.at += size;
 }
 

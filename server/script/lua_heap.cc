@@ -1,6 +1,5 @@
 #include "server/script/lua_heap.h"
 
-#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -28,6 +27,8 @@ void* LuaHeap::allocate(void* heap, void* block, size_t old_bytes, size_t new_by
   if (new_bytes > old_bytes && new_bytes - old_bytes > self.bytes_max_ - std::min(self.bytes_max_, self.used_bytes_)) {
     return self.refuse();
   }
+  if (new_bytes > kPieceBytesLeast && new_bytes > old_bytes && !self.admits_piece(new_bytes)) [[unlikely]]
+    return nullptr;
   void* result = block == nullptr ? self.take(new_bytes) : self.resize(block, old_bytes, new_bytes);
   if (result == nullptr) return self.refuse();
   self.used_bytes_ += new_bytes - old_bytes;
@@ -36,6 +37,13 @@ void* LuaHeap::allocate(void* heap, void* block, size_t old_bytes, size_t new_by
     self.on_growth(self.owner);
   }
   return result;
+}
+
+bool LuaHeap::admits_piece(size_t bytes) {
+  if (bytes <= piece_bytes_max() + kPieceHeaderBytes) return true;
+  const bool is_expected = bytes <= expected_piece_bytes_ + kPieceHeaderBytes;
+  expected_piece_bytes_ = 0;
+  return is_expected;
 }
 
 void* LuaHeap::refuse() {

@@ -7,7 +7,12 @@
 // cannot take more than its limit (Lua then raises "not enough memory" at the very allocation, also in the middle of
 // string.rep), the sum is exact, and a state that a hostile script has filled with ten million tables is dropped with its
 // regions instead of object by object: 256 MB in a few milliseconds.
+//
+// One piece may have an eighth of the limit, or 32 MB when that is more: a table's part, or what `..` makes. Nothing can
+// interrupt LuaJIT while it moves a table into a larger one or copies a text, and others wait that long. Functions of ours that
+// make large texts say so first: those are copied once, and scripts do read large values.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -34,8 +39,12 @@ class LuaHeap {
     refused_bytes_max_ = bytes_max_;
     bytes_max_ = 0;
   }
-  // Whether an allocation was refused since the heap was made.
+  // Whether an allocation was refused because of the limit since the heap was made. What is refused as one piece takes
+  // nothing from the others.
   bool exhausted() const { return exhausted_; }
+  size_t piece_bytes_max() const { return std::max(kPieceBytesLeast, bytes_max_ / kPiecePart); }
+  // The next piece may be as large.
+  void expect_piece(size_t bytes) { expected_piece_bytes_ = bytes; }
 
   // Calls on_growth(owner), once, when more than `bytes` are in use. It may do nothing that allocates.
   void watch_growth(size_t bytes) { watched_bytes_ = bytes; }
@@ -49,6 +58,9 @@ class LuaHeap {
   static constexpr size_t kSmallBytesMax = 512;
   static constexpr size_t kClasses = kSmallBytesMax / kClassBytes + 1;
   static constexpr size_t kRegionBytes = 1024 * 1024;
+  static constexpr size_t kPieceBytesLeast = size_t{32} * 1024 * 1024;
+  static constexpr size_t kPiecePart = 8;
+  static constexpr size_t kPieceHeaderBytes = 64;  // what LuaJIT puts around a text, or in front of an array
   struct Free {
     Free* next;
   };
@@ -67,9 +79,11 @@ class LuaHeap {
   static void unlink(Large* large);
 
   void* refuse();
+  bool admits_piece(size_t bytes);
 
   size_t bytes_max_;
   size_t refused_bytes_max_ = 0;  // the limit behind refuse_next()
+  size_t expected_piece_bytes_ = 0;
   size_t used_bytes_ = 0;
   size_t watched_bytes_ = SIZE_MAX;
   bool exhausted_ = false;

@@ -38,10 +38,7 @@ struct LuaOutput {
     *room(1) = c;
     ++size;
   }
-  void push() {
-    LuaRuntime::of(state).reserve(state, size);
-    lua_pushlstring(state, data, size);
-  }
+  void push() { push_text(state, {data, size}); }
 
   lua_State* state;
   int slot;

@@ -256,7 +256,7 @@ LuaPattern::At LuaPattern::match_back_reference(At text, char digit) {
 void LuaPattern::push_capture(int index, size_t begin, size_t end) {
   if (index >= count_) {
     if (index != 0) luaL_error(state_, "invalid capture index");
-    lua_pushlstring(state_, begin_ + begin, end - begin);
+    push_text(state_, {begin_ + begin, end - begin});
     return;
   }
   const Capture& capture = captures_[index];
@@ -264,7 +264,7 @@ void LuaPattern::push_capture(int index, size_t begin, size_t end) {
   if (capture.size == kPosition) {
     lua_pushinteger(state_, capture.begin - begin_ + 1);
   } else {
-    lua_pushlstring(state_, capture.begin, static_cast<size_t>(capture.size));
+    push_text(state_, {capture.begin, static_cast<size_t>(capture.size)});
   }
 }
 

@@ -61,12 +61,6 @@ class Cursor {
   const NestedPin* pins_end_;
 };
 
-void push_bytes(lua_State* state, Bytes bytes) {
-  if (bytes.size() >= kLargeTextBytes) [[unlikely]]
-    LuaRuntime::of(state).reserve(state, bytes.size());
-  lua_pushlstring(state, bytes.data(), bytes.size());
-}
-
 void push_item(lua_State* state, Cursor& cursor);
 
 // Room for a container and one of its elements, which takes no more unless it is a container itself.
@@ -74,7 +68,7 @@ void check_stack(lua_State* state) { luaL_checkstack(state, 10, "the reply nests
 
 void set_text(lua_State* state, const char* name, Bytes text) {
   lua_pushstring(state, name);
-  push_bytes(state, text);
+  push_text(state, text);
   lua_rawset(state, -3);
 }
 
@@ -145,7 +139,7 @@ void push_item(lua_State* state, Cursor& cursor) {
       return lua_pushnumber(state, static_cast<double>(cursor.number()));
     case '$': {
       const int64_t size = cursor.number();
-      return size < 0 ? lua_pushboolean(state, 0) : push_bytes(state, cursor.text(static_cast<size_t>(size)));
+      return size < 0 ? lua_pushboolean(state, 0) : push_text(state, cursor.text(static_cast<size_t>(size)));
     }
     case '*':
     case '>':

@@ -338,6 +338,7 @@ bool LuaRuntime::finish(int status) {
     error_ = {
         "ERR the script ran out of memory: script-memory-limit is " + std::to_string(heap_.bytes_max()) + " bytes", "",
         0, true};
+    if (!heap_.exhausted()) error_.text += ", of which one piece may have " + std::to_string(heap_.piece_bytes_max());
   } else if (!has_error_) {
     error_ = {"ERR stack overflow", "", 0, false};  // the handler had no room left
   }

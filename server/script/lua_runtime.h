@@ -110,10 +110,12 @@ class LuaRuntime {
     if (due_) [[unlikely]]
       look(state);
   }
-  // Before an allocation of so many bytes in a function of ours: collects when they would not fit. May not return.
+  // Before an allocation of so many bytes in a function of ours: collects when they would not fit, and has them taken as one
+  // piece. May not return.
   void reserve(lua_State* state, size_t bytes) {
     if (bytes > heap_.room_bytes() && bytes <= heap_.bytes_max()) [[unlikely]]
       collect(state);
+    heap_.expect_piece(bytes);
   }
   // A whole collection: of what was alive when the present round began, and of what died since. Asks the listener.
   void collect(lua_State* state);
@@ -217,5 +219,12 @@ class LuaRuntime {
   volatile bool setting_hook_ = false;
   CpuTimer timer_;
 };
+
+// Pushes a text that may be large.
+inline void push_text(lua_State* state, Bytes text) {
+  if (text.size() >= kLargeTextBytes) [[unlikely]]
+    LuaRuntime::of(state).reserve(state, text.size());
+  lua_pushlstring(state, text.data(), text.size());
+}
 
 }  // namespace larder

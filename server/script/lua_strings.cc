@@ -215,7 +215,7 @@ int push_in_pieces(lua_State* state, size_t size, Fill fill) {
     runtime.count_step(state);
     fill(text, from, std::min(kPieceBytes, size - from));
   }
-  lua_pushlstring(state, text, size);
+  push_text(state, {text, size});
   return 1;
 }
 
@@ -282,10 +282,7 @@ int string_sub(lua_State* state) {
   if (part.begin > part.end) {
     lua_pushliteral(state, "");
   } else {
-    const auto size = static_cast<size_t>(part.end - part.begin + 1);
-    if (size >= kLargeTextBytes) [[unlikely]]
-      LuaRuntime::of(state).reserve(state, size);
-    lua_pushlstring(state, text.data() + part.begin - 1, size);
+    push_text(state, text.substr(static_cast<size_t>(part.begin - 1), static_cast<size_t>(part.end - part.begin + 1)));
   }
   return 1;
 }

@@ -237,12 +237,12 @@ size_t unpack_item(lua_State* state, char letter, size_t size, Format& format, B
                       "data string too short");
         size = static_cast<size_t>(wanted);
       }
-      lua_pushlstring(state, at, size);
+      push_text(state, {at, size});
       break;
     case 's': {
       const size_t length = text.substr(position).find('\0');
       if (length == Bytes::npos) luaL_error(state, "unfinished string in data");
-      lua_pushlstring(state, at, length);
+      push_text(state, {at, length});
       size = length + 1;
       break;
     }

@@ -103,18 +103,24 @@ int table_sort(lua_State* state) {
   return 0;
 }
 
-// Lua's own function, the upvalue, with the arguments on the stack. It calls nothing, but names no line in its errors, because
-// none of Lua called it: theirs is put before them. (To look at the elements first took a tenth of it.)
-int concat_fast(lua_State* state) {
+// Lua's own function, the upvalue, with the arguments on the stack, which stay. It calls nothing, but names no line in its
+// errors, because none of Lua called it: theirs is put before them. (To look at the elements first took a tenth of it.) False:
+// it may not make so large a text.
+bool concat_fast(lua_State* state) {
+  const int count = std::min(lua_gettop(state), 4);
   lua_pushvalue(state, lua_upvalueindex(1));
-  lua_insert(state, 1);
-  const int status = lua_pcall(state, lua_gettop(state) - 1, 1, 0);
-  if (status == 0) return 1;
-  if (status == LUA_ERRMEM) LuaRuntime::of(state).run_out_of_memory(state);
+  for (int i = 1; i <= count; ++i) lua_pushvalue(state, i);
+  const int status = lua_pcall(state, count, 1, 0);
+  if (status == 0) return true;
+  if (status == LUA_ERRMEM) {
+    LuaRuntime& runtime = LuaRuntime::of(state);
+    if (runtime.heap().exhausted()) runtime.run_out_of_memory(state);
+    return false;
+  }
   luaL_where(state, 1);
   lua_insert(state, -2);
   lua_concat(state, 2);
-  return lua_error(state);
+  return lua_error(state) == 0;
 }
 
 // Lua's own for few elements.
@@ -125,7 +131,8 @@ int table_concat(lua_State* state) {
   const lua_Integer first = luaL_optinteger(state, 3, 1);
   const lua_Integer last = luaL_optinteger(state, 4, static_cast<lua_Integer>(lua_objlen(state, 1)));
   const bool is_odd = first < 0 || last > INT32_MAX;
-  if (is_odd || last < first || last - first < kUninterruptedMax) return concat_fast(state);
+  const bool are_few = is_odd || last < first || last - first < kUninterruptedMax;
+  if (are_few && concat_fast(state)) return 1;
   const Bytes separator(text, size);
   lua_settop(state, 2);
   lua_pushnil(state);

@@ -51,7 +51,7 @@ enum Upvalue : int { kGlobals = 1, kKeysName, kArgumentsName, kCjsonSettings, kU
 void push_list(lua_State* state, std::span<const Bytes> values) {
   lua_createtable(state, static_cast<int>(values.size()), 0);
   for (size_t i = 0; i < values.size(); ++i) {
-    lua_pushlstring(state, values[i].data(), values[i].size());
+    push_text(state, values[i]);
     lua_rawseti(state, -2, static_cast<int>(i + 1));
   }
 }

@@ -61,6 +61,42 @@ TEST_F(LuaRuntimeTest, GarbageOfLargeTextsDoesNotMeetTheLimit) {
   }
 }
 
+// What nobody can interrupt is bounded by its size: a table's part, and what `..` makes.
+TEST_F(LuaRuntimeTest, OnePieceMayHaveAnEighthOfTheLimit) {
+  runtime_.set_bytes_max(size_t{256} << 20);
+  for (const char* program : {
+           "local s = string.rep('x', 20000000) local t = s .. s",
+           "local t = {} for i = 1, 1050000 do t[i + 0.5] = i end",
+           "local t = {} for i = 1, 5000000 do t[i] = i end",
+       }) {
+    EXPECT_NE(run(program).find("one piece may have 33554432"), std::string::npos) << program;
+    EXPECT_FALSE(runtime_.heap().exhausted()) << program;
+  }
+  for (const char* program : {
+           "local s = string.rep('x', 16000000) local t = s .. s",
+           "local t = {} for i = 1, 1000000 do t[i + 0.5] = i end",
+           "local t = {} for i = 1, 4000000 do t[i] = i end",
+           "assert(not pcall(function() local s = string.rep('x', 20000000) local t = s .. s end))",
+       }) {
+    EXPECT_EQ(run(program), "") << program;
+  }
+  EXPECT_TRUE(runtime_.tidy());
+}
+
+// Our own functions make larger texts: they are copied once.
+TEST_F(LuaRuntimeTest, FunctionsMakeTextsOfMoreThanOnePiece) {
+  runtime_.set_bytes_max(size_t{256} << 20);
+  for (const char* program : {
+           "local s = string.rep('x', 40000000) s = s:upper() s = s:sub(2) assert(#s == 39999999)",
+           "local s = string.rep('x', 20000000) assert(#table.concat({s, 1, s}, ',') == 40000003)",
+           "local s = string.rep('x', 20000000) assert(#string.format('%s%s', s, s) == 40000000)",
+           "local s = string.rep('x', 40000000) assert(#s:match('.*') == 40000000) assert(#s:gsub('^x', 'yy') == "
+           "40000001)",
+       }) {
+    EXPECT_EQ(run(program), "") << program;
+  }
+}
+
 TEST_F(LuaRuntimeTest, WhatLivesMeetsTheLimit) {
   for (const char* program : {"local t = {} while true do t[#t + 1] = {} end",
                               "local t = {} while true do t[#t + 1] = string.rep('x', 100000) .. #t end",
