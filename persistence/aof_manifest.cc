@@ -198,4 +198,12 @@ Result<bool> adopt_single_file_aof(FileSystem& files, const std::string& old_dir
   return true;
 }
 
+Result<std::shared_ptr<FileLock>> lock_aof(FileSystem& files, const std::string& directory,
+                                           const std::string& file_name) {
+  Result<std::unique_ptr<FileLock>> lock = files.lock(join_path(directory, file_name + ".lock"));
+  if (lock) return std::shared_ptr<FileLock>(std::move(*lock));
+  if (lock.error().code != ErrorCode::kBusy) return std::shared_ptr<FileLock>();
+  return Error{ErrorCode::kBusy, "another server keeps the log " + file_name + " in " + directory};
+}
+
 }  // namespace larder

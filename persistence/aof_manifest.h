@@ -12,6 +12,7 @@
 // The file is only ever replaced as a whole (replace_file), so it is either the old one or the new one after a crash.
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -67,6 +68,11 @@ Result<AofManifest> read_aof_manifest(FileSystem& files, const std::string& dire
 // kCorruption, and nothing is written, when it could not be read: a name of very many odd bytes.
 Status write_aof_manifest(FileSystem& files, const std::string& directory, const std::string& file_name,
                           const AofManifest& manifest);
+
+// Keeps other servers from the log as long as it lives, by an empty file `<file_name>.lock` beside it that is left there.
+// kBusy: one keeps it. Null where there is no such folder, or the file system knows no locks.
+Result<std::shared_ptr<FileLock>> lock_aof(FileSystem& files, const std::string& directory,
+                                           const std::string& file_name);
 
 // Takes a log of one file (Redis 6 and older), `old_directory`/`file_name`, into `directory` as the base of a new
 // manifest. Does nothing and returns false when there is no such file or the folder has a manifest already.

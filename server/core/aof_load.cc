@@ -55,8 +55,12 @@ uint64_t AofLoad::keys_loaded() const {
 Result<bool> AofLoad::open() {
   FileSystem& files = services_.files;
   const std::string& file_name = services_.settings.append_file_name;
+  LARDER_TRY_ASSIGN(place_->lock, lock_aof(files, directory_, file_name));
   LARDER_TRY_ASSIGN(const bool adopted, adopt_single_file_aof(files, services_.settings.dir, directory_, file_name));
   if (adopted) services_.log.notice("The append only file {} was moved into {} as its base", file_name, directory_);
+  if (adopted && !place_->lock) {
+    LARDER_TRY_ASSIGN(place_->lock, lock_aof(files, directory_, file_name));
+  }
   LARDER_TRY_ASSIGN(place_->manifest, read_aof_manifest(files, directory_, file_name));
   LARDER_TRY(list_parts());
   return !parts_.empty();

@@ -483,13 +483,15 @@ TEST(AppendLog, ATornTailIsCutAndKeptAside) {
       << refused.log_text();
   EXPECT_EQ(files.content(kIncremental), torn) << "nothing is changed by a start that is refused";
 
-  InProcessServer server(log_options(files, "always"));
-  Connection& client = started(server);
-  EXPECT_EQ(client.call("DBSIZE"), ":4\r\n");
-  const std::string saved = std::string(kIncremental) + ".cut-" + std::to_string(last_group);
-  EXPECT_EQ(files.content(saved), torn.substr(last_group));
-  EXPECT_NE(server.log_text().find("was cut at offset " + std::to_string(last_group)), std::string::npos);
-  EXPECT_EQ(client.call("SET", "more", "1"), "+OK\r\n");
+  {
+    InProcessServer server(log_options(files, "always"));
+    Connection& client = started(server);
+    EXPECT_EQ(client.call("DBSIZE"), ":4\r\n");
+    const std::string saved = std::string(kIncremental) + ".cut-" + std::to_string(last_group);
+    EXPECT_EQ(files.content(saved), torn.substr(last_group));
+    EXPECT_NE(server.log_text().find("was cut at offset " + std::to_string(last_group)), std::string::npos);
+    EXPECT_EQ(client.call("SET", "more", "1"), "+OK\r\n");
+  }
   InProcessServer next(log_options(files, "always"));
   EXPECT_EQ(started(next).call("DBSIZE"), ":5\r\n");
 }

@@ -416,7 +416,7 @@ struct LogAlone final : ProcessControl {
     settings.dir = "/";
     settings.append_fsync = rule;
     files.set_content("/x", "");
-    EXPECT_TRUE(append_log.start({}, {}).ok());
+    EXPECT_TRUE(append_log.start({}, {}, nullptr).ok());
   }
   void request_shutdown() override {}
   void wake_loop() override {}
@@ -554,6 +554,36 @@ TEST(LogTurns, AFileThatLostItsEndIsNotServedAsWhole) {
     }
   }
   EXPECT_GE(tried, 3u);
+}
+
+// ---- Two servers on one folder
+
+// The second one would write over what the first one writes.
+TEST(LogTurns, ALogHasOneServer) {
+  MemoryFileSystem files;
+  {
+    InProcessServer server(log_options(files, "always"));
+    Connection& client = started(server);
+    client.call("SET", "k", "1");
+    {
+      InProcessServer second(log_options(files, "always"));
+      second.run();
+      EXPECT_TRUE(second.server().load_failed());
+      EXPECT_NE(second.log_text().find("another server keeps the log"), std::string::npos) << second.log_text();
+      InProcessServer third(log_options(files, "always", {"--appendonly", "no"}));
+      EXPECT_EQ(started(third).call("CONFIG", "SET", "appendonly", "yes").substr(0, 4), "-ERR");
+      third.connect().call("BGREWRITEAOF");
+      InProcessServer other(log_options(files, "always", {"--appendfilename", "other.aof"}));
+      EXPECT_EQ(started(other).call("SET", "j", "1"), "+OK\r\n") << "a log of another name may be beside it";
+    }
+    client.call("INCR", "k");
+    EXPECT_EQ(client.call("CONFIG", "SET", "appendonly", "no"), "+OK\r\n");
+    server.run();
+    InProcessServer second(log_options(files, "always"));
+    EXPECT_EQ(started(second).call("GET", "k"), "$1\r\n2\r\n");
+    EXPECT_FALSE(second.server().load_failed());
+  }
+  EXPECT_EQ(value_at_the_next_start(files, "always", "k"), "$1\r\n2\r\n");
 }
 
 }  // namespace
