@@ -205,8 +205,7 @@ std::map<std::string, Flag> make_flags() {
   flags["--subscribers"] = {true, integer(&LoadOptions::subscribers, 0, kClientsMax)};
   flags["--compare"] = {true, add_server};
   flags["--rounds"] = {true, integer(&LoadOptions::rounds, 1, kRoundsMax)};
-  // One server is loaded. A server of a cluster answers MOVED for keys of others, which ends the run.
-  flags["--cluster"] = {false, accept_value};
+  flags["--cluster"] = toggle(&LoadOptions::cluster);
   flags["--precision"] = {true, accept_value};  // always microseconds
   flags["-r"] = {true, set_key_space};
   flags["-P"] = {true, integer(&LoadOptions::pipeline, 1, kPipelineMax)};
@@ -291,7 +290,8 @@ A command may hold __rand_int__ (a random number of twelve digits below -r) and 
   -k 0                          a new connection for each pipeline of requests
   -I                            only open the connections and keep them, until interrupted or for --duration
   --enable-tracking             CLIENT TRACKING ON for each connection
-  -e, --cluster, --precision N  accepted for scripts: an error always ends the run, one server is loaded, times are in us
+  --cluster                     no more than a note: of a cluster, too, only the server given is loaded
+  -e, --precision N             accepted for scripts: an error always ends the run, times are in us
   --seed N                      seed of the random keys
   -l                            run for ever
   -q                            one line per test

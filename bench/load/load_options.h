@@ -54,6 +54,7 @@ struct LoadOptions {
   bool read_last_argument = false;   // -x: from standard input
   bool keeps_connections = true;     // -k 0: a new one for each pipeline of requests
   bool tracking = false;             // --enable-tracking
+  bool cluster = false;              // --cluster: still one server is loaded, and that is said
   bool idle = false;                 // -I: the connections are opened, and nothing is sent
   bool quiet = false;
   bool csv = false;

@@ -45,6 +45,9 @@ int run(const std::vector<std::string>& arguments) {
     std::fputs(options->help ? load_help_text().c_str() : version.c_str(), stdout);
     return 0;
   }
+  if (options->cluster) {
+    std::fputs("--cluster: only the server given is loaded; a key of another one ends the run with MOVED\n", stderr);
+  }
   if (options->idle) return hold_idle(*options);
   if (options->read_last_argument) options->command.push_back(read_standard_input());
   Result<std::vector<Workload>> workloads = choose_workloads(*options);

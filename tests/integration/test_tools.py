@@ -131,6 +131,12 @@ def test_bench_opens_a_connection_for_each_pipeline(binary):
         equal(client.call("INFO", "keyspace").decode().count("db3:keys=1"), 1)
 
 
+def test_bench_says_that_one_server_of_a_cluster_is_loaded(binary):
+    bench = _tool(binary, "larder-bench")
+    with Server(binary) as server:
+        _has(_run(bench, server.port, "--cluster", "-n", "10", "-q", "PING"), "only the server given is loaded")
+
+
 def test_bench_holds_idle_connections(binary):
     bench = _tool(binary, "larder-bench")
     with Server(binary) as server, Client(server.port) as client:
