@@ -3,7 +3,7 @@
 // Matching goes forward through pattern and text together. At a '*' the place is saved (behind the star, at the current
 // text position) and the star takes nothing. On a mismatch the latest saved star takes one more byte and matching
 // resumes behind it. Going back to an earlier star is never needed: whatever text the earlier star would give up, the
-// latest one can take.
+// latest one can take. Where a plain byte follows a star, only the places of that byte in the text are tried.
 #include "base/glob.h"
 
 #include <utility>
@@ -13,6 +13,8 @@ namespace larder {
 namespace {
 
 constexpr size_t kNoStar = static_cast<size_t>(-1);
+
+constexpr bool is_special(char c) { return c == '*' || c == '?' || c == '[' || c == '\\'; }
 
 char fold(char c, bool ignore_case) { return ignore_case ? to_lower(c) : c; }
 
@@ -67,6 +69,13 @@ bool match_item(Bytes pattern, size_t* at, char c, bool ignore_case) {
   }
 }
 
+// Where, from `from` on, the part of the pattern behind a star can begin to match. Bytes::npos: nowhere.
+size_t find_first_byte(Bytes pattern, Bytes text, size_t from, bool ignore_case) {
+  const char first = pattern.front();
+  if (is_special(first) || ignore_case) return from;
+  return text.find(first, from);
+}
+
 }  // namespace
 
 bool glob_match(Bytes pattern, Bytes text, bool ignore_case) {
@@ -76,11 +85,19 @@ bool glob_match(Bytes pattern, Bytes text, bool ignore_case) {
   size_t star_text = 0;
   while (in_text < text.size()) {
     if (in_pattern < pattern.size()) {
-      if (pattern[in_pattern] == '*') {
+      const char item = pattern[in_pattern];
+      if (item == text[in_text] && !is_special(item)) {
+        in_pattern++;
+        in_text++;
+        continue;
+      }
+      if (item == '*') {
         while (in_pattern < pattern.size() && pattern[in_pattern] == '*') in_pattern++;
         if (in_pattern == pattern.size()) return true;
         star_pattern = in_pattern;
-        star_text = in_text;
+        star_text = find_first_byte(pattern.substr(star_pattern), text, in_text, ignore_case);
+        if (star_text == Bytes::npos) return false;
+        in_text = star_text;
         continue;
       }
       if (match_item(pattern, &in_pattern, text[in_text], ignore_case)) {
@@ -90,7 +107,9 @@ bool glob_match(Bytes pattern, Bytes text, bool ignore_case) {
     }
     if (star_pattern == kNoStar) return false;
     in_pattern = star_pattern;
-    in_text = ++star_text;
+    star_text = find_first_byte(pattern.substr(star_pattern), text, star_text + 1, ignore_case);
+    if (star_text == Bytes::npos) return false;
+    in_text = star_text;
   }
   while (in_pattern < pattern.size() && pattern[in_pattern] == '*') in_pattern++;
   return in_pattern == pattern.size();

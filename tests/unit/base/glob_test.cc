@@ -22,6 +22,22 @@ TEST(Glob, Basics) {
   EXPECT_FALSE(glob_match("a?", "a"));
 }
 
+// What follows a star is looked for by its first byte when that is a plain one.
+TEST(Glob, APlainByteBehindAStar) {
+  EXPECT_TRUE(glob_match("*b", "ab"));
+  EXPECT_TRUE(glob_match("*b", "bb"));
+  EXPECT_FALSE(glob_match("*b", "ba"));
+  EXPECT_FALSE(glob_match("*b", ""));
+  EXPECT_FALSE(glob_match("*b", "aaa"));
+  EXPECT_TRUE(glob_match("a*bc*d", "abbcbcxd"));
+  EXPECT_FALSE(glob_match("a*bc*d", "abbxbxcd"));
+  EXPECT_TRUE(glob_match("*\\*", "a*"));
+  EXPECT_TRUE(glob_match("*?b", "bb"));
+  EXPECT_FALSE(glob_match("*?b", "b"));
+  EXPECT_TRUE(glob_match("*[b]c", "abc"));
+  EXPECT_TRUE(glob_match("*B", "ab", true));
+}
+
 TEST(Glob, Brackets) {
   EXPECT_TRUE(glob_match("h[ae]llo", "hallo"));
   EXPECT_FALSE(glob_match("h[ae]llo", "hillo"));
