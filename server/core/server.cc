@@ -375,7 +375,7 @@ void Server::cron() {
   stats_.input.sample(stats_.net_input_bytes, now_ms);
   stats_.output.sample(stats_.net_output_bytes, now_ms);
   stats_.tick_rate.sample(stats_.ticks, now_ms);
-  stats_.tick_time_us.sample(stats_.tick_ns / 1000, now_ms);
+  stats_.tick_time_us.sample(stats_.turn_us(), now_ms);
   memory_limit_.count_shared();
   look_at_clients(now_ms);
   stats_.memory_peak_bytes = std::max(stats_.memory_peak_bytes, memory_bytes());

@@ -52,7 +52,8 @@ struct ServerStats {
   uint64_t error_replies = 0;
   uint64_t acl_denied_auth = 0;
   uint64_t ticks = 0;
-  uint64_t tick_ns = 0;  // that ticks have taken to execute their requests, together
+  uint64_t tick_ns = 0;       // that ticks have taken to execute their requests, together
+  uint64_t turn_rest_ns = 0;  // the other time of the loop's turns: receiving, sending, the background
   uint64_t tick_requests_max = 0;
   uint64_t memory_peak_bytes = 0;
   // Changes since the last save, and since the start.
@@ -66,6 +67,9 @@ struct ServerStats {
   // without a short first word counts as ERR.
   static constexpr size_t kErrorKindsMax = 128;
   std::map<std::string, uint64_t, std::less<>> errors;
+
+  // What the loop has worked, without its waiting.
+  uint64_t turn_us() const { return (tick_ns + turn_rest_ns) / 1000; }
 
   void count_error(Bytes reply_line);
   // Back to zero, as CONFIG RESETSTAT does.

@@ -99,6 +99,18 @@ void NetServer::count_sent(Client& client, size_t bytes) {
 }
 
 bool NetServer::turn() {
+  ServerStats& stats = server_.services().stats;
+  const int64_t started_ns = server_.services().clock.mono_ns();
+  const uint64_t tick_ns_before = stats.tick_ns;
+  const bool more = take_turn();
+  // CONFIG RESETSTAT may have come in between.
+  const uint64_t tick_ns = stats.tick_ns - std::min(stats.tick_ns, tick_ns_before);
+  const auto turn_ns = static_cast<uint64_t>(server_.services().clock.mono_ns() - started_ns);
+  stats.turn_rest_ns += turn_ns - std::min(turn_ns, tick_ns);
+  return more;
+}
+
+bool NetServer::take_turn() {
   receive_all(server_.tick());
   if (!server_.tick().turns().empty()) {
     server_.tick().run(server_.services().clock.wall_ms());

@@ -50,6 +50,7 @@ class NetServer final : public RequestPump {
  private:
   void accept(int fd, const ClientOrigin& origin);
   bool turn();
+  bool take_turn();
   void receive_all(Tick& tick);
   void receive(Connection& connection, Tick& tick);
   void send_all(Tick& tick);

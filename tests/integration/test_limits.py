@@ -75,6 +75,18 @@ def test_an_idle_server_sleeps(binary):
         equal(0.15 < time.monotonic() - began < 5, True)
 
 
+def test_the_time_of_the_loop_is_more_than_that_of_its_commands(binary):
+    with Server(binary) as server, Client(server.port) as client:
+        if not is_larder(client):
+            raise Skip("redis-server 7.0 does not tell")
+        for _ in range(2000):
+            client.call("PING")
+        fields = dict(line.split(":", 1) for line in client.call("INFO", "stats").decode().split("\r\n") if ":" in line)
+        commands_us = int(fields["eventloop_duration_cmd_sum"])
+        # Receiving and sending, one request at a time, takes longer than a PING.
+        assert 0 < 2 * commands_us < int(fields["eventloop_duration_sum"]), fields
+
+
 def test_watch_of_many_keys_is_not_quadratic(binary):
     with Server(binary) as server, Client(server.port) as client:
         if not is_larder(client):
