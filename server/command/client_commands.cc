@@ -32,12 +32,22 @@ void client_info(CommandContext& ctx, ArgReader& args) {
   ctx.reply().verbatim("txt", text);
 }
 
+// Those of the clients it names that there are, in its order.
+std::vector<Client*> named_clients(CommandContext& ctx, const ClientFilter& filter) {
+  std::vector<Client*> named;
+  for (const int64_t id : filter.ids()) {
+    if (Client* client = ctx.services().clients.find(static_cast<uint64_t>(id))) named.push_back(client);
+  }
+  return named;
+}
+
 void client_list(CommandContext& ctx, ArgReader& args) {
   ClientFilter filter(ClientFilter::Use::kList);
   std::string error;
   if (!filter.parse(args, error)) return ctx.reply().error(Bytes(error));
   std::string text;
-  for (const Client* client : ctx.services().clients.by_age()) {
+  const bool is_named = !filter.ids().empty();
+  for (const Client* client : is_named ? named_clients(ctx, filter) : ctx.services().clients.by_age()) {
     if (filter.matches(*client, ctx.client(), ctx.now_ms())) append_client_line(text, *client, ctx.now_ms());
   }
   ctx.reply().verbatim("txt", text);
@@ -75,16 +85,18 @@ void client_setinfo(CommandContext& ctx, ArgReader& args) {
 // Closes the clients that the filter means, and returns how many. Who kills himself still gets the answer.
 size_t close_matching(CommandContext& ctx, const ClientFilter& filter) {
   size_t count = 0;
-  for (const auto& client : ctx.services().clients.all()) {
-    if (!filter.matches(*client, ctx.client(), ctx.now_ms())) continue;
+  const auto close_if_meant = [&](Client& client) {
+    if (!filter.matches(client, ctx.client(), ctx.now_ms())) return;
     ++count;
-    if (client.get() == &ctx.client()) {
-      client->close_after_reply();
-    } else {
-      // Its connection ends with the tick, but it is no subscriber any more.
-      ctx.services().pubsub.forget(*client);
-      client->close_now();
-    }
+    if (&client == &ctx.client()) return client.close_after_reply();
+    // Its connection ends with the tick, but it is no subscriber any more.
+    ctx.services().pubsub.forget(client);
+    client.close_now();
+  };
+  if (filter.ids().empty()) {
+    for (const auto& client : ctx.services().clients.all()) close_if_meant(*client);
+  } else {
+    for (Client* client : named_clients(ctx, filter)) close_if_meant(*client);
   }
   return count;
 }

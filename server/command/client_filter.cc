@@ -1,6 +1,7 @@
 #include "server/command/client_filter.h"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "base/number_text.h"
 #include "server/core/authentication.h"
@@ -29,6 +30,16 @@ Bytes ip_of(Bytes address) {
 
 bool has_letters(const std::string& letters, Bytes wanted) {
   return std::all_of(wanted.begin(), wanted.end(), [&](char c) { return letters.find(c) != std::string::npos; });
+}
+
+// As many lines as there are clients, however often a request names one.
+std::vector<int64_t> each_once(const std::vector<int64_t>& ids) {
+  std::vector<int64_t> once;
+  std::unordered_set<int64_t> seen;
+  for (const int64_t id : ids) {
+    if (seen.insert(id).second) once.push_back(id);
+  }
+  return once;
 }
 
 int64_t whole_seconds(int64_t then_ms, int64_t now_ms) { return (now_ms - then_ms) / 1000; }
@@ -111,6 +122,7 @@ bool ClientFilter::read_ids(ArgReader& args, Condition& condition, std::string& 
     }
     condition.numbers.push_back(*id);
   } while (!args.at_end() && find_word(args.peek(), &ignored) == nullptr && !equals_ignore_case(args.peek(), "SKIPME"));
+  if (!condition.negated && ids_.empty()) ids_ = each_once(condition.numbers);
   std::sort(condition.numbers.begin(), condition.numbers.end());  // each client is looked up
   return true;
 }

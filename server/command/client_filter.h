@@ -6,6 +6,7 @@
 // these). SKIPME is a condition of its own.
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,9 @@ class ClientFilter {
   [[nodiscard]] bool parse(ArgReader& args, std::string& error);
   // SKIPME where it was not given.
   void set_skip_self(bool skip) { skip_self_ = skip; }
+
+  // The clients that an ID condition names, in its order and each of them once: no other can match. Empty without one.
+  std::span<const int64_t> ids() const { return ids_; }
 
   // `self` is the client that asks. A client that is being closed matches nothing.
   bool matches(const Client& client, const Client& self, int64_t now_ms) const;
@@ -66,6 +70,7 @@ class ClientFilter {
   Use use_;
   bool skip_self_ = false;
   std::vector<Condition> conditions_;
+  std::vector<int64_t> ids_;
 };
 
 }  // namespace larder
