@@ -9,28 +9,30 @@ namespace {
 constexpr size_t kRunMembers = 16384;
 constexpr size_t kMembersMeanwhile = 4096;
 
-struct Ordered {
+struct OrderedMember {
   uint64_t order;
   ZsetMember* member;
 };
-bool is_before(const Ordered& a, const Ordered& b) {
+bool comes_before(const OrderedMember& a, const OrderedMember& b) {
   return a.order != b.order ? a.order < b.order : a.member->bytes() < b.member->bytes();
 }
 
 // What is left of a sorted part.
-struct Run {
+struct SortedRun {
   size_t next;
   size_t end;
 };
 
 // Gives the members of all runs in order.
 template <class Take>
-void merge_runs(const std::vector<Ordered>& members, std::vector<Run>& runs, Take take) {
-  const auto is_after = [&](const Run& a, const Run& b) { return is_before(members[b.next], members[a.next]); };
+void merge_runs(const std::vector<OrderedMember>& members, std::vector<SortedRun>& runs, Take take) {
+  const auto is_after = [&](const SortedRun& a, const SortedRun& b) {
+    return comes_before(members[b.next], members[a.next]);
+  };
   std::make_heap(runs.begin(), runs.end(), is_after);
   while (!runs.empty()) {
     std::pop_heap(runs.begin(), runs.end(), is_after);
-    Run& least = runs.back();
+    SortedRun& least = runs.back();
     take(members[least.next].member);
     if (++least.next == least.end) {
       runs.pop_back();
@@ -90,12 +92,12 @@ void ZsetStructure::remove_ranks(size_t rank, size_t count) {
 void ZsetStructure::put_in_order(const std::function<void()>& meanwhile) {
   LARDER_ASSERT(tree_.size() == 0);
   index_.settle();
-  std::vector<Ordered> members;
+  std::vector<OrderedMember> members;
   members.reserve(index_.size());
-  std::vector<Run> runs;
+  std::vector<SortedRun> runs;
   const auto end_run = [&] {
     const size_t begin = runs.empty() ? 0 : runs.back().end;
-    std::sort(members.begin() + static_cast<ptrdiff_t>(begin), members.end(), is_before);
+    std::sort(members.begin() + static_cast<ptrdiff_t>(begin), members.end(), comes_before);
     runs.push_back({begin, members.size()});
     if (meanwhile) meanwhile();
   };
@@ -108,7 +110,7 @@ void ZsetStructure::put_in_order(const std::function<void()>& meanwhile) {
     if (members.size() - (runs.empty() ? 0 : runs.back().end) >= kRunMembers) end_run();
   } while (position != 0);
   end_run();
-  std::erase_if(runs, [](const Run& run) { return run.next == run.end; });
+  std::erase_if(runs, [](const SortedRun& run) { return run.next == run.end; });
   merge_runs(members, runs, [&](ZsetMember* member) {
     tree_.insert(member);
     if (meanwhile && tree_.size() % kMembersMeanwhile == 0) meanwhile();
