@@ -13,7 +13,6 @@
 namespace larder {
 namespace {
 
-constexpr Bytes kManifestEnd = ".manifest";
 constexpr size_t kCommandsPerStep = 4096;
 
 std::string bytes_text(uint64_t count) { return std::to_string(count) + " bytes"; }
@@ -115,8 +114,15 @@ class Check {
 }  // namespace
 
 Status check_aof(FileSystem& files, const std::string& path, bool fix, int64_t now_ms, std::string* report) {
+  // What a server is just writing looks torn.
+  std::shared_ptr<FileLock> lock;
+  const Bytes name = Bytes(path).substr(path.rfind('/') + 1);
+  const std::string log = log_of_aof_name(name);
+  if (fix && !log.empty()) {
+    LARDER_TRY_ASSIGN(lock, lock_aof(files, parent_path(path), log));
+  }
   Check check(files, fix, now_ms, report);
-  if (!path.ends_with(kManifestEnd)) return check.check_file(path, false);
+  if (name != aof_manifest_name(log)) return check.check_file(path, false);
   LARDER_TRY_ASSIGN(const std::string text, read_file(files, path, AofManifest::kTextBytesMax));
   const Result<AofManifest> manifest = AofManifest::parse(text);
   if (!manifest) return Error{manifest.error().code, path + ": " + manifest.error().message};

@@ -14,6 +14,7 @@ constexpr size_t kLineBytesMax = 1024;
 constexpr Bytes kIncrementalEnd = ".incr.aof";
 constexpr Bytes kRdbBaseEnd = ".base.rdb";
 constexpr Bytes kAofBaseEnd = ".base.aof";
+constexpr Bytes kManifestEnd = ".manifest";
 // Behind all of that; no part of any log ends so.
 constexpr Bytes kUnnamedEnd = ".new";
 
@@ -98,7 +99,7 @@ Status add(AofManifest& manifest, Line line, size_t number) {
 
 }  // namespace
 
-std::string aof_manifest_name(const std::string& file_name) { return file_name + ".manifest"; }
+std::string aof_manifest_name(const std::string& file_name) { return file_name + std::string(kManifestEnd); }
 
 std::string aof_base_name(const std::string& file_name, uint64_t sequence, bool is_rdb) {
   return part_name(file_name, sequence, is_rdb ? kRdbBaseEnd : kAofBaseEnd);
@@ -153,6 +154,16 @@ std::string AofManifest::text() const {
   for (const File& file : history) append_line(text, file, 'h');
   for (const File& file : incremental) append_line(text, file, 'i');
   return text;
+}
+
+std::string log_of_aof_name(Bytes name) {
+  if (name.ends_with(kManifestEnd)) return std::string(name.substr(0, name.size() - kManifestEnd.size()));
+  for (const Bytes end : {kIncrementalEnd, kRdbBaseEnd, kAofBaseEnd}) {
+    if (!name.ends_with(end)) continue;
+    const std::string log(name.substr(0, name.substr(0, name.size() - end.size()).rfind('.')));
+    if (aof_part_of_name(log, name)) return log;
+  }
+  return {};
 }
 
 Result<AofManifest> read_aof_manifest(FileSystem& files, const std::string& directory, const std::string& file_name) {

@@ -37,6 +37,8 @@ struct AofPart {
 };
 std::optional<AofPart> aof_part_of_name(const std::string& file_name, Bytes name);
 bool is_unnamed_aof_incr(const std::string& file_name, Bytes name);
+// The `appendfilename` of the log whose manifest or part is called so; empty: it is called like neither.
+std::string log_of_aof_name(Bytes name);
 
 struct AofManifest {
   struct File {

@@ -56,6 +56,20 @@ TEST_F(AofCheck, DamageInTheLastFileIsCutOnRequest) {
   EXPECT_EQ(read_aof_folder(files_).numbers, (std::vector<uint64_t>{1, 2, 3, 4, 5}));
 }
 
+TEST_F(AofCheck, NothingIsCutOffALogThatAServerKeeps) {
+  const std::string torn = files_.content("/log/a.2.incr.aof").substr(0, 100);
+  files_.set_content("/log/a.2.incr.aof", torn);
+  {
+    const auto lock = lock_aof(files_, kTestDirectory, kTestName);
+    ASSERT_TRUE(lock && *lock);
+    EXPECT_EQ(check(true).code(), ErrorCode::kBusy);
+    EXPECT_EQ(check_aof(files_, "/log/a.2.incr.aof", true, 0, &report_).code(), ErrorCode::kBusy);
+    EXPECT_EQ(files_.content("/log/a.2.incr.aof"), torn);
+    EXPECT_EQ(check().code(), ErrorCode::kCorruption) << "looking is allowed";
+  }
+  EXPECT_TRUE(check(true).ok()) << report_;
+}
+
 TEST_F(AofCheck, DamageInFrontOfOtherFilesIsNotCut) {
   std::string text = files_.content("/log/a.1.incr.aof");
   text[100] ^= 1;
