@@ -99,21 +99,12 @@ void NetServer::count_sent(Client& client, size_t bytes) {
 }
 
 bool NetServer::turn() {
-  ServerStats& stats = server_.services().stats;
-  const int64_t started_ns = server_.services().clock.mono_ns();
-  const uint64_t tick_ns_before = stats.tick_ns;
-  const bool more = take_turn();
-  // CONFIG RESETSTAT may have come in between.
-  const uint64_t tick_ns = stats.tick_ns - std::min(stats.tick_ns, tick_ns_before);
-  const auto turn_ns = static_cast<uint64_t>(server_.services().clock.mono_ns() - started_ns);
-  stats.turn_rest_ns += turn_ns - std::min(turn_ns, tick_ns);
-  return more;
-}
-
-bool NetServer::take_turn() {
+  const Clock& clock = server_.services().clock;
+  const int64_t started_ns = clock.mono_ns();
+  const uint64_t tick_ns_before = server_.services().stats.tick_ns;
   receive_all(server_.tick());
   if (!server_.tick().turns().empty()) {
-    server_.tick().run(server_.services().clock.wall_ms());
+    server_.tick().run(clock.wall_ms());
     send_all(server_.tick());
     server_.tick().finish();
     keep_background_going();  // the requests may have given it work
@@ -125,21 +116,36 @@ bool NetServer::take_turn() {
     loop_.stop();
     return true;
   }
-  const int64_t now_us = server_.services().clock.mono_us();
+  int64_t now_ns = clock.mono_ns();
   bool more = false;
-  if (now_us >= background_due_us_) {
-    const Server::Background left = server_.background();
-    const bool is_done = left == Server::Background::kDone;
-    background_due_us_ = now_us + (is_done ? Server::kBackgroundIntervalMs * 1000 : Server::kBackgroundBudgetUs);
-    more = left == Server::Background::kMore;
-    if (left == Server::Background::kLater) background_->start(1, Server::kBackgroundIntervalMs);
-    if (background_ticking_ && is_done && !server_.background_pending()) {
-      background_->stop();
-      background_ticking_ = false;
-    }
+  if (now_ns / 1000 >= background_due_us_) {
+    more = run_background(now_ns / 1000);
+    now_ns = clock.mono_ns();
   }
+  count_turn(now_ns - started_ns, tick_ns_before);
   more |= server_.resume_held();
   return more || !woken_.empty() || !ready_.empty();
+}
+
+// What of the turn was not the execution of requests, which the tick has counted.
+void NetServer::count_turn(int64_t turn_ns, uint64_t tick_ns_before) {
+  ServerStats& stats = server_.services().stats;
+  // CONFIG RESETSTAT may have come in between.
+  const uint64_t tick_ns = stats.tick_ns - std::min(stats.tick_ns, tick_ns_before);
+  const auto all_ns = static_cast<uint64_t>(turn_ns);
+  stats.turn_rest_ns += all_ns - std::min(all_ns, tick_ns);
+}
+
+bool NetServer::run_background(int64_t now_us) {
+  const Server::Background left = server_.background();
+  const bool is_done = left == Server::Background::kDone;
+  background_due_us_ = now_us + (is_done ? Server::kBackgroundIntervalMs * 1000 : Server::kBackgroundBudgetUs);
+  if (left == Server::Background::kLater) background_->start(1, Server::kBackgroundIntervalMs);
+  if (background_ticking_ && is_done && !server_.background_pending()) {
+    background_->stop();
+    background_ticking_ = false;
+  }
+  return left == Server::Background::kMore;
 }
 
 void NetServer::keep_background_going() {

@@ -50,7 +50,9 @@ class NetServer final : public RequestPump {
  private:
   void accept(int fd, const ClientOrigin& origin);
   bool turn();
-  bool take_turn();
+  void count_turn(int64_t turn_ns, uint64_t tick_ns_before);
+  // Whether there is more to do at once.
+  bool run_background(int64_t now_us);
   void receive_all(Tick& tick);
   void receive(Connection& connection, Tick& tick);
   void send_all(Tick& tick);
