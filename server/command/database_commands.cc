@@ -67,6 +67,8 @@ void swapdb(CommandContext& ctx, ArgReader& args) {
     ctx.database_changing(a);
     ctx.database_changing(b);
     store.swap_databases(a, b);
+    // Repeated before the second telling, which may find that a key is over: its removal is one of the other database.
+    ctx.propagate_as({"SWAPDB", ctx.argv()[1], ctx.argv()[2]});
     ctx.database_changing(a);
     ctx.database_changing(b);
     // Caches do not know databases apart: what they hold may be of either.
