@@ -77,8 +77,9 @@ class FileSystem {
   virtual Status make_directory(const std::string& path) = 0;  // kAlreadyExists if there is one
   virtual Result<bool> exists(const std::string& path) = 0;
   virtual Result<uint64_t> file_size(const std::string& path) = 0;
-  // An exclusive advisory lock on the file (created if needed), or kBusy when somebody else holds it.
-  virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;
+  // An exclusive advisory lock on the file (created if needed), or kBusy when somebody else holds it, still after so many
+  // milliseconds (simulations do not wait).
+  virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path, int64_t wait_ms = 0) = 0;
 };
 
 // The machine's own file system (os_file_system.cc).

@@ -27,7 +27,8 @@ struct MemoryFileSystem::State {
   Names seen;    // path -> file, as programs see it
   Names synced;  // path -> file, as after a power cut
   std::set<std::string> directories{"/", "."};
-  std::set<std::string> locks;
+  std::map<std::string, uint64_t> locks;  // which one, by the path that its file has now
+  uint64_t locks_made = 0;
   uint64_t calls = 0;
   uint64_t fail_at = 0;  // 0: never
   bool fail_later_too = false;
@@ -143,16 +144,15 @@ class MemoryFile final : public File {
 
 class MemoryFileLock final : public FileLock {
  public:
-  MemoryFileLock(std::shared_ptr<MemoryFileSystem::State> state, std::string path)
-      : state_(std::move(state)), path_(std::move(path)), boot_(state_->boots) {}
+  MemoryFileLock(std::shared_ptr<MemoryFileSystem::State> state, uint64_t number)
+      : state_(std::move(state)), number_(number) {}
   ~MemoryFileLock() override {
-    if (boot_ == state_->boots) state_->locks.erase(path_);  // a power cut took it already
+    std::erase_if(state_->locks, [this](const auto& lock) { return lock.second == number_; });
   }
 
  private:
   const std::shared_ptr<MemoryFileSystem::State> state_;
-  const std::string path_;
-  const uint64_t boot_;
+  const uint64_t number_;
 };
 
 Error not_found(const std::string& what) { return {ErrorCode::kNotFound, what + ": no such file"}; }
@@ -182,11 +182,17 @@ Status MemoryFileSystem::rename(const std::string& from, const std::string& to) 
   if (from == to) return {};
   state_->seen[to] = std::move(found->second);
   state_->seen.erase(found);
+  state_->locks.erase(to);
+  if (auto lock = state_->locks.extract(from)) {
+    lock.key() = to;
+    state_->locks.insert(std::move(lock));
+  }
   return {};
 }
 
 Status MemoryFileSystem::remove(const std::string& path) {
   LARDER_TRY(state_->enter("remove " + path));
+  state_->locks.erase(path);
   if (state_->seen.erase(path) == 0 && state_->directories.erase(path) == 0) return not_found("remove " + path);
   return {};
 }
@@ -234,9 +240,10 @@ Result<uint64_t> MemoryFileSystem::file_size(const std::string& path) {
   return uint64_t{found->second->seen.size()};
 }
 
-Result<std::unique_ptr<FileLock>> MemoryFileSystem::lock(const std::string& path) {
-  if (!state_->locks.insert(path).second) return Error{ErrorCode::kBusy, "lock " + path};
-  return std::unique_ptr<FileLock>(std::make_unique<MemoryFileLock>(state_, path));
+Result<std::unique_ptr<FileLock>> MemoryFileSystem::lock(const std::string& path, int64_t /*wait_ms*/) {
+  const uint64_t number = ++state_->locks_made;
+  if (!state_->locks.emplace(path, number).second) return Error{ErrorCode::kBusy, "lock " + path};
+  return std::unique_ptr<FileLock>(std::make_unique<MemoryFileLock>(state_, number));
 }
 
 uint64_t MemoryFileSystem::call_count() const { return state_->calls; }

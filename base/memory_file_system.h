@@ -29,7 +29,7 @@ class MemoryFileSystem final : public FileSystem {
   Status make_directory(const std::string& path) override;
   Result<bool> exists(const std::string& path) override;
   Result<uint64_t> file_size(const std::string& path) override;
-  Result<std::unique_ptr<FileLock>> lock(const std::string& path) override;
+  Result<std::unique_ptr<FileLock>> lock(const std::string& path, int64_t wait_ms = 0) override;
 
   // Calls so far that change or sync something (opens for writing, appends, syncs, renames, removes, truncates).
   uint64_t call_count() const;

@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
+#include <thread>
 #include <utility>
 
 #include "base/file_system.h"
@@ -16,6 +18,7 @@ namespace larder {
 namespace {
 
 constexpr mode_t kFileMode = 0644;
+constexpr int64_t kLockPollMs = 10;
 constexpr mode_t kDirectoryMode = 0755;
 
 int open_flags(OpenMode mode) {
@@ -227,10 +230,15 @@ class OsFileSystem final : public FileSystem {
     return static_cast<uint64_t>(facts.st_size);
   }
 
-  Result<std::unique_ptr<FileLock>> lock(const std::string& path) override {
+  Result<std::unique_ptr<FileLock>> lock(const std::string& path, int64_t wait_ms) override {
     const int fd = retried([&] { return ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kFileMode); });
     if (fd < 0) return os_error(errno, "open " + path);
-    if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    int outcome = ::flock(fd, LOCK_EX | LOCK_NB);
+    for (int64_t waited_ms = 0; outcome != 0 && errno == EWOULDBLOCK && waited_ms < wait_ms; waited_ms += kLockPollMs) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(kLockPollMs));
+      outcome = ::flock(fd, LOCK_EX | LOCK_NB);
+    }
+    if (outcome != 0) {
       const int error_number = errno;
       ::close(fd);
       return os_error(error_number == EWOULDBLOCK ? EBUSY : error_number, "lock " + path);

@@ -129,6 +129,7 @@ Status AofWriter::begin_file() {
   LARDER_TRY(write_file_line(*file, salt));
   if (names_files_) LARDER_TRY(file->sync());
   file_ = std::move(file);
+  if (auto lock = files_.lock(path_of(entry.name)); lock) lock_ = std::move(*lock);
   file_entry_ = std::move(entry);
   salt_ = salt;
   sequence_ = durable_sequence_ = claimed_sequence_ = safe_sequence_ = 0;

@@ -187,6 +187,7 @@ class AofWriter {
   uint64_t last_incremental_sequence_ = 0;
 
   std::unique_ptr<File> file_;
+  std::unique_ptr<FileLock> lock_;  // of the file, as far as this writer has begun it
   AofManifest::File file_entry_;
   uint64_t salt_ = 0;
   uint64_t sequence_ = 0;          // of the last group in the file

@@ -21,6 +21,8 @@ constexpr size_t kBatchCommands = 32;
 constexpr size_t kBatchKeys = 512;
 // The first so many replies that are errors are logged; a log is usually right or altogether wrong.
 constexpr uint64_t kLoggedErrorsMax = 3;
+// A server that was killed may still be on its way out: until a sync that was going on has ended.
+constexpr int64_t kLockWaitMs = 3000;
 
 }  // namespace
 
@@ -55,12 +57,9 @@ uint64_t AofLoad::keys_loaded() const {
 Result<bool> AofLoad::open() {
   FileSystem& files = services_.files;
   const std::string& file_name = services_.settings.append_file_name;
-  LARDER_TRY_ASSIGN(place_->lock, lock_aof(files, directory_, file_name));
+  LARDER_TRY_ASSIGN(place_->lock, lock_aof(files, directory_, file_name, kLockWaitMs));
   LARDER_TRY_ASSIGN(const bool adopted, adopt_single_file_aof(files, services_.settings.dir, directory_, file_name));
   if (adopted) services_.log.notice("The append only file {} was moved into {} as its base", file_name, directory_);
-  if (adopted && !place_->lock) {
-    LARDER_TRY_ASSIGN(place_->lock, lock_aof(files, directory_, file_name));
-  }
   LARDER_TRY_ASSIGN(place_->manifest, read_aof_manifest(files, directory_, file_name));
   LARDER_TRY(list_parts());
   return !parts_.empty();

@@ -33,7 +33,9 @@ class CountedFiles final : public FileSystem {
   Status make_directory(const std::string& path) override { return memory.make_directory(path); }
   Result<bool> exists(const std::string& path) override { return memory.exists(path); }
   Result<uint64_t> file_size(const std::string& path) override { return memory.file_size(path); }
-  Result<std::unique_ptr<FileLock>> lock(const std::string& path) override { return memory.lock(path); }
+  Result<std::unique_ptr<FileLock>> lock(const std::string& path, int64_t wait_ms) override {
+    return memory.lock(path, wait_ms);
+  }
 
   MemoryFileSystem memory;
   int syncs = 0;
