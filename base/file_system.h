@@ -47,6 +47,8 @@ class File {
   virtual Status write_uncached_at(uint64_t offset, Bytes bytes) { return write_at(offset, bytes); }
   // Returns when everything written is on stable storage. After an error nothing may be assumed about un-synced bytes.
   virtual Status sync() = 0;
+  // What was synced is not going to be read soon: the system may use the memory in which it keeps it for something else.
+  virtual void forget_cached() {}
   virtual Status truncate(uint64_t size_bytes) = 0;
   virtual Result<uint64_t> size() const = 0;
   virtual Status close() = 0;

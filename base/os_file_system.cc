@@ -104,6 +104,12 @@ class OsFile final : public File {
     return {};
   }
 
+  void forget_cached() override {
+#ifdef POSIX_FADV_DONTNEED
+    (void)::posix_fadvise(fd_, 0, 0, POSIX_FADV_DONTNEED);
+#endif
+  }
+
   Status truncate(uint64_t size_bytes) override {
     if (retried([&] { return ::ftruncate(fd_, static_cast<off_t>(size_bytes)); }) != 0) return failed("truncate");
     return {};

@@ -119,13 +119,21 @@ void os_refuse_huge_pages() {
 #endif
 }
 
+void os_interrupt_others(bool wanted) {
+#ifdef __linux__
+  const sched_param no_priority{};
+  (void)sched_setscheduler(gettid(), wanted ? SCHED_OTHER : SCHED_BATCH, &no_priority);
+#else
+  (void)wanted;
+#endif
+}
+
 void os_give_way() {
 #ifdef __linux__
   constexpr int kLeastUrgent = 19;
   (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kLeastUrgent);  // Linux: of this thread alone
-  const sched_param no_priority{};
-  (void)sched_setscheduler(gettid(), SCHED_BATCH, &no_priority);
 #endif
+  os_interrupt_others(false);
 }
 
 Result<std::string> os_read_standard_input(uint64_t bytes_max) {

@@ -38,9 +38,12 @@ void os_free_without_purging();
 // memory waits. Without effect where the system cannot do it.
 void os_refuse_huge_pages();
 
-// This thread runs when no other wants its processor (nice 19, and it takes it from nobody when it wakes up: SCHED_BATCH), for work that
-// nobody waits for: where threads share one, the loop would else wait for a whole slice of the scheduler, 2 to 4 ms. Without effect where
-// the system cannot do it for one thread. Not SCHED_IDLE: a thread that holds a lock for which the loop waits must get on.
+// Whether this thread takes the processor from another when it wakes up, as threads do at first; else it waits until that one rests or its
+// turn is over (SCHED_BATCH). Without effect where the system cannot do it for one thread.
+void os_interrupt_others(bool wanted);
+// This thread runs when no other wants its processor (nice 19, and it interrupts nobody), for work that nobody waits for: where threads
+// share one, the loop would else wait for a whole slice of the scheduler, 2 to 4 ms. Not SCHED_IDLE: a thread that holds a lock for which the
+// loop waits must get on.
 void os_give_way();
 
 // Everything up to the end of standard input. kResourceLimit when it is more than `bytes_max`.

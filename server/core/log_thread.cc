@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/os_process.h"
 
 namespace larder {
 
@@ -174,7 +175,11 @@ bool LogThread::take_job(Job& job) {
 }
 
 void LogThread::run() {
+  bool interrupts = true;
   while (true) {
+    // Nobody waits for a group that is written later, but all for the loop, which may have the same core.
+    const bool is_awaited = sync_rule_ == AofSyncRule::kAlways;
+    if (is_awaited != interrupts) os_interrupt_others(interrupts = is_awaited);
     const int64_t due_us = do_what_is_due();
     {
       std::unique_lock lock(mutex_);

@@ -27,8 +27,9 @@ constexpr int kMarks = 3;
 constexpr size_t kLargeBytes = 32 * 1024;
 // Memory that large structures may take because they change; beyond it the one that changes is written at once.
 constexpr size_t kHeldBytesMax = 32 * 1024 * 1024;
-// Bytes written between two syncs, so that the last one does not have the whole file to write.
-constexpr uint64_t kSyncEveryBytes = 32 * 1024 * 1024;
+// Bytes written between two syncs, so that the last one does not have the whole file to write, and none keeps the processor, which the
+// system does not take from it meanwhile, for more than a fraction of a millisecond.
+constexpr uint64_t kSyncEveryBytes = 4 * 1024 * 1024;
 
 }  // namespace
 
@@ -51,11 +52,18 @@ Status FileSnapshotOutput::write(Bytes bytes) {
   unsynced_bytes_ += bytes.size();
   if (unsynced_bytes_ < kSyncEveryBytes) return Status();
   unsynced_bytes_ = 0;
-  return file_->sync();
+  return sync();
+}
+
+// A snapshot is not read by the server that writes it.
+Status FileSnapshotOutput::sync() {
+  LARDER_TRY(file_->sync());
+  file_->forget_cached();
+  return Status();
 }
 
 Status FileSnapshotOutput::finish() {
-  LARDER_TRY(file_->sync());
+  LARDER_TRY(sync());
   LARDER_TRY(file_->close());
   file_.reset();
   lock_.reset();

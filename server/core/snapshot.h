@@ -54,6 +54,8 @@ class FileSnapshotOutput final : public SnapshotOutput {
   void abandon() override;
 
  private:
+  Status sync();
+
   FileSystem& files_;
   std::string temporary_path_;
   std::string final_path_;

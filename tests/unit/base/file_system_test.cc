@@ -141,8 +141,27 @@ TEST_P(AnyFileSystem, LockIsExclusiveUntilDropped) {
   auto lock = files_->lock(path("lock"));
   ASSERT_TRUE(lock);
   EXPECT_EQ(files_->lock(path("lock")).error().code, ErrorCode::kBusy);
+  EXPECT_EQ(files_->lock(path("lock"), 20).error().code, ErrorCode::kBusy);
   lock->reset();
   EXPECT_TRUE(files_->lock(path("lock")));
+}
+
+TEST_P(AnyFileSystem, LockGoesWithItsFile) {
+  write("a", OpenMode::kTruncate, "A");
+  const auto lock = files_->lock(path("a"));
+  ASSERT_TRUE(lock);
+  EXPECT_TRUE(files_->rename(path("a"), path("b")).ok());
+  EXPECT_EQ(files_->lock(path("b")).error().code, ErrorCode::kBusy);
+  EXPECT_TRUE(files_->lock(path("a")));
+}
+
+TEST_P(AnyFileSystem, WhatIsForgottenIsStillThere) {
+  auto file = files_->open(path("a"), OpenMode::kTruncate);
+  ASSERT_TRUE(file && (*file)->append(std::string(10000, 'x')).ok() && (*file)->sync().ok());
+  (*file)->forget_cached();
+  ASSERT_TRUE((*file)->append("y").ok());
+  (*file)->forget_cached();  // what is not synced yet is kept
+  EXPECT_EQ(read("a"), std::string(10000, 'x') + "y");
 }
 
 TEST_P(AnyFileSystem, ReplaceFileAndReadLimit) {
