@@ -119,7 +119,10 @@ Status check_aof(FileSystem& files, const std::string& path, bool fix, int64_t n
   const Bytes name = Bytes(path).substr(path.rfind('/') + 1);
   const std::string log = log_of_aof_name(name);
   if (fix && !log.empty()) {
-    LARDER_TRY_ASSIGN(lock, lock_aof(files, parent_path(path), log));
+    const Result<AofManifest> kept = read_aof_manifest(files, parent_path(path), log);
+    if (kept) {
+      LARDER_TRY_ASSIGN(lock, lock_aof(files, parent_path(path), *kept));
+    }
   }
   Check check(files, fix, now_ms, report);
   if (name != aof_manifest_name(log)) return check.check_file(path, false);

@@ -209,17 +209,16 @@ Result<bool> adopt_single_file_aof(FileSystem& files, const std::string& old_dir
   return true;
 }
 
-Result<std::shared_ptr<FileLock>> lock_aof(FileSystem& files, const std::string& directory,
-                                           const std::string& file_name, int64_t wait_ms) {
-  const Result<AofManifest> manifest = read_aof_manifest(files, directory, file_name);
-  if (!manifest || manifest->incremental.empty()) return std::shared_ptr<FileLock>();
-  const std::string path = join_path(directory, manifest->incremental.back().name);
+Result<std::shared_ptr<FileLock>> lock_aof(FileSystem& files, const std::string& directory, const AofManifest& manifest,
+                                           int64_t wait_ms) {
+  if (manifest.incremental.empty()) return std::shared_ptr<FileLock>();
+  const std::string path = join_path(directory, manifest.incremental.back().name);
   const Result<bool> exists = files.exists(path);
   if (!exists || !*exists) return std::shared_ptr<FileLock>();  // to lock it would be to make it
   Result<std::unique_ptr<FileLock>> lock = files.lock(path, wait_ms);
   if (lock) return std::shared_ptr<FileLock>(std::move(*lock));
   if (lock.error().code != ErrorCode::kBusy) return std::shared_ptr<FileLock>();
-  return Error{ErrorCode::kBusy, "another server keeps the log " + file_name + " in " + directory};
+  return Error{ErrorCode::kBusy, "another server keeps the log: " + path + " is locked"};
 }
 
 }  // namespace larder

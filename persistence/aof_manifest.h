@@ -71,10 +71,11 @@ Result<AofManifest> read_aof_manifest(FileSystem& files, const std::string& dire
 Status write_aof_manifest(FileSystem& files, const std::string& directory, const std::string& file_name,
                           const AofManifest& manifest);
 
-// Keeps other servers from the log as long as it lives: locks the last incremental file, as AofWriter does with each that it begins.
+// Keeps other servers from the log of the manifest as long as it lives: locks the last incremental file, as AofWriter does with each that
+// it begins.
 // kBusy: a server keeps it, still after so many milliseconds. Null where there is no such file, or the file system knows no locks.
-Result<std::shared_ptr<FileLock>> lock_aof(FileSystem& files, const std::string& directory,
-                                           const std::string& file_name, int64_t wait_ms = 0);
+Result<std::shared_ptr<FileLock>> lock_aof(FileSystem& files, const std::string& directory, const AofManifest& manifest,
+                                           int64_t wait_ms = 0);
 
 // Takes a log of one file (Redis 6 and older), `old_directory`/`file_name`, into `directory` as the base of a new
 // manifest. Does nothing and returns false when there is no such file or the folder has a manifest already.

@@ -59,6 +59,7 @@ Status AofWriter::count_from(const AofManifest& manifest) {
 
 Status AofWriter::open(AofManifest manifest, const Resume& resume) {
   manifest_ = std::move(manifest);
+  named_lock_ = resume.lock;
   names_files_ = true;
   LARDER_TRY(prepare_directory());
   LARDER_TRY(count_from(manifest_));
@@ -73,8 +74,9 @@ Status AofWriter::open(AofManifest manifest, const Resume& resume) {
   return write_manifest();
 }
 
-Status AofWriter::open_without_base(AofManifest manifest) {
+Status AofWriter::open_without_base(AofManifest manifest, std::shared_ptr<FileLock> lock) {
   manifest_ = std::move(manifest);
+  named_lock_ = std::move(lock);
   names_files_ = false;
   LARDER_TRY(prepare_directory());
   LARDER_TRY(count_from(manifest_));
@@ -148,9 +150,12 @@ Status AofWriter::write_file_line(File& file, uint64_t salt) {
   return file.write_at(0, {line, sizeof line});
 }
 
-Status AofWriter::write_manifest() {
-  if (!names_files_) return {};
-  return write_aof_manifest(files_, options_.directory, options_.file_name, manifest_);
+Status AofWriter::write_manifest() { return names_files_ ? replace_manifest(manifest_) : Status(); }
+
+Status AofWriter::replace_manifest(const AofManifest& manifest) {
+  LARDER_TRY(write_aof_manifest(files_, options_.directory, options_.file_name, manifest));
+  if (lock_) named_lock_ = lock_;
+  return {};
 }
 
 // ---- Groups
@@ -378,7 +383,7 @@ Status AofWriter::name_base(const std::string& temporary_name, bool is_rdb, uint
     LARDER_TRY(files_.rename(path_of(temporary_name), path_of(next.base->name)));
   }
   Status named = files_.sync_directory(options_.directory);
-  if (named.ok()) named = write_aof_manifest(files_, options_.directory, options_.file_name, next);
+  if (named.ok()) named = replace_manifest(next);
   if (!named.ok()) {
     if (next.base) drop_base(*next.base);
     return named;

@@ -76,6 +76,7 @@ class AofWriter {
     uint64_t last_sequence = 0;
     // Where it ends, if padding is behind.
     std::optional<uint64_t> end = {};
+    std::shared_ptr<FileLock> lock = {};  // of lock_aof(), since before it was read
   };
 
   AofWriter(FileSystem& files, Options options);
@@ -86,7 +87,8 @@ class AofWriter {
   // Begins a new incremental file that the manifest names only together with a base, in adopt_base(): for a log that is
   // turned on while there are data. The manifest on the disk is left alone until then. Nothing is synced here, so that the
   // loop may call it; adopt_base() does.
-  Status open_without_base(AofManifest manifest);
+  // `lock`: of lock_aof(), of the log that the manifest names.
+  Status open_without_base(AofManifest manifest, std::shared_ptr<FileLock> lock = {});
 
   void set_sync_rule(AofSyncRule rule) { sync_rule_ = rule; }
 
@@ -154,7 +156,9 @@ class AofWriter {
   Status make_room(uint64_t bytes);
   // Nothing is behind the end.
   Status cut_padding();
+  // As far as it names our files.
   Status write_manifest();
+  Status replace_manifest(const AofManifest& manifest);
   static Status write_file_line(File& file, uint64_t salt);
   Status name_incremental_files(uint64_t first_sequence);
   Status name_base(const std::string& temporary_name, bool is_rdb, uint64_t first_sequence);
@@ -187,7 +191,9 @@ class AofWriter {
   uint64_t last_incremental_sequence_ = 0;
 
   std::unique_ptr<File> file_;
-  std::unique_ptr<FileLock> lock_;  // of the file, as far as this writer has begun it
+  // Of the file, and of the last one that the manifest names: other servers are kept from both.
+  std::shared_ptr<FileLock> lock_;
+  std::shared_ptr<FileLock> named_lock_;
   AofManifest::File file_entry_;
   uint64_t salt_ = 0;
   uint64_t sequence_ = 0;          // of the last group in the file

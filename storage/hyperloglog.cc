@@ -279,14 +279,17 @@ HyperLogLog::Result HyperLogLog::add(Bytes element, size_t sparse_bytes_max) {
 
 HyperLogLog::Result HyperLogLog::raise(uint32_t index, uint8_t value, size_t sparse_bytes_max) {
   RunPosition front;
-  return is_sparse() ? raise_sparse(index, value, sparse_bytes_max, &front) : raise_dense(index, value);
+  return raise_near(index, value, sparse_bytes_max, &front);
+}
+
+HyperLogLog::Result HyperLogLog::raise_near(uint32_t index, uint8_t value, size_t sparse_bytes_max, RunPosition* near) {
+  return is_sparse() ? raise_sparse(index, value, sparse_bytes_max, near) : raise_dense(index, value);
 }
 
 bool HyperLogLog::raise_all(const HllRegisters& maxima, size_t sparse_bytes_max) {
   RunPosition near;
   return for_each_raised(maxima, [&](uint32_t index, uint8_t value) {
-    return (is_sparse() ? raise_sparse(index, value, sparse_bytes_max, &near) : raise_dense(index, value)) !=
-           Result::kCorrupt;
+    return raise_near(index, value, sparse_bytes_max, &near) != Result::kCorrupt;
   });
 }
 

@@ -80,6 +80,7 @@ class HyperLogLog {
     uint32_t first = 0;
   };
 
+  Result raise_near(uint32_t index, uint8_t value, size_t sparse_bytes_max, RunPosition* near);
   Result raise_dense(uint32_t index, uint8_t value);
   // `near`: of a run in front of the index; moves up to the last one that the change left alone.
   Result raise_sparse(uint32_t index, uint8_t value, size_t sparse_bytes_max, RunPosition* near);

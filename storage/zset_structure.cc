@@ -95,10 +95,11 @@ void ZsetStructure::put_in_order(const std::function<void()>& meanwhile) {
   std::vector<OrderedMember> members;
   members.reserve(index_.size());
   std::vector<SortedRun> runs;
+  size_t run_begin = 0;
   const auto end_run = [&] {
-    const size_t begin = runs.empty() ? 0 : runs.back().end;
-    std::sort(members.begin() + static_cast<ptrdiff_t>(begin), members.end(), comes_before);
-    runs.push_back({begin, members.size()});
+    std::sort(members.begin() + static_cast<ptrdiff_t>(run_begin), members.end(), comes_before);
+    runs.push_back({run_begin, members.size()});
+    run_begin = members.size();
     if (meanwhile) meanwhile();
   };
   uint64_t position = 0;
@@ -107,7 +108,7 @@ void ZsetStructure::put_in_order(const std::function<void()>& meanwhile) {
       ZsetMember* member = slot.item();
       members.push_back({member->order(), member});
     });
-    if (members.size() - (runs.empty() ? 0 : runs.back().end) >= kRunMembers) end_run();
+    if (members.size() - run_begin >= kRunMembers) end_run();
   } while (position != 0);
   end_run();
   std::erase_if(runs, [](const SortedRun& run) { return run.next == run.end; });

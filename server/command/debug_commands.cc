@@ -252,7 +252,7 @@ Status load_log_again(CommandContext& ctx) {
   }
   services.saves.note_loaded();
   if (!was_on) return {};
-  LARDER_TRY(log.start(place->manifest, place->resume, place->lock));
+  LARDER_TRY(log.start(place->manifest, place->resume));
   services.propagation.set_sink(&log);
   return {};
 }

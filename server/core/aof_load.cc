@@ -57,10 +57,10 @@ uint64_t AofLoad::keys_loaded() const {
 Result<bool> AofLoad::open() {
   FileSystem& files = services_.files;
   const std::string& file_name = services_.settings.append_file_name;
-  LARDER_TRY_ASSIGN(place_->lock, lock_aof(files, directory_, file_name, kLockWaitMs));
   LARDER_TRY_ASSIGN(const bool adopted, adopt_single_file_aof(files, services_.settings.dir, directory_, file_name));
   if (adopted) services_.log.notice("The append only file {} was moved into {} as its base", file_name, directory_);
   LARDER_TRY_ASSIGN(place_->manifest, read_aof_manifest(files, directory_, file_name));
+  LARDER_TRY_ASSIGN(place_->resume.lock, lock_aof(files, directory_, place_->manifest, kLockWaitMs));
   LARDER_TRY(list_parts());
   return !parts_.empty();
 }
@@ -145,7 +145,9 @@ Status AofLoad::finish_part() {
         ", and more files follow; how much is lost cannot be said. Restore the file, or let larder-check-aof "
         "--fix make what is left of it the whole file");
   }
-  if (part.is_last && !part.is_base) place_->resume = {reader_->salt(), reader_->last_sequence(), end.offset};
+  if (part.is_last && !part.is_base) {
+    place_->resume = {reader_->salt(), reader_->last_sequence(), end.offset, std::move(place_->resume.lock)};
+  }
   if (const auto offset = reader_->taken_over()) {
     services_.log.warning(
         "{}: the group at offset {} is unfinished, and another server has gone on behind it: what that took of it is "

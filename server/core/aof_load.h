@@ -55,7 +55,6 @@ class AofLoad final : public LoadTask {
   struct Place {
     AofManifest manifest;
     AofWriter::Resume resume;
-    std::shared_ptr<FileLock> lock;  // since before it was read
   };
   std::shared_ptr<const Place> place() const { return place_; }
 

@@ -82,10 +82,9 @@ void AppendLog::begin_state(State state) {
   figures_.base_bytes = report_.log_bytes;
 }
 
-Status AppendLog::start(AofManifest manifest, const AofWriter::Resume& resume, std::shared_ptr<FileLock> lock) {
+Status AppendLog::start(AofManifest manifest, const AofWriter::Resume& resume) {
   LARDER_ASSERT(state_ == State::kOff);
   std::unique_ptr<LogThread> thread = new_thread();
-  thread->keep(std::move(lock));
   LARDER_TRY(thread->writer().open(std::move(manifest), resume));
   thread_ = std::move(thread);
   warn_of_unnamed_files(thread_->writer());
@@ -145,13 +144,11 @@ Result<std::unique_ptr<LogThread>> AppendLog::begin_without_base() {
   LARDER_ASSERT(leaving_.empty());  // it may be in the same folder
   std::unique_ptr<LogThread> thread = new_thread();
   AofWriter& writer = thread->writer();
-  const std::string& file_name = environment_.settings.append_file_name;
-  (void)environment_.files.make_directory(writer.directory());
-  LARDER_TRY_ASSIGN(std::shared_ptr<FileLock> lock, lock_aof(environment_.files, writer.directory(), file_name));
-  thread->keep(std::move(lock));
-  LARDER_TRY_ASSIGN(AofManifest manifest, read_aof_manifest(environment_.files, writer.directory(), file_name));
+  LARDER_TRY_ASSIGN(AofManifest manifest,
+                    read_aof_manifest(environment_.files, writer.directory(), environment_.settings.append_file_name));
+  LARDER_TRY_ASSIGN(std::shared_ptr<FileLock> lock, lock_aof(environment_.files, writer.directory(), manifest));
   remove_leftovers(writer.directory());
-  LARDER_TRY(writer.open_without_base(std::move(manifest)));
+  LARDER_TRY(writer.open_without_base(std::move(manifest), std::move(lock)));
   warn_of_unnamed_files(writer);
   return thread;
 }

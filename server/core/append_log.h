@@ -65,8 +65,8 @@ class AppendLog final : public PropagationSink {
   // The way to make bases; null: there is none, and rewrites fail.
   void set_base_producer(LogBaseProducer* producer) { producer_ = producer; }
 
-  // Goes on with the log that was loaded, or begins an empty one. `lock`: of lock_aof(), since it was read.
-  Status start(AofManifest manifest, const AofWriter::Resume& resume, std::shared_ptr<FileLock> lock);
+  // Goes on with the log that was loaded, or begins an empty one.
+  Status start(AofManifest manifest, const AofWriter::Resume& resume);
   // appendonly yes while serving: begins a log with the present data as its base; later, by cron(), while one before it is
   // still being written.
   Status turn_on();

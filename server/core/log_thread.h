@@ -22,7 +22,6 @@
 #include <mutex>
 #include <string>
 #include <thread>
-#include <utility>
 
 #include "base/clock.h"
 #include "persistence/aof_writer.h"
@@ -74,8 +73,6 @@ class LogThread {
 
   // To be opened before start().
   AofWriter& writer() { return writer_; }
-  // Other servers are kept from its log as long as this lives.
-  void keep(std::shared_ptr<FileLock> lock) { lock_ = std::move(lock); }
   // With a thread of its own, or stepped by the owner.
   void start(bool use_thread);
 
@@ -135,7 +132,6 @@ class LogThread {
   void publish();
 
   const Clock& clock_;
-  std::shared_ptr<FileLock> lock_;
   AofWriter writer_;
   const std::function<void()> wake_;
   std::thread thread_;

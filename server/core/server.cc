@@ -231,7 +231,7 @@ void Server::load_log() {
   if (*found) {
     const std::string name = load->name();
     return begin_loading(std::move(task), name, [this, place = load->place()]() -> Status {
-      LARDER_TRY(append_log_.start(place->manifest, place->resume, place->lock));
+      LARDER_TRY(append_log_.start(place->manifest, place->resume));
       propagation_.set_sink(&append_log_);
       return Status();
     });

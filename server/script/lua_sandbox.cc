@@ -87,6 +87,15 @@ int base_pairs(lua_State* state) {
   return 3;
 }
 
+// Lua's own function, the upvalue, with the first argument alone.
+int call_own(lua_State* state) {
+  lua_settop(state, 1);
+  lua_pushvalue(state, lua_upvalueindex(1));
+  lua_insert(state, 1);
+  lua_call(state, 1, 1);
+  return 1;
+}
+
 // On redis-server libraries have no metatable, and the globals have one. Upvalue: Lua's own function.
 int base_getmetatable(lua_State* state) {
   luaL_checkany(state, 1);
@@ -97,12 +106,8 @@ int base_getmetatable(lua_State* state) {
       lua_pushnil(state);
       return 1;
     }
-    lua_settop(state, 1);
   }
-  lua_pushvalue(state, lua_upvalueindex(1));
-  lua_insert(state, 1);
-  lua_call(state, 1, 1);
-  return 1;
+  return call_own(state);
 }
 
 // Upvalue: the iterator of Lua's own, which takes a missing argument for a wrong one.
@@ -208,12 +213,7 @@ int base_tostring(lua_State* state) {
   const int nesting = runtime.enter(state);
   const bool has_own = luaL_callmeta(state, 1, "__tostring") != 0;
   runtime.leave(nesting);
-  if (has_own) return 1;
-  lua_settop(state, 1);
-  lua_pushvalue(state, lua_upvalueindex(1));
-  lua_insert(state, 1);
-  lua_call(state, 1, 1);
-  return 1;
+  return has_own ? 1 : call_own(state);
 }
 
 // The handler of a script, which is its upvalue. One that never returned could not be interrupted: hooks are off while an

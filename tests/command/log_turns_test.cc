@@ -416,7 +416,7 @@ struct LogAlone final : ProcessControl {
     settings.dir = "/";
     settings.append_fsync = rule;
     files.set_content("/x", "");
-    EXPECT_TRUE(append_log.start({}, {}, nullptr).ok());
+    EXPECT_TRUE(append_log.start({}, {}).ok());
   }
   void request_shutdown() override {}
   void wake_loop() override {}
@@ -575,6 +575,13 @@ TEST(LogTurns, ALogHasOneServer) {
       third.connect().call("BGREWRITEAOF");
       InProcessServer other(log_options(files, "always", {"--appendfilename", "other.aof"}));
       EXPECT_EQ(started(other).call("SET", "j", "1"), "+OK\r\n") << "a log of another name may be beside it";
+    }
+    client.call("BGREWRITEAOF");
+    server.run();
+    {
+      InProcessServer second(log_options(files, "always"));
+      second.run();
+      EXPECT_TRUE(second.server().load_failed()) << "its file is another one now";
     }
     client.call("INCR", "k");
     EXPECT_EQ(client.call("CONFIG", "SET", "appendonly", "no"), "+OK\r\n");

@@ -60,7 +60,9 @@ TEST_F(AofCheck, NothingIsCutOffALogThatAServerKeeps) {
   const std::string torn = files_.content("/log/a.2.incr.aof").substr(0, 100);
   files_.set_content("/log/a.2.incr.aof", torn);
   {
-    const auto lock = lock_aof(files_, kTestDirectory, kTestName);
+    const auto manifest = read_aof_manifest(files_, kTestDirectory, kTestName);
+    ASSERT_TRUE(manifest);
+    const auto lock = lock_aof(files_, kTestDirectory, *manifest);
     ASSERT_TRUE(lock && *lock);
     EXPECT_EQ(check(true).code(), ErrorCode::kBusy);
     EXPECT_EQ(check_aof(files_, "/log/a.2.incr.aof", true, 0, &report_).code(), ErrorCode::kBusy);
