@@ -23,9 +23,10 @@ import subprocess
 import sys
 import time
 
-from probe import Probe, at, take_core
+from probe import Probe, at
 from rounds import BATCH, LARDER_BENCH, one_by_one, pipelined, server_parser
 from servers import RespClient, Server
+from witness import take_core
 
 NAME_START = b"expiry:"
 EVENT = re.compile(rb"expiry:(\d{13}):")

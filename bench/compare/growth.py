@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 
-from probe import Probe
+from probe import Probe, before_other_programs
 from servers import Server
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -24,7 +24,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 def measure(server: Server, keys: int, load: str | None, pipeline: int) -> dict:
     with Probe(server, interval_s=0.0002) as probe:
         if load is None:
-            time.sleep(10)
+            time.sleep(40)  # about what the growth takes: a longer probe sees more of the machine's stops
         else:
             subprocess.run(["nice", "-n", "10", "taskset", "-c", "1", load, "-p", str(server.port), "-t", "set", "-n", str(keys * 3),
                             "-r", str(keys), "-d", "8", "-P", str(pipeline), "-c", "4", "-q"],
@@ -50,6 +50,7 @@ def main() -> int:
     results = {}
     for name, path in {"larder": options.larder, "redis-server": options.reference}.items():
         server = Server(name, path, 0)
+        before_other_programs(server)
         try:
             results[f"{name} idle"] = measure(server, 0, None, 1)
             results[f"{name} growing"] = measure(server, options.keys, options.load, options.pipeline)

@@ -19,15 +19,7 @@ import sys
 import time
 
 from servers import RespClient, Server
-
-
-def take_core(core: int, priority: int) -> None:
-    """Pins this thread to a core, with real-time priority there. What it forks has none."""
-    os.sched_setaffinity(0, {core})
-    try:
-        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(priority))
-    except PermissionError:
-        print("note: no right to real-time priority, so waits for a core count too", file=sys.stderr)
+from witness import Witness, take_core
 
 
 def loop_alone_on(core: int, server: Server) -> None:
@@ -35,6 +27,15 @@ def loop_alone_on(core: int, server: Server) -> None:
     real-time priority: the kernel stops real-time threads that are busy for a whole second, 50 ms at a time."""
     os.sched_setaffinity(server.process.pid, {core})
     let_helpers_run(server)
+
+
+def before_other_programs(server: Server) -> None:
+    """The server's first thread gets its core before other programs with the usual priority (the machine's own services), whose
+    slices would be waits of milliseconds. What it starts afterwards inherits that."""
+    try:
+        os.setpriority(os.PRIO_PROCESS, server.process.pid, -20)
+    except PermissionError:
+        print("note: no right to a higher priority, so waits for other programs count too", file=sys.stderr)
 
 
 def let_helpers_run(server: Server) -> None:
@@ -88,8 +89,10 @@ class Probe:
         self._process = multiprocessing.Process(
             target=ask, args=(server.port, server.process.pid, core, interval_s, self._ready, self._stop, self._results))
         self._samples = array.array("d")
+        self._witness = Witness()
 
     def start(self) -> None:
+        self._witness.start()
         self._process.start()
         if not self._ready.wait(10):
             raise RuntimeError("the probe did not start")
@@ -98,6 +101,7 @@ class Probe:
         self._stop.set()
         self._samples = array.array("d", self._results.get())
         self._process.join()
+        self._witness.finish()
         if self._process.exitcode != 0:
             raise RuntimeError("the probe ended with an error")
 
@@ -112,6 +116,11 @@ class Probe:
         """In order of length; those of answers that came between two moments (milliseconds of the wall clock)."""
         return sorted(wait for moment, wait in zip(self._samples[::3], self._samples[1::3]) if from_ms <= moment <= to_ms)
 
+    def own_waits_ms(self) -> list[float]:
+        """The waits in order of length, each without what the witnesses saw of the machine standing still in it."""
+        return sorted(wait - 1000 * self._witness.stopped_s(moment / 1000 - wait / 1000, moment / 1000)
+                      for moment, wait in zip(self._samples[::3], self._samples[1::3]))
+
     def longest(self) -> tuple[float, float]:
         """The longest wait in ms, and the processor time of the server in it."""
         return max(zip(self._samples[1::3], self._samples[2::3]))
@@ -120,4 +129,6 @@ class Probe:
         waits = self.waits_ms()
         found = {"samples": len(waits)} | {name: round(at(waits, share), 3) for name, share in
                                            (("p50_ms", 0.5), ("p99_ms", 0.99), ("p999_ms", 0.999), ("max_ms", 1))}
-        return found | {"cpu_of_the_longest_ms": round(self.longest()[1], 1), "up_to_1_ms": round(sum(wait <= 1 for wait in waits) / len(waits), 6)}
+        own = self.own_waits_ms()
+        return found | {"cpu_of_the_longest_ms": round(self.longest()[1], 1), "over_1_ms": sum(wait > 1 for wait in waits),
+                        "without_stops_max_ms": round(own[-1], 3), "without_stops_over_1_ms": sum(wait > 1 for wait in own)}
