@@ -80,9 +80,16 @@ struct HashFieldPolicy {
   using Key = Bytes;
   uint64_t seed = 0;
 
-  static bool equal(const HashField& field, Bytes name) { return field.name() == name; }
+  static bool equal(const HashField& field, Bytes name) {
+    const Bytes own = field.name();
+    return own.size() == name.size() && same_bytes(own.data(), name.data(), name.size());
+  }
   uint64_t hash(const HashField& field) const { return hash_bytes(field.name(), seed); }
-  static void prefetch(const HashField* field) { prefetch_line(field); }
+  // Of the second line so much that a field of usual size is there, wherever it begins in the first.
+  static void prefetch(const HashField* field) {
+    prefetch_line(field);
+    prefetch_line(reinterpret_cast<const char*>(field) + 40);
+  }
 };
 
 class HashStructure final : public Structure {
@@ -99,6 +106,8 @@ class HashStructure final : public Structure {
   // Around many additions to an empty one: see HashTableCore.
   void expect(uint64_t count) { table_.expect(count); }
   void settle() { table_.settle(); }
+  void prefetch_bucket(uint64_t hash) const override { table_.prefetch_bucket(hash); }
+  void prefetch_item(uint64_t hash) const override { table_.prefetch_entry_or_place(hash); }
   // Null if there is no such field; one past its deadline is there until remove_due() takes it out.
   Table::Slot* find(Bytes name) const { return table_.find(hash(name), name); }
   // Adds the field or replaces it, deadline included. Returns whether it is new. `now_ms` is for the index.

@@ -104,19 +104,28 @@ class HashTable {
     prefetch_line(core_.directory().find(hash).segment());
     prefetch_bucket(hash);
   }
-  void prefetch_entry(uint64_t hash) const {
-    prefetch_entry(hash, [](const Item* item) { Policy::prefetch(item); });
+  // False: there is no such item; true: there may be.
+  bool prefetch_entry(uint64_t hash) const {
+    return prefetch_entry(hash, [](const Item* item) { Policy::prefetch(item); });
+  }
+  // The same; if there is none it is expected to be inserted.
+  void prefetch_entry_or_place(uint64_t hash) const {
+    if (!prefetch_entry(hash)) prefetch_line(core_.directory().find(hash).segment());
   }
   // The same with prefetch(const Item*) in place of the policy's.
   template <class Prefetch>
-  void prefetch_entry(uint64_t hash, Prefetch prefetch) const {
+  bool prefetch_entry(uint64_t hash, Prefetch prefetch) const {
     const Probe probe(core_.directory().find(hash), hash);
     const HashBucket* bucket = probe.bucket();
     for (SlotMask match = bucket->match(probe.tag); match; match.drop_first()) {
       const Slot& slot = slot_of(bucket->slots[match.first()]);
-      if (slot.order() == probe.order) return prefetch(slot.item());
+      if (slot.order() != probe.order) continue;
+      prefetch(slot.item());
+      return true;
     }
-    if (bucket->overflow != 0) prefetch_line(bucket + 1);
+    if (bucket->overflow == 0) return false;
+    prefetch_line(bucket + 1);
+    return true;
   }
 
   // The item's slot, or null.

@@ -145,6 +145,9 @@ class Keyspace {
   // ---- The staged look-up. Each stage wants some time between itself and the next.
   void prefetch_bucket(uint64_t hash) const { table_.prefetch_bucket(hash); }
   void prefetch_entry(uint64_t hash) const;
+  // The structure of a collection whose key has this hash, or one that cannot be told from it without a look at the key;
+  // null if there is none. For prefetching in it.
+  const Structure* structure_of(uint64_t hash) const;
   // For a key that is going to be new.
   void prefetch_place(uint64_t hash) const { table_.prefetch_place(hash); }
 
@@ -515,8 +518,14 @@ Lookup<Value> Keyspace::edit_or_create(const HashedKey& key, int64_t now_ms, Tou
 }
 
 inline void Keyspace::prefetch_entry(uint64_t hash) const {
-  if (!store_.blocks_.are_longer_than(EntryPolicy::kThreeLinesBytes)) return table_.prefetch_entry(hash);
+  if (!store_.blocks_.are_longer_than(EntryPolicy::kThreeLinesBytes)) return (void)table_.prefetch_entry(hash);
   table_.prefetch_entry(hash, EntryPolicy::prefetch_long);
+}
+
+inline const Structure* Keyspace::structure_of(uint64_t hash) const {
+  const EntrySlot* slot =
+      table_.find_if(hash, [](const Entry& entry) { return entry.encoding() == Encoding::kStructure; });
+  return slot == nullptr ? nullptr : slot->item()->structure();
 }
 
 inline void Keyspace::prefetch_sample(uint64_t hash) const {

@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/random.h"
 #include "storage/collection_sizes.h"
+#include "storage/entry.h"
 #include "storage/hash.h"
 #include "storage/hash_table.h"
 #include "storage/structure.h"
@@ -44,9 +45,16 @@ struct SetMemberPolicy {
   using Key = Bytes;
   uint64_t seed = 0;
 
-  static bool equal(const SetMember& member, Bytes text) { return member.text() == text; }
+  static bool equal(const SetMember& member, Bytes text) {
+    const Bytes own = member.text();
+    return own.size() == text.size() && same_bytes(own.data(), text.data(), text.size());
+  }
   uint64_t hash(const SetMember& member) const { return hash_bytes(member.text(), seed); }
-  static void prefetch(const SetMember* member) { prefetch_line(member); }
+  // Both lines that a member of usual size may lie in.
+  static void prefetch(const SetMember* member) {
+    prefetch_line(member);
+    prefetch_line(reinterpret_cast<const char*>(member) + 20);
+  }
 };
 
 class SetStructure final : public Structure {
@@ -71,10 +79,10 @@ class SetStructure final : public Structure {
   Table::Slot* random_slot(Random& random) const { return table_.random_slot(random); }
   void remove_slot(Table::Slot* slot) { remove_slot(table_.policy().hash(*slot->item()), slot); }
 
-  // The staged look-up: hash, prefetch_bucket, prefetch_member, contains_hashed.
+  // The staged look-up: hash, prefetch_bucket, prefetch_item, contains_hashed.
   uint64_t hash(Bytes member) const { return hash_bytes(member, resources().hash_seed); }
-  void prefetch_bucket(uint64_t hash) const { table_.prefetch_bucket(hash); }
-  void prefetch_member(uint64_t hash) const { table_.prefetch_entry(hash); }
+  void prefetch_bucket(uint64_t hash) const override { table_.prefetch_bucket(hash); }
+  void prefetch_item(uint64_t hash) const override { table_.prefetch_entry_or_place(hash); }
   bool contains_hashed(uint64_t hash, Bytes member) const { return table_.find(hash, member) != nullptr; }
 
   // Calls visit(Bytes) for every member. `visit` must not change the set.

@@ -68,6 +68,11 @@ class Structure {
   // Moves some of the elements' blocks if they lie in sparse pages: from `position` on (0: the beginning); returns the next
   // position, 0 at the end. What is not kept in blocks of its own stays where it is.
   virtual uint64_t compact_some([[maybe_unused]] uint64_t position, [[maybe_unused]] BlockMover& mover) { return 0; }
+  // The staged look-up of an item by the hash of its name, as the keyspace's of a key; each stage wants some time between
+  // itself and the next: its bucket, the item, and what leads to its place in the order. Nothing where items have no names.
+  virtual void prefetch_bucket([[maybe_unused]] uint64_t hash) const {}
+  virtual void prefetch_item([[maybe_unused]] uint64_t hash) const {}
+  virtual void prefetch_place([[maybe_unused]] uint64_t hash) const {}
   // Checks every invariant; stops the process when one is broken.
   virtual void check_integrity() const = 0;
 

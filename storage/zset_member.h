@@ -15,6 +15,7 @@
 #include "base/bytes.h"
 #include "base/prefetch.h"
 #include "storage/block_allocator.h"
+#include "storage/entry.h"
 #include "storage/hash.h"
 
 namespace larder {
@@ -81,9 +82,16 @@ struct ZsetMemberPolicy {
   using Key = Bytes;
   uint64_t seed = 0;
 
-  static bool equal(const ZsetMember& member, Bytes bytes) { return member.bytes() == bytes; }
+  static bool equal(const ZsetMember& member, Bytes bytes) {
+    const Bytes own = member.bytes();
+    return own.size() == bytes.size() && same_bytes(own.data(), bytes.data(), bytes.size());
+  }
   uint64_t hash(const ZsetMember& member) const { return hash_bytes(member.bytes(), seed); }
-  static void prefetch(const ZsetMember* member) { prefetch_line(member); }
+  // Both lines that a member of usual size may lie in.
+  static void prefetch(const ZsetMember* member) {
+    prefetch_line(member);
+    prefetch_line(reinterpret_cast<const char*>(member) + 28);
+  }
 };
 
 }  // namespace larder

@@ -35,6 +35,11 @@ class ZsetStructure final : public Structure {
     tree_.prefetch(score);
     index_.prefetch_entry(member.hash);
   }
+  void prefetch_bucket(uint64_t hash) const override { index_.prefetch_bucket(hash); }
+  void prefetch_item(uint64_t hash) const override { index_.prefetch_entry_or_place(hash); }
+  void prefetch_place(uint64_t hash) const override {
+    index_.prefetch_entry(hash, [this](const ZsetMember* member) { tree_.prefetch(member->score()); });
+  }
   // Null when there is none. Write the score with set_score().
   ZsetMember* find(const HashedKey& member) const {
     const auto* slot = index_.find(member.hash, member.bytes);

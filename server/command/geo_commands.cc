@@ -19,7 +19,7 @@ namespace {
 namespace gc = geo_commands;
 
 constexpr CommandSpec kGeoRows[] = {
-    {"geoadd", -5, kWrite | kDenyOom, Acl::kGeo, key_specs("RW+UPDATE@i1:range(0,1,0)"), gc::geoadd},
+    {"geoadd", -5, kWrite | kDenyOom | kItemAt4, Acl::kGeo, key_specs("RW+UPDATE@i1:range(0,1,0)"), gc::geoadd},
     {"geodist", -4, kReadonly, Acl::kGeo, key_specs("RO+ACCESS@i1:range(0,1,0)"), gc::geodist},
     {"geohash", -2, kReadonly, Acl::kGeo, key_specs("RO+ACCESS@i1:range(0,1,0)"), gc::geohash},
     {"geopos", -2, kReadonly, Acl::kGeo, key_specs("RO+ACCESS@i1:range(0,1,0)"), gc::geopos},

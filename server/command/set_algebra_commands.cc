@@ -93,7 +93,7 @@ void keep_common(const SetValue& set, Stage& stage) {
   const SetStructure* table = set.table();
   if (table != nullptr && table->size() > kCachedMembersMax) {
     for (size_t i = 0; i < stage.count; i++) table->prefetch_bucket(stage.hashes[i]);
-    for (size_t i = 0; i < stage.count; i++) table->prefetch_member(stage.hashes[i]);
+    for (size_t i = 0; i < stage.count; i++) table->prefetch_item(stage.hashes[i]);
   }
   size_t kept = 0;
   for (size_t i = 0; i < stage.count; i++) {

@@ -17,7 +17,7 @@ namespace {
 namespace sc = set_commands;
 
 constexpr CommandSpec kSetRows[] = {
-    {"sadd", -3, kWrite | kDenyOom | kFast, Acl::kSet, key_specs("RW+INSERT@i1:range(0,1,0)"), sc::sadd},
+    {"sadd", -3, kWrite | kDenyOom | kFast | kItemAt2, Acl::kSet, key_specs("RW+INSERT@i1:range(0,1,0)"), sc::sadd},
     {"scard", 2, kReadonly | kFast, Acl::kSet, key_specs("RO@i1:range(0,1,0)"), sc::scard},
     {"sdiff",
      -2,
@@ -40,7 +40,7 @@ constexpr CommandSpec kSetRows[] = {
     {"sintercard", -3, kReadonly, Acl::kSet, key_specs("RO+ACCESS@i1:keynum(0,1,1)"), sc::sintercard},
     {"sinterstore", -3, kWrite | kDenyOom, Acl::kSet, key_specs("OW+UPDATE@i1:range(0,1,0);RO+ACCESS@i2:range(-1,1,0)"),
      sc::sinterstore},
-    {"sismember", 3, kReadonly | kFast, Acl::kSet, key_specs("RO@i1:range(0,1,0)"), sc::sismember},
+    {"sismember", 3, kReadonly | kFast | kItemAt2, Acl::kSet, key_specs("RO@i1:range(0,1,0)"), sc::sismember},
     {"smembers",
      2,
      kReadonly,
@@ -49,8 +49,8 @@ constexpr CommandSpec kSetRows[] = {
      sc::smembers,
      {},
      "nondeterministic_output_order"},
-    {"smismember", -3, kReadonly | kFast, Acl::kSet, key_specs("RO+ACCESS@i1:range(0,1,0)"), sc::smismember},
-    {"smove", 4, kWrite | kFast, Acl::kSet, key_specs("RW+ACCESS+DELETE@i1:range(0,1,0);RW+INSERT@i2:range(0,1,0)"),
+    {"smismember", -3, kReadonly | kFast | kItemAt2, Acl::kSet, key_specs("RO+ACCESS@i1:range(0,1,0)"), sc::smismember},
+    {"smove", 4, kWrite | kFast | kItemAt3, Acl::kSet, key_specs("RW+ACCESS+DELETE@i1:range(0,1,0);RW+INSERT@i2:range(0,1,0)"),
      sc::smove},
     {"spop",
      -2,
@@ -68,7 +68,7 @@ constexpr CommandSpec kSetRows[] = {
      sc::srandmember,
      {},
      "nondeterministic_output"},
-    {"srem", -3, kWrite | kFast, Acl::kSet, key_specs("RW+DELETE@i1:range(0,1,0)"), sc::srem},
+    {"srem", -3, kWrite | kFast | kItemAt2, Acl::kSet, key_specs("RW+DELETE@i1:range(0,1,0)"), sc::srem},
     {"sscan",
      -3,
      kReadonly,

@@ -55,6 +55,11 @@ enum CommandFlag : uint32_t {
   kAllDbs = 1u << 21,
   kProtected = 1u << 22,
   kSentinel = 1u << 23,
+  // For the tick alone, and without a name: the argument that names an item (field, member) of the collection that the
+  // first key holds, when that has to be found.
+  kItemAt2 = 1u << 24,
+  kItemAt3 = 1u << 25,
+  kItemAt4 = 1u << 26,
 };
 
 // ACL categories beyond those that follow from the flags. @read, @write, @admin, @dangerous (admin), @fast, @slow,

@@ -36,6 +36,7 @@ struct Command {
   std::string full_name;            // "get", "config|get"
   uint32_t index = 0;
   int8_t first_key = 0;  // index of the first key among the arguments, 0 when it is not fixed; for the prefetch stage
+  int8_t item = 0;       // index of the argument that names an item of that key's collection, 0 when none does
   bool renamed = false;  // it, or its container: clients know it by another name than its row's, or by none
   std::vector<Command*> subcommands;
   mutable CommandStats stats;

@@ -1,10 +1,12 @@
 #include "server/core/tick.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/prefetch.h"
 #include "server/config/settings.h"
 #include "server/core/append_log.h"
 #include "server/core/client_memory.h"
@@ -19,6 +21,7 @@
 #include "server/core/transaction.h"
 #include "storage/block_allocator.h"
 #include "storage/keyspace.h"
+#include "storage/structure.h"
 
 namespace larder {
 namespace {
@@ -195,6 +198,7 @@ void Tick::run(int64_t now_ms) {
 }
 
 void Tick::prefetch(size_t begin, size_t end) {
+  bool looks_for_items = false;
   for (size_t i = begin; i < end; ++i) {
     Request& request = requests_[i];
     const Command* command = request.command;
@@ -205,12 +209,44 @@ void Tick::prefetch(size_t begin, size_t end) {
     request.hash =
         services_.store.hashed(arguments_[request.first_argument + static_cast<uint32_t>(command->first_key)]).hash;
     services_.store.database(client->db).prefetch_bucket(request.hash);
+    looks_for_items |= command->item != 0;
   }
   for (size_t i = begin; i < end; ++i) {
     const Request& request = requests_[i];
     const Client* client = turns_[request.turn].client;
     if (request.hash != 0 && client != nullptr) services_.store.database(client->db).prefetch_entry(request.hash);
   }
+  if (looks_for_items && end - begin > 1) prefetch_items(begin, end);
+}
+
+// Further stages, for the requests that look for an item in a large collection: that is a table of its own. A window whose
+// first few collections are small is taken for one of small collections, which have nothing that could be fetched.
+void Tick::prefetch_items(size_t begin, size_t end) {
+  struct Item {
+    const Structure* structure;
+    uint64_t hash;
+  };
+  constexpr size_t kSmallMax = 4;
+  std::array<Item, kPrefetchWindow> items;
+  size_t count = 0;
+  size_t small = 0;
+  for (size_t i = begin; i < end && (count > 0 || small < kSmallMax); ++i) {
+    const Request& request = requests_[i];
+    const Client* client = turns_[request.turn].client;
+    if (request.hash == 0 || client == nullptr || request.command->item == 0) continue;
+    const auto index = static_cast<uint32_t>(request.command->item);
+    if (index >= request.argument_count) continue;
+    const Structure* structure = services_.store.database(client->db).structure_of(request.hash);
+    if (structure == nullptr) {
+      ++small;
+      continue;
+    }
+    prefetch_line(structure);
+    items[count++] = {structure, services_.store.hashed(arguments_[request.first_argument + index]).hash};
+  }
+  for (size_t i = 0; i < count; ++i) items[i].structure->prefetch_bucket(items[i].hash);
+  for (size_t i = 0; i < count; ++i) items[i].structure->prefetch_item(items[i].hash);
+  for (size_t i = 0; i < count; ++i) items[i].structure->prefetch_place(items[i].hash);
 }
 
 void Tick::switch_turn(uint32_t turn_index) {

@@ -165,6 +165,7 @@ class Tick {
   void open_turn(Client& client, Bytes input, bool is_clients);
   void parse(uint32_t turn_index);
   void prefetch(size_t begin, size_t end);
+  void prefetch_items(size_t begin, size_t end);
   void switch_turn(uint32_t turn_index);
   void close_turn();
   void execute(const Request& request);

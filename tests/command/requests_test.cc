@@ -134,6 +134,84 @@ TEST(Requests, PipelinesOfSeveralClientsInOneTickKeepTheirOrder) {
   EXPECT_EQ(common_seen, kClients * kRequests);
 }
 
+// Collections large and small, keys of other types, and one that is going to end.
+void fill_for_items(InProcessServer& server, Connection& client) {
+  for (int i = 0; i < 2000; i++) {
+    const std::string n = std::to_string(i);
+    client.send("HSET hash f" + n + " v" + n + "\r\nSADD set m" + n + "\r\nZADD zset " + n + " m" + n +
+                "\r\nRPUSH list " + n + "\r\n");
+    if (i % 100 == 99) server.run();
+  }
+  client.send("SET string x\r\nHSET small f1 v1\r\nHSET dying f1 v1\r\nPEXPIRE dying 1\r\n");
+  server.run();
+  (void)client.take();
+}
+
+// What a window of requests is going to look for in collections is fetched before the first is executed. Whatever the keys
+// hold then, and whatever the first requests make of them, the replies are those of requests sent one by one.
+TEST(Requests, WhatAWindowLooksForInCollectionsIsReadAtItsTurn) {
+  const std::vector<std::string> requests = {"HGET hash f7",
+                                             "HGET hash none",
+                                             "HGET string f",
+                                             "HGET small f1",
+                                             "HGET missing f1",
+                                             "HGET list f1",
+                                             "HGET hash",
+                                             "HSET hash f7 new",
+                                             "HGET hash f7",
+                                             "SISMEMBER set m9",
+                                             "SMOVE set other m9",
+                                             "SISMEMBER set m9",
+                                             "SISMEMBER other m9",
+                                             "SADD set m9 m10",
+                                             "SREM set m11 none",
+                                             "SMISMEMBER set m1 m2",
+                                             "ZRANK zset m500",
+                                             "ZADD zset 2.5 m500",
+                                             "ZRANK zset m500",
+                                             "ZINCRBY zset 1 m500",
+                                             "ZADD zset NX 1 fresh",
+                                             "ZSCORE zset none",
+                                             "ZMSCORE zset m1 m3",
+                                             "ZREM zset m1",
+                                             "ZRANK set m1",
+                                             "GEOADD zset 2 48 m77",
+                                             "GEOPOS zset m77",
+                                             "HINCRBY hash n 5",
+                                             "HDEL hash f7 n",
+                                             "SELECT 1",
+                                             "HGET hash f8",
+                                             "SELECT 0",
+                                             "HGET hash f8",
+                                             "HGET dying f1",
+                                             "DEL hash zset",
+                                             "HGET hash f9",
+                                             "ZRANK zset m9",
+                                             "HSET hash f9 string",
+                                             "HGET hash f9",
+                                             "RENAME set zset",
+                                             "SISMEMBER zset m12",
+                                             "ZSCORE zset m12",
+                                             "FLUSHALL",
+                                             "SADD set m1",
+                                             "HEXISTS hash f9"};
+  std::string pipelined;
+  std::string one_by_one;
+  for (const bool at_once : {true, false}) {
+    InProcessServer server;
+    Connection& client = server.connect();
+    fill_for_items(server, client);
+    for (const std::string& request : requests) {
+      client.send(request + "\r\n");
+      if (!at_once) server.run();
+    }
+    server.run();
+    (at_once ? pipelined : one_by_one) = client.take();
+  }
+  EXPECT_FALSE(pipelined.empty());
+  EXPECT_EQ(pipelined, one_by_one);
+}
+
 TEST(Requests, AGreedyClientTakesTurnsWithTheOthers) {
   InProcessServer server;
   Connection& greedy = server.connect();
