@@ -9,6 +9,7 @@
 // `gate` collects every reason why a request of this client may not take the short way through the dispatcher; it is
 // zero for a client that simply sends commands.
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -75,6 +76,7 @@ enum ClientFlag : uint32_t {
 struct Client {
   // What is kept of the requests behind a blocking one; more stays in the socket.
   static constexpr size_t kBlockedInputBytesMax = 256 * 1024;
+  static constexpr size_t kUncountedRoomBytesMin = 1024 * 1024;  // so much behind what has arrived counts
 
   Client(uint64_t client_id, ClientLink& client_link);
   ~Client();
@@ -141,6 +143,10 @@ struct Client {
   size_t stored_bytes() const { return queue_ ? queue_->stored_bytes() : 0; }
   size_t sendable_bytes() const { return queue_ ? queue_->sendable_bytes() : 0; }
   size_t unread_bytes() const { return unread ? unread->size() : 0; }
+  // What they take. Room for a large value that nothing was received into yet has no memory behind it, and does not count.
+  size_t unread_held_bytes() const {
+    return unread ? std::min(unread->capacity(), unread->size() + kUncountedRoomBytesMin) : 0;
+  }
   // Whether its requests wait for something, other than for room in a tick.
   bool is_blocked() const { return (gate & kGateBlocked) || (flags & (kClientHeld | kClientPostponed)) == kClientHeld; }
   bool wants_close() const { return (gate & kGateClosing) || (flags & kClientCloseNow); }
@@ -153,7 +159,7 @@ struct Client {
   size_t memory_bytes() const;
   // Of these, what can grow quickly: requests that wait, and what it is owed, without what the store counts.
   size_t buffer_bytes() const {
-    size_t bytes = unread ? unread->capacity() : 0;
+    size_t bytes = unread_held_bytes();
     if (queue_) bytes += queue_->owed_bytes() - queue_->stored_bytes();
     if (transaction) [[unlikely]]
       bytes += transaction_bytes();

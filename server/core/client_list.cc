@@ -16,7 +16,7 @@ Client::~Client() = default;
 size_t Client::memory_bytes() const {
   size_t bytes = sizeof(Client) + peer.capacity() + local.capacity() + name.capacity() + lib_name.capacity() +
                  lib_version.capacity() + user.capacity();
-  if (unread) bytes += sizeof(Buffer) + unread->capacity();
+  if (unread) bytes += sizeof(Buffer) + unread_held_bytes();
   bytes += progress.memory_bytes();
   if (queue_) bytes += sizeof(OutputQueue) + queue_->owed_bytes();
   if (transaction) bytes += transaction_bytes();

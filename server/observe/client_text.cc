@@ -26,9 +26,8 @@ void append_transaction(std::string& text, const Transaction* transaction) {
 
 void append_buffers(std::string& text, const Client& client) {
   const size_t unread = client.unread_bytes();
-  const size_t capacity = client.unread ? client.unread->capacity() : 0;
   field(text, "qbuf", unread);
-  field(text, "qbuf-free", capacity - unread);
+  field(text, "qbuf-free", client.unread_held_bytes() - unread);
   field(text, "argv-mem", client.progress.memory_bytes());
   field(text, "multi-mem", client.transaction ? client.transaction->queued_bytes : 0);
   // Replies are written into the tick's common buffer: no client has one of its own.

@@ -49,6 +49,27 @@ TEST(LargeValue, StaysWhereItWasReceived) {
   }
 }
 
+// A value of 200 MB that was copied at each step of its growth kept others waiting for more than a second.
+TEST(LargeValue, IsNotCopiedWhileItGrows) {
+  InProcessServer server;
+  Connection& client = server.connect();
+  client.send_request({"SET", "k", value_of('v', 24 << 20)});
+  const char* memory = nullptr;
+  size_t copied = 0;
+  const auto is_arriving = [&] { return client.client().unread_bytes() + Tick::kTickInputBytes < 24 << 20; };
+  do {
+    const size_t before = client.client().unread_bytes();
+    server.run_turn();
+    const char* at = client.client().unread->storage();
+    if (at != memory) copied += before;
+    memory = at;
+    EXPECT_LE(client.client().memory_bytes(), client.client().unread_bytes() + (1 << 20) + 2000);
+  } while (is_arriving());
+  EXPECT_LE(copied, 3 * Tick::kLargeInputBytes);
+  server.run();
+  EXPECT_EQ(client.take(), "+OK\r\n");
+}
+
 TEST(LargeValue, CostsNoMoreMemoryThanACopy) {
   InProcessServer server;
   Connection& client = server.connect();
