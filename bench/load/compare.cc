@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -42,8 +43,12 @@ std::vector<Contender> contenders_of(const LoadOptions& options) {
 
 Status run_round(Contender& contender, const Workload& workload, const Clock& clock) {
   LARDER_TRY_ASSIGN(const Descriptor probe, open_connection(contender.options));
-  const auto before_s = server_cpu_s(probe.get());
-  LARDER_TRY_ASSIGN(const LoadResult round, run_load(contender.options, workload, clock, [](const LoadResult&) {}));
+  std::optional<double> before_s;
+  LoadObserver observer;
+  observer.progress = [](const LoadResult&) {};
+  observer.counting_starts = [&] { before_s = server_cpu_s(probe.get()); };
+  observer.interrupted = [] { return false; };
+  LARDER_TRY_ASSIGN(const LoadResult round, run_load(contender.options, workload, clock, observer));
   const auto after_s = server_cpu_s(probe.get());
   contender.has_cpu &= before_s && after_s;
   if (contender.has_cpu) contender.cpu_s += *after_s - *before_s;

@@ -1,6 +1,7 @@
 #include "bench/load/load_options.h"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <map>
 
@@ -68,7 +69,8 @@ Status set_port(LoadOptions& options, const std::string& value) {
 FlagAction positive(double LoadOptions::*field, const char* what) {
   return [field, what](LoadOptions& options, const std::string& value) {
     const auto number = parse_double(value);
-    if (!number || *number <= 0) return Status(ErrorCode::kInvalidArgument, "not " + std::string(what) + ": " + value);
+    if (!number || *number <= 0 || !std::isfinite(*number))
+      return Status(ErrorCode::kInvalidArgument, "not " + std::string(what) + ": " + value);
     options.*field = *number;
     return Status();
   };
@@ -109,7 +111,7 @@ Status set_ratio(LoadOptions& options, const std::string& value) {
   return Status();
 }
 
-// NAME=HOST:PORT
+// NAME=HOST:PORT, where the brackets of an IPv6 address may stay
 Status add_server(LoadOptions& options, const std::string& value) {
   const size_t equals = value.find('=');
   const size_t colon = value.rfind(':');
@@ -117,8 +119,9 @@ Status add_server(LoadOptions& options, const std::string& value) {
   if (equals == std::string::npos || equals == 0 || colon <= equals + 1 || !port || *port < 1 || *port > 65535) {
     return Status(ErrorCode::kInvalidArgument, "not NAME=HOST:PORT: " + value);
   }
-  options.compare.push_back(
-      {value.substr(0, equals), value.substr(equals + 1, colon - equals - 1), static_cast<uint16_t>(*port)});
+  std::string host = value.substr(equals + 1, colon - equals - 1);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  options.compare.push_back({value.substr(0, equals), host, static_cast<uint16_t>(*port)});
   return Status();
 }
 

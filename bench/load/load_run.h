@@ -37,12 +37,16 @@ struct LoadResult {
   void add_round(const LoadResult& other);
 };
 
-// Called about once a second with what is done so far.
-using Progress = std::function<void(const LoadResult&)>;
+// Who looks at a run. All are called on the thread that called run_load().
+struct LoadObserver {
+  std::function<void(const LoadResult&)> progress;  // about once a second, with what is done so far
+  std::function<void()> counting_starts;            // the connections are open and the warm-up is over
+  std::function<bool()> interrupted;                // no more is sent when it says so; what was answered is the result
+};
 
-// An error when a connection fails, and at the first error reply.
+// An error when a connection fails, at the first error reply, and when a server is silent for half a minute.
 Result<LoadResult> run_load(const LoadOptions& options, const Workload& workload, const Clock& clock,
-                            const Progress& progress);
+                            const LoadObserver& observer);
 
 // -I: opens the connections and keeps them for options.duration_s, without end when that is 0. An error when the server
 // closes one of them.

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -16,6 +17,18 @@
 
 namespace larder::load {
 namespace {
+
+constexpr int kInterruptedExitCode = 128 + SIGINT;
+
+volatile std::sig_atomic_t g_interrupted = 0;
+
+// The first ^C ends the run and shows its figures, the second one the program.
+void end_run_when_interrupted() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { g_interrupted = 1; };
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  sigaction(SIGINT, &action, nullptr);
+}
 
 std::string read_standard_input() {
   std::string all;
@@ -59,21 +72,27 @@ int run(const std::vector<std::string>& arguments) {
   if (options->csv) print_csv_header();
   const SystemClock clock;
   const bool shows_progress = isatty(STDERR_FILENO) == 1 && !options->csv && !options->json;
+  end_run_when_interrupted();
   do {
     for (const Workload& workload : *workloads) {
-      const auto progress = [&](const LoadResult& so_far) {
+      LoadObserver observer;
+      observer.counting_starts = [] {};
+      observer.interrupted = [] { return g_interrupted != 0; };
+      observer.progress = [&](const LoadResult& so_far) {
         if (!shows_progress) return;
         std::fprintf(stderr, "\r%s: %.0f requests per second, p99 %.3f ms, %llu done  ", workload.title.c_str(),
                      so_far.requests_per_s(), ms(so_far.latency_us.percentile(99)),
                      static_cast<unsigned long long>(so_far.requests));
       };
-      Result<LoadResult> result = run_load(*options, workload, clock, progress);
+      Result<LoadResult> result = run_load(*options, workload, clock, observer);
       if (shows_progress) std::fputs("\r\033[K", stderr);
       if (!result) {
         std::fprintf(stderr, "%s: %s\n", workload.title.c_str(), result.error().message.c_str());
         return 1;
       }
       print_result(workload, *options, *result);
+      if (std::ferror(stdout) != 0) return 1;
+      if (g_interrupted != 0) return kInterruptedExitCode;
     }
   } while (options->loop);
   return 0;

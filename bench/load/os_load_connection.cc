@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -20,6 +21,18 @@
 namespace larder::load {
 namespace {
 
+constexpr time_t kSilenceS = 30;
+
+// A server that takes a connection and says nothing does not hold the caller for ever.
+Result<Descriptor> open_socket(int family) {
+  Descriptor fd(socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (fd.get() < 0) return os_error(errno, "socket");
+  const timeval timeout{kSilenceS, 0};
+  setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+  setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+  return fd;
+}
+
 Result<Descriptor> connect_to(const LoadOptions& options) {
   if (!options.unix_socket.empty()) {
     sockaddr_un address{};
@@ -28,7 +41,7 @@ Result<Descriptor> connect_to(const LoadOptions& options) {
       return Error{ErrorCode::kInvalidArgument, "unix socket path is too long"};
     }
     std::memcpy(address.sun_path, options.unix_socket.c_str(), options.unix_socket.size() + 1);
-    Descriptor fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    LARDER_TRY_ASSIGN(Descriptor fd, open_socket(AF_UNIX));
     if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
       return os_error(errno, "connect to " + options.unix_socket);
     }
@@ -42,7 +55,7 @@ Result<Descriptor> connect_to(const LoadOptions& options) {
   const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owned(found, freeaddrinfo);
   int error = 0;
   for (const addrinfo* info = found; info != nullptr; info = info->ai_next) {
-    Descriptor fd(socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    LARDER_TRY_ASSIGN(Descriptor fd, open_socket(info->ai_family));
     if (connect(fd.get(), info->ai_addr, info->ai_addrlen) == 0) {
       const int on = 1;
       setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -89,6 +102,7 @@ Descriptor::~Descriptor() {
 Status write_all(int fd, Bytes bytes) {
   while (!bytes.empty()) {
     const ssize_t count = send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (count < 0 && errno == EAGAIN) return Status(ErrorCode::kTimeout, "the server took nothing for 30 seconds");
     if (count < 0 && errno != EINTR) return os_error(errno, "send");
     if (count > 0) bytes.remove_prefix(static_cast<size_t>(count));
   }
@@ -105,6 +119,8 @@ Result<Reply> call(int fd, const std::vector<std::string>& arguments) {
   Reply reply;
   while (reader.next(&reply) == ReplyOutcome::kIncomplete) {
     const ssize_t count = recv(fd, reader.input().reserve(kLoadReadBytes), kLoadReadBytes, 0);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && errno == EAGAIN) return Error{ErrorCode::kTimeout, "no reply for 30 seconds"};
     if (count <= 0) return Error{ErrorCode::kDisconnected, "the server closed the connection"};
     reader.input().commit(static_cast<size_t>(count));
   }

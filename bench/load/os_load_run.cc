@@ -42,11 +42,12 @@ struct LoadConnection {
 
 // What the threads of a test share.
 struct Shared {
-  explicit Shared(size_t thread_count) : results(thread_count) {}
+  Shared(size_t thread_count, const LoadObserver& who_looks) : observer(who_looks), results(thread_count) {}
 
+  const LoadObserver& observer;
   std::mutex mutex;
   std::vector<LoadResult> results;  // as of about a second ago
-  std::atomic<bool> stops{false};   // one of them failed
+  std::atomic<bool> stops{false};   // one of them failed, or the user has enough
 };
 
 // One thread of a test.
@@ -55,7 +56,7 @@ class LoadRun {
   LoadRun(const LoadOptions& options, const Workload& workload, const Clock& clock, size_t thread, Shared& shared);
 
   Status open();
-  Status run(const Progress& progress);
+  Status run();
   LoadResult& result() { return result_; }
 
  private:
@@ -68,13 +69,14 @@ class LoadRun {
   Status send_due();
   Status receive(LoadConnection& connection);
   Status wait();
+  bool is_given_up(int ready, int timeout_ms);
   uint64_t record(LoadConnection& connection, uint64_t replies);
   void end_warmup(int64_t now_ns);
   bool is_over(int64_t now_ns) const;
   bool gives_up() const;
   uint64_t unsent() const;
   uint64_t requests_left() const;
-  void report(int64_t now_ns, const Progress& progress);
+  void report(int64_t now_ns);
 
   const LoadOptions& options_;
   const Clock& clock_;
@@ -90,6 +92,7 @@ class LoadRun {
   bool warming_up_ = false;
   int64_t start_ns_ = 0;  // of what counts
   int64_t reported_ns_ = 0;
+  int64_t silent_since_ns_ = 0;  // requests wait, and looks at the connections found nothing since; 0: not so
   double due_interval_ns_ = 0;
   double next_due_ns_ = 0;
   size_t next_connection_ = 0;
@@ -161,7 +164,7 @@ bool LoadRun::gives_up() const {
 
 // What was due in time and was not sent.
 uint64_t LoadRun::unsent() const {
-  if (options_.duration_s <= 0 || !is_open_loop()) return 0;
+  if (options_.duration_s <= 0 || !is_open_loop() || shared_.stops) return 0;
   const double left_ns = static_cast<double>(start_ns_) + options_.duration_s * 1e9 - next_due_ns_;
   return left_ns > 0 ? static_cast<uint64_t>(left_ns / due_interval_ns_) : 0;
 }
@@ -256,6 +259,17 @@ Status LoadRun::receive(LoadConnection& connection) {
   return is_open_loop() ? Status() : send_next(connection);
 }
 
+// Whether nothing came for too long. An open loop that waits for a free connection looks again at once, so the time counts.
+bool LoadRun::is_given_up(int ready, int timeout_ms) {
+  if (ready != 0 || busy_connections_ == 0) {
+    silent_since_ns_ = 0;
+    return false;
+  }
+  const int64_t now_ns = clock_.mono_ns();
+  if (silent_since_ns_ == 0) silent_since_ns_ = now_ns - (timeout_ms == kStallMs ? kStallMs * 1'000'000 : 0);
+  return now_ns - silent_since_ns_ >= kStallMs * 1'000'000;
+}
+
 // Until something came, or a request is due.
 Status LoadRun::wait() {
   int timeout_ms = kStallMs;
@@ -266,7 +280,7 @@ Status LoadRun::wait() {
   std::array<epoll_event, kEventsPerWait> events;
   const int ready = epoll_wait(epoll_.get(), events.data(), kEventsPerWait, timeout_ms);
   if (ready < 0 && errno != EINTR) return os_error(errno, "epoll_wait");
-  if (ready == 0 && timeout_ms == kStallMs) return Status(ErrorCode::kTimeout, "no reply for 30 seconds");
+  if (is_given_up(ready, timeout_ms)) return Status(ErrorCode::kTimeout, "no reply for 30 seconds");
   for (int i = 0; i < ready; ++i) {
     LARDER_TRY(receive(*static_cast<LoadConnection*>(events[static_cast<size_t>(i)].data.ptr)));
   }
@@ -276,12 +290,16 @@ Status LoadRun::wait() {
 void LoadRun::end_warmup(int64_t now_ns) {
   if (static_cast<double>(now_ns - start_ns_) < options_.warmup_s * 1e9) return;
   warming_up_ = false;
-  start_ns_ = now_ns;
+  if (thread_ == 0) shared_.observer.counting_starts();
+  const int64_t later_ns = clock_.mono_ns();
+  // The rate stands still while others look. What is due next is the first that counts, however late it is sent.
+  next_due_ns_ += static_cast<double>(later_ns - now_ns);
+  start_ns_ = is_open_loop() ? std::min(later_ns, static_cast<int64_t>(next_due_ns_)) : later_ns;
   issued_ = 0;
   result_ = LoadResult();
 }
 
-void LoadRun::report(int64_t now_ns, const Progress& progress) {
+void LoadRun::report(int64_t now_ns) {
   reported_ns_ = now_ns;
   LoadResult all;
   {
@@ -290,10 +308,10 @@ void LoadRun::report(int64_t now_ns, const Progress& progress) {
     if (thread_ != 0) return;
     for (const LoadResult& one : shared_.results) all.add_parallel(one);
   }
-  progress(all);
+  shared_.observer.progress(all);
 }
 
-Status LoadRun::run(const Progress& progress) {
+Status LoadRun::run() {
   start_ns_ = reported_ns_ = clock_.mono_ns();
   next_due_ns_ = static_cast<double>(start_ns_);
   warming_up_ = options_.warmup_s > 0;
@@ -306,7 +324,8 @@ Status LoadRun::run(const Progress& progress) {
     const int64_t now_ns = clock_.mono_ns();
     if (warming_up_) end_warmup(now_ns);
     result_.elapsed_s = static_cast<double>(now_ns - start_ns_) / 1e9;
-    if (now_ns - reported_ns_ >= kSecondNs) report(now_ns, progress);
+    if (now_ns - reported_ns_ >= kSecondNs) report(now_ns);
+    if (thread_ == 0 && shared_.observer.interrupted()) shared_.stops = true;
   }
   result_.unsent = unsent();
   return Status();
@@ -349,10 +368,10 @@ Status hold_idle_connections(const LoadOptions& options, const std::function<voi
 }
 
 Result<LoadResult> run_load(const LoadOptions& options, const Workload& workload, const Clock& clock,
-                            const Progress& progress) {
+                            const LoadObserver& observer) {
   raise_descriptor_limit(options.clients);
   const auto count = static_cast<size_t>(std::min(options.threads, options.clients));
-  Shared shared(count);
+  Shared shared(count, observer);
   LoadOptions divided = options;
   divided.threads = static_cast<int64_t>(count);
   std::vector<std::unique_ptr<LoadRun>> runs;
@@ -360,9 +379,10 @@ Result<LoadResult> run_load(const LoadOptions& options, const Workload& workload
     runs.push_back(std::make_unique<LoadRun>(divided, workload, clock, i, shared));
     LARDER_TRY(runs.back()->open());
   }
+  if (options.warmup_s <= 0) observer.counting_starts();
   std::vector<Status> outcomes(count);
   const auto run_one = [&](size_t i) {
-    outcomes[i] = runs[i]->run(progress);
+    outcomes[i] = runs[i]->run();
     if (!outcomes[i].ok()) shared.stops = true;
   };
   std::vector<std::thread> threads;

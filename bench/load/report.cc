@@ -36,6 +36,7 @@ void print_json(const Workload& workload, const LoadResult& result) {
               json_text(workload.name).c_str(), static_cast<unsigned long long>(result.requests), result.elapsed_s,
               result.requests_per_s(), static_cast<unsigned long long>(result.nulls),
               static_cast<unsigned long long>(result.messages));
+  std::printf(",\"min_ms\":%.3f,\"avg_ms\":%.3f", ms(result.latency_us.min()), result.latency_us.mean() / 1000);
   for (const double percent : kPercentiles) {
     std::printf(",\"p%g_ms\":%.3f", percent, ms(result.latency_us.percentile(percent)));
   }

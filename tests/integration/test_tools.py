@@ -1,11 +1,15 @@
 """The tools that come with the server: larder-cli's views of a data set, larder-bench's ways of connecting."""
 
+import json
 import os
 import pathlib
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 from harness import Client, Server, Skip, equal
@@ -151,3 +155,63 @@ def test_bench_holds_idle_connections(binary):
             holder.terminate()
             holder.wait()
         equal(_run(bench, server.port, "-I", "-c", "2", "--duration", "0.1"), "2 idle connections are open\n")
+
+
+def test_bench_counts_all_that_is_due_behind_the_warm_up(binary):
+    bench = _tool(binary, "larder-bench")
+    with Server(binary) as server:
+        for threads in ("1", "3"):
+            _has(_run(bench, server.port, "-n", "6", "--warmup", "0.2", "--rate", "5000", "--threads", threads, "PING"),
+                 "^  6 requests completed")
+
+
+def test_bench_shows_what_it_has_when_it_is_interrupted(binary):
+    bench = _tool(binary, "larder-bench")
+    with Server(binary) as server, Client(server.port) as client:
+        for more in ([], ["--rate", "1000"]):
+            client.call("CONFIG", "RESETSTAT")
+            run = subprocess.Popen([bench, "-p", str(server.port), "--duration", "40", "--json", *more, "PING"],
+                                   stdout=subprocess.PIPE)
+            until = time.monotonic() + TOOL_SECONDS / 2
+            while not re.search(r"cmdstat_ping:calls=\d{3}", client.call("INFO", "commandstats").decode()):
+                assert time.monotonic() < until
+            run.send_signal(signal.SIGINT)
+            out, _ = run.communicate(timeout=TOOL_SECONDS)
+            equal(run.returncode, 130)
+            assert json.loads(out)["requests"] >= 50 and json.loads(out)["unsent"] == 0, out
+
+
+def test_bench_says_so_when_its_output_is_lost(binary):
+    bench = _tool(binary, "larder-bench")
+    with Server(binary) as server, open("/dev/full", "wb") as full:
+        done = subprocess.run([bench, "-p", str(server.port), "-n", "10", "--csv", "PING"], stdout=full, timeout=TOOL_SECONDS)
+        equal(done.returncode, 1)
+
+
+def _serve_counting(listener, served):
+    """Answers PING, and INFO with a microsecond of processor time for each of them."""
+    def serve(connection):
+        with connection:
+            while received := connection.recv(65536):
+                if b"INFO" in received:
+                    text = b"used_cpu_sys:0.0\r\nused_cpu_user:%.6f\r\n" % (served[0] / 1e6)
+                    connection.sendall(b"$%d\r\n%s\r\n" % (len(text), text))
+                else:
+                    served[0] += received.count(b"PING")
+                    connection.sendall(b"+PONG\r\n" * received.count(b"PING"))
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return
+        threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+
+def test_bench_leaves_the_warm_up_out_of_the_processor_time(binary):
+    bench = _tool(binary, "larder-bench")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=_serve_counting, args=(listener, [0]), daemon=True).start()
+        port = listener.getsockname()[1]
+        done = json.loads(_run(bench, port, "--compare", f"one=127.0.0.1:{port}", "--rounds", "1", "-c", "1", "--warmup",
+                               "0.6", "--duration", "0.3", "--json", "PING"))
+        assert 0.9 <= done["cpu_us_per_request"] <= 1.1, done

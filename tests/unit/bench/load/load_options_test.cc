@@ -112,6 +112,17 @@ TEST(LoadOptions, NumbersBeyondTheirBounds) {
   EXPECT_NE(refusal({"-d", "9-5"}), "");
   EXPECT_TRUE(parsed({"-k", "1"}).keeps_connections);
   EXPECT_NE(refusal({"-k", "yes"}), "");
+  EXPECT_NE(refusal({"--rate", "inf"}), "");
+  EXPECT_NE(refusal({"--duration", "inf"}), "");
+}
+
+TEST(LoadOptions, AnAddressOfIpv6KeepsItsBracketsOrNot) {
+  const LoadOptions options = parsed({"--compare", "a=[::1]:7001", "b=::1:7002", "c=h:7003"});
+  ASSERT_EQ(options.compare.size(), 3u);
+  EXPECT_EQ(options.compare[0].host, "::1");
+  EXPECT_EQ(options.compare[1].host, "::1");
+  EXPECT_EQ(options.compare[1].port, 7002);
+  EXPECT_EQ(options.compare[2].host, "h");
 }
 
 TEST(LoadOptions, TlsIsRefusedAndNotForgotten) { EXPECT_NE(refusal({"--tls"}), ""); }

@@ -24,9 +24,30 @@ std::string one(const Workload& workload) {
 }
 
 TEST(RequestTemplate, EncodesOnce) {
-  EXPECT_EQ(one(RequestTemplate({"SET", "k", "__data__"}, 3)), "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$3\r\nxxx\r\n");
+  EXPECT_EQ(one(RequestTemplate({"SET", "k", "__data__"}, 3)),
+            "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$3\r\n" + one(RequestTemplate({"__data__"}, 3)).substr(8));
   EXPECT_EQ(one(RequestTemplate({"GET", "__rand_int__"}, 3)), "*2\r\n$3\r\nGET\r\n$12\r\n000000000000\r\n");
   EXPECT_EQ(one(RequestTemplate({"GET", "__rand_int__"}, 3), 1), "*2\r\n$3\r\nGET\r\n$12\r\n000000000000\r\n");
+}
+
+TEST(RequestTemplate, ValuesDoNotCompressAway) {
+  const std::string request = one(RequestTemplate({"__data__"}, 1000));
+  for (char letter = 'A'; letter <= 'Z'; ++letter) EXPECT_LT(std::count(request.begin(), request.end(), letter), 100);
+}
+
+// As redis-benchmark sends it; else a sorted set of one score would be compared with one of many.
+TEST(Workloads, ScoresAreDrawnWithTheMembers) {
+  const auto score = [](const std::vector<std::string>& arguments) {
+    const auto chosen = choose_workloads(*parse_load_options(arguments));
+    for (const Workload& workload : *chosen) {
+      if (workload.name == "zadd") return workload.commands[0].arguments[2];
+    }
+    return std::string();
+  };
+  EXPECT_EQ(score({"-t", "zadd"}), "0");
+  EXPECT_EQ(score({"-t", "zadd", "-r", "1000"}), "__rand_int__");
+  EXPECT_EQ(score({"-r", "1000"}), "__rand_int__");
+  EXPECT_EQ(score({"-t", "zadd", "-r", "1000", "--keys", "sequential"}), "0") << "each member once";
 }
 
 // Three threads fill ten keys: each goes on where the one before it ends.
