@@ -62,6 +62,15 @@ def shifting(count: int, keys: int, rng: random.Random):
 TRACES = {"zipf": zipf, "zipf with scans": zipf_with_scans, "shifting hot set": shifting}
 
 
+def keys_of(path: pathlib.Path) -> list[bytes]:
+    """The lines of a file, whatever bytes they have."""
+    try:
+        keys = [line.rstrip(b"\r") for line in path.read_bytes().split(b"\n")]
+    except OSError as error:
+        sys.exit(f"{path}: {error.strerror}")
+    return [key for key in keys if key] or sys.exit(f"{path}: no keys in it")
+
+
 def replay(server: Server, keys: list[bytes]) -> float:
     """The share of requests that hit."""
     client = server.client()
@@ -84,7 +93,7 @@ def bytes_for_keys(reference: str, keys: int) -> int:
     """maxmemory at which the reference server holds about that many keys of the trace."""
     server = Server("reference", reference, 0)
     try:
-        replay(server, [b"k%015d" % i for i in range(keys)])
+        replay(server, [b"k%015d" % i for i in range(max(keys, 1))])
         info = server.client().call("INFO", "memory").decode()
         return int(next(line.split(":")[1] for line in info.splitlines() if line.startswith("used_memory:")))
     finally:
@@ -104,8 +113,10 @@ def main() -> int:
     parser.add_argument("--policies", nargs="+", default=POLICIES)
     parser.add_argument("--json")
     options = parser.parse_args()
+    if options.keys < 1 or options.requests < 1 or not 0 < options.share <= 1:
+        parser.error("--keys and --requests are 1 or more, --share is above 0 and at most 1")
     if options.trace:
-        traces = {options.trace.name: [line.encode() for line in options.trace.read_text().split("\n") if line]}
+        traces = {options.trace.name: keys_of(options.trace)}
     else:
         traces = {name: [b"k%015d" % key for key in make(options.requests, options.keys, random.Random(options.seed))]
                   for name, make in TRACES.items() if options.only in (None, name)}
@@ -118,16 +129,21 @@ def main() -> int:
             server = Server(policy, path, 0, ["--maxmemory", str(limit), "--maxmemory-policy", policy.split()[-1]])
             try:
                 hit_ratio = replay(server, keys)
+            except RuntimeError as error:  # a limit below what the server needs for itself
+                sys.exit(f"{policy}: {error}")
             finally:
                 server.stop()
             results.append({"trace": name, "policy": policy, "hit_ratio": hit_ratio, "maxmemory": limit})
-            misses = [r["hit_ratio"] for r in results if r["trace"] == name and r["policy"] == "redis-server allkeys-lru"][0]
-            print(f"  {policy:28s} hits {hit_ratio:7.2%}   misses {(1 - hit_ratio) / (1 - misses):5.2f} x redis-server allkeys-lru",
-                  flush=True)
+            lru_misses = 1 - next(r["hit_ratio"] for r in results if r["trace"] == name)  # the first policy's
+            times = f"{(1 - hit_ratio) / lru_misses:5.2f}" if lru_misses > 0 else "    -"
+            print(f"  {policy:28s} hits {hit_ratio:7.2%}   misses {times} x redis-server allkeys-lru", flush=True)
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps(results, indent=2) + "\n")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except RuntimeError as error:  # a server that does not start, or answers an error
+        sys.exit(str(error))
