@@ -532,6 +532,48 @@ void ScoreTree::insert(ZsetMember* member) {
   put_in_leaf(*link, member, probe);
 }
 
+// A leaf of these alone. Requires: there are 1 to kLeafSlotsMax.
+ScoreTree::Leaf* ScoreTree::full_leaf(std::span<ZsetMember* const> members) {
+  const auto count = static_cast<uint32_t>(members.size());
+  Leaf* leaf = new_leaf(leaf_capacity_for(count));
+  leaf->set_frame(members.front()->order(), members.back()->order());
+  leaf->count = static_cast<uint8_t>(count);
+  for (uint32_t i = 0; i < count; i++) leaf->slots()[i] = leaf->slot_for(members[i]->order(), members[i]);
+  return leaf;
+}
+
+// Hangs the leaf behind all others. Nodes on the way are split as insert() does at the right edge.
+void ScoreTree::append_leaf(Leaf* leaf) {
+  const uint32_t count = leaf->count;
+  if (root_ == nullptr) {
+    root_ = leaf;
+    size_ = count;
+    return;
+  }
+  if (height_ == 0 || static_cast<Inner*>(root_)->count == kChildrenMax) add_root_level();
+  size_ += count;
+  void** link = &root_;
+  for (uint32_t level = height_; level > 1; level--) {
+    auto* inner = static_cast<Inner*>(*link);
+    if (static_cast<Inner*>(inner->children()[inner->count - 1])->count == kChildrenMax) {
+      split_inner(*link, inner->count - 1u, {.left = false, .right = true});
+      inner = static_cast<Inner*>(*link);
+    }
+    inner->counts()[inner->count - 1] += count;
+    link = &inner->children()[inner->count - 1];
+  }
+  ZsetMember* least = leaf->member(0);
+  add_child(*link, static_cast<Inner*>(*link)->count, least->order(), least, leaf, count);
+}
+
+void ScoreTree::append(std::span<ZsetMember* const> members) {
+  while (!members.empty()) {
+    const size_t count = std::min<size_t>(members.size(), kLeafSlotsMax);
+    append_leaf(full_leaf(members.first(count)));
+    members = members.subspan(count);
+  }
+}
+
 // ---- Removal
 
 void ScoreTree::remove(const ZsetMember* member) {

@@ -32,6 +32,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "base/assert.h"
 #include "base/bytes.h"
@@ -78,6 +79,8 @@ class ScoreTree {
 
   // Requires: no member of the same score and bytes is inside. Cheapest at either end.
   void insert(ZsetMember* member);
+  // Puts members behind all that are inside, into leaves of their own: full ones, but for the last. Requires: they are in order.
+  void append(std::span<ZsetMember* const> members);
   // Requires: the member is inside.
   void remove(const ZsetMember* member);
   // Gives the member another score and moves it to where it belongs. Requires: it is inside.
@@ -150,6 +153,8 @@ class ScoreTree {
   bool split_leaf(void*& parent_link, uint32_t at, ZsetMember* member, const MemberProbe& probe, Edges edges);
   void put_in_leaf(void*& link, ZsetMember* member, const MemberProbe& probe);
   void add_root_level();
+  Leaf* full_leaf(std::span<ZsetMember* const> members);
+  void append_leaf(Leaf* leaf);
   bool move_within_leaf(Leaf& leaf, uint32_t slot, ZsetMember* member, double score);
 
   void erase_slots(Path& path, uint32_t count);

@@ -57,7 +57,9 @@ class ZsetStructure final : public Structure {
   // ---- Building from many members in any order: add each, then put them in order once. In between there is nothing
   // but find(), set_unordered_score() and add_unordered().
   // Before the first: about so many will come.
-  void expect(uint64_t count) { index_.expect(count); }
+  void expect(uint64_t count) {
+    if (count > 0) index_.expect(count);
+  }
   // Requires: not a member yet.
   void add_unordered(const HashedKey& member, double score) { create_member(member, score); }
   static void set_unordered_score(ZsetMember* member, double score) { member->set_score(score); }

@@ -168,6 +168,7 @@ void for_each_common(const AlgebraRequest& request, Visit visit) {
 }
 
 void add_union(const AlgebraRequest& request, ZsetStructure& built) {
+  built.expect(request.sources.back().size());  // the largest: so many at least
   for (const Source& source : request.sources) {
     const bool is_first = built.size() == 0;  // then its members are all new
     source.for_each_until([&](Bytes member, double score) {

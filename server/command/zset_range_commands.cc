@@ -178,8 +178,10 @@ void zrangestore(CommandContext& ctx, ArgReader& args) {
   if (value.wrong_type()) return ctx.reply().error(kWrongType);
   ZsetStructure* built = new_result(ctx);
   if (value) {
-    value->visit(resolve(request, *value), false,
-                 [&](Bytes member, double score) { built->insert(built->hashed(member), score); });
+    const RankRange range = resolve(request, *value);
+    built->expect(range.count);
+    value->visit(range, false, [&](Bytes member, double score) { built->add_unordered(built->hashed(member), score); });
+    built->put_in_order();
   }
   store_and_reply(ctx, destination, built, Event::kZRangeStore);
 }

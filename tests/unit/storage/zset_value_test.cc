@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <map>
 #include <set>
@@ -309,24 +310,65 @@ TEST_F(ZsetValueTest, CopiesAndScans) {
   }
 }
 
+// Sizes around those of a leaf, of an inner node over full leaves, of what is sorted by bytes of the score, and of a run.
 TEST_F(ZsetValueTest, AssignsWhatWasBuiltInAnyOrder) {
   Random random(test_seed());
-  for (const size_t size : {1u, 128u, 129u, 20000u, 50000u}) {
-    ZsetStructure* built = value().new_structure();
-    for (size_t i = 0; i < size; i++) {
-      const std::string member = std::to_string(i);
-      const auto score = static_cast<double>(random.uniform(100));
-      built->add_unordered(built->hashed(member), 0);
-      ZsetStructure::set_unordered_score(built->find(member), score);
-      scores_[member] = score;
-      ordered_.insert({score, member});
+  const auto few = [&](size_t) { return static_cast<double>(random.uniform(100)); };
+  const auto any = [&](size_t) {
+    constexpr double kEnds[] = {-kInfinity, kInfinity, 0.0, -0.0};
+    if (random.one_in(50)) return kEnds[random.uniform(4)];
+    return (random.real() - 0.5) * std::pow(10, static_cast<double>(random.uniform(40)) - 20);
+  };
+  const auto downwards = [](size_t i) { return -static_cast<double>(i); };
+  const auto same = [](size_t) { return 1.0; };
+  const std::function<double(size_t)> kinds[] = {few, any, downwards, same};
+  for (const size_t size : {1u, 62u, 63u, 128u, 129u, 255u, 256u, 3906u, 3907u, 17000u, 50000u}) {
+    for (const auto& score_of : kinds) {
+      ZsetStructure* built = value().new_structure();
+      for (size_t i = 0; i < size; i++) {
+        const std::string member = std::to_string(i);
+        const double score = score_of(i);
+        built->add_unordered(built->hashed(member), 0);
+        ZsetStructure::set_unordered_score(built->find(member), score);
+        scores_[member] = score;
+        ordered_.insert({score, member});
+      }
+      size_t pauses = 0;
+      const std::function<void()> meanwhile = [&] { pauses++; };
+      built->put_in_order(random.one_in(2) ? meanwhile : nullptr);
+      value().assign(built, limits_);
+      EXPECT_EQ(encoding(), size <= 128 ? "listpack" : "skiplist");
+      compare_all();
+      for (int i = 0; i < 300; i++) put(std::to_string(random.uniform(2 * size)), any(0));
+      for (int i = 0; i < 300; i++) remove(std::to_string(random.uniform(2 * size)));
+      compare_all();
+      remove_ranks(0, ordered_.size());
     }
-    built->put_in_order();
-    value().assign(built, limits_);
-    EXPECT_EQ(encoding(), size <= 128 ? "listpack" : "skiplist");
-    compare_all();
-    remove_ranks(0, size);
   }
+}
+
+// Deeper than one level of inner nodes, and grown again at the end that was built.
+TEST_F(ZsetValueTest, ALargeSetIsBuiltOfFullNodes) {
+  constexpr size_t kMembers = 300'000;
+  ZsetStructure* built = value().new_structure();
+  built->expect(kMembers);
+  for (size_t i = 0; i < kMembers; i++) {
+    built->add_unordered(built->hashed(std::to_string(i)), static_cast<double>(i * 7919 % kMembers));
+  }
+  built->put_in_order();
+  built->check_integrity();
+  EXPECT_LT(built->tree().bytes_allocated(), kMembers * 9);
+  for (size_t i = 0; i < 10'000; i++) {
+    built->insert(built->hashed("new" + std::to_string(i)), static_cast<double>(kMembers - 100 + i));
+  }
+  built->check_integrity();
+  auto* copy = static_cast<ZsetStructure*>(built->clone());
+  copy->check_integrity();
+  EXPECT_EQ(copy->size(), kMembers + 10'000);
+  copy->remove_ranks(1000, kMembers);
+  copy->check_integrity();
+  destroy_structure(copy);
+  destroy_structure(built);
 }
 
 TEST_F(ZsetValueTest, LoadsListpacks) {
