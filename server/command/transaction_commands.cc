@@ -1,5 +1,6 @@
 // MULTI, EXEC, DISCARD, WATCH and UNWATCH. Queueing itself is the dispatcher's: see core/transaction.h.
 
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -18,7 +19,7 @@ bool in_transaction(const Client& client) { return client.transaction && client.
 void multi(CommandContext& ctx, ArgReader& args) {
   if (!args.done(ctx.reply())) return;
   if (in_transaction(ctx.client())) return ctx.reply().error(kMultiNested);
-  TransactionTable::open(ctx.client());
+  ctx.services().transactions.open(ctx.client());
   ctx.reply().ok();
 }
 
@@ -42,7 +43,7 @@ void watch(CommandContext& ctx, ArgReader& args) {
 
 void unwatch(CommandContext& ctx, ArgReader& args) {
   if (!args.done(ctx.reply())) return;
-  ctx.services().transactions.unwatch_all(ctx.client());
+  ctx.services().transactions.close(ctx.client());
   ctx.reply().ok();
 }
 
@@ -74,11 +75,14 @@ void exec(CommandContext& ctx, ArgReader& args) {
   notice_expired(ctx, *client.transaction);
   const bool aborted = client.transaction->aborted;
   const bool changed = client.transaction->watch_broken;
-  const std::vector<QueuedRequest> requests = std::move(client.transaction->requests);
-  ctx.services().transactions.close(client);
-  if (aborted) return ctx.reply().error(kExecAbort);
-  if (changed) return ctx.reply().null_array();
-  run_queued(ctx, requests);
+  TransactionTable& transactions = ctx.services().transactions;
+  if (aborted || changed) {
+    transactions.close(client);
+    return aborted ? ctx.reply().error(kExecAbort) : ctx.reply().null_array();
+  }
+  std::unique_ptr<Transaction> ended = transactions.take_requests(client);
+  run_queued(ctx, ended->requests);
+  transactions.spent(std::move(ended));
 }
 
 constexpr CommandSpec kTransactionRows[] = {

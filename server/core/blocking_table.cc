@@ -7,7 +7,16 @@
 
 namespace larder {
 
-BlockingTable::BlockingTable(uint64_t hash_seed) : seed_(hash_seed), places_(Policy(), account_) {}
+void BlockedState::undo_some(size_t steps_max) {
+  for (; steps_max > 0 && !waiters.empty(); --steps_max) {
+    table.leave(waiters.back());
+    waiters.pop_back();
+  }
+  arguments.resize(arguments.size() - std::min(steps_max, arguments.size()));
+}
+
+BlockingTable::BlockingTable(uint64_t hash_seed, LeftoverQueue& leftovers)
+    : seed_(hash_seed), leftovers_(leftovers), places_(Policy(), account_) {}
 
 BlockingTable::~BlockingTable() {
   std::vector<std::unique_ptr<WaitPlace>> left;
@@ -23,7 +32,7 @@ void BlockingTable::wait(Client& client, const Command& command, std::span<const
     client.blocked->found_nothing = true;
     return;
   }
-  client.blocked = std::make_unique<BlockedState>();
+  client.blocked = std::make_unique<BlockedState>(*this, client);
   BlockedState& state = *client.blocked;
   state.command = &command;
   const std::span<const Bytes> kept = request.request.empty() ? argv : request.request;
@@ -35,15 +44,15 @@ void BlockingTable::wait(Client& client, const Command& command, std::span<const
   state.note = request.note;
   state.answers_timeout = request.answers_timeout;
   state.waiters.reserve(std::max<size_t>(request.keys.size(), 1));
-  if (request.awaits_log) join(state, client, place_for(kLogDatabase, {}), request);
-  for (const Bytes key : request.keys) join(state, client, place_for(client.db, key), request);
+  if (request.awaits_log) join(state, place_for(kLogDatabase, {}), request);
+  for (const Bytes key : request.keys) join(state, place_for(client.db, key), request);
 }
 
-void BlockingTable::join(BlockedState& state, Client& client, WaitPlace& place, const BlockRequest& request) {
+void BlockingTable::join(BlockedState& state, WaitPlace& place, const BlockRequest& request) {
   WaitQueue& queue = queue_for(place, request);
   // The same key again: who came last is this client.
-  if (queue.last != nullptr && queue.last->client == &client) return;
-  Waiter& waiter = state.waiters.emplace_back(Waiter{&client, &queue, queue.last, nullptr});
+  if (queue.last != nullptr && queue.last->state == &state) return;
+  Waiter& waiter = state.waiters.emplace_back(Waiter{&state, &queue, queue.last, nullptr});
   (queue.last != nullptr ? queue.last->next : queue.first) = &waiter;
   queue.last = &waiter;
   ++queue.count;
@@ -51,9 +60,9 @@ void BlockingTable::join(BlockedState& state, Client& client, WaitPlace& place, 
 
 void BlockingTable::release(Client& client) {
   if (!client.blocked) return;
-  for (Waiter& waiter : client.blocked->waiters) leave(waiter);
   if (client.blocked->deadline_ms != 0) deadlines_.erase(client.blocked->deadline_at);
-  client.blocked.reset();
+  client.blocked->client = nullptr;
+  leftovers_.add(std::move(client.blocked));
   client.gate &= ~kGateBlocked;
   released_.push_back(client.id);
 }

@@ -9,7 +9,8 @@
 // A change of a key costs one look-up here, and only while anybody waits at all; a place whose key changed is put on the
 // list of ready places, once, and wake_up.h works that list off when the command, transaction or script has ended. So
 // 10,000 clients that wait for one key cost a change of it no more than one does. Joining is O(keys), leaving too: a
-// waiter is unlinked where it is.
+// waiter is unlinked where it is. Nobody waits for that: a client that goes on, or away, leaves its state behind with no client in
+// it, and the waiters of very many keys are unlinked in pieces (core/leftovers.h).
 //
 // Clients that wait with a timeout are ordered by their deadline; the server's background work asks overdue().
 
@@ -23,18 +24,21 @@
 
 #include "base/bytes.h"
 #include "server/core/blocking.h"
+#include "server/core/leftovers.h"
 #include "storage/hash.h"
 #include "storage/hash_table.h"
 
 namespace larder {
 
+class BlockingTable;
+struct BlockedState;
 struct Client;
 struct Command;
 struct WaitPlace;
 struct WaitQueue;
 
 struct Waiter {
-  Client* client = nullptr;
+  BlockedState* state = nullptr;
   WaitQueue* queue = nullptr;
   Waiter* previous = nullptr;
   Waiter* next = nullptr;
@@ -61,9 +65,15 @@ struct WaitPlace {
 };
 
 // Of one waiting client: Client::blocked.
-struct BlockedState {
+struct BlockedState final : Leftover {
   using Deadlines = std::multimap<int64_t, Client*>;
 
+  BlockedState(BlockingTable& owner, Client& waiting) : table(owner), client(&waiting) {}
+  size_t steps_left() const override { return waiters.size() + arguments.size(); }
+  void undo_some(size_t steps_max) override;
+
+  BlockingTable& table;
+  Client* client;  // null: it waits no longer
   const Command* command = nullptr;
   std::vector<std::string> arguments;
   size_t argument_bytes = 0;    // what they take, of memory
@@ -79,7 +89,8 @@ struct BlockedState {
 
 class BlockingTable {
  public:
-  explicit BlockingTable(uint64_t hash_seed);
+  // The queue holds nothing of this table when the table goes.
+  BlockingTable(uint64_t hash_seed, LeftoverQueue& leftovers);
   ~BlockingTable();
   BlockingTable(const BlockingTable&) = delete;
   BlockingTable& operator=(const BlockingTable&) = delete;
@@ -110,6 +121,7 @@ class BlockingTable {
   // A client whose deadline is reached, or null.
   Client* overdue(int64_t now_ms) const;
   size_t timeout_count() const { return deadlines_.size(); }
+  // Keys; those that nobody waits for any more are counted until they are undone.
   size_t key_count() const { return places_.size(); }
   // Keys whose removal wakes somebody too.
   size_t key_count_on_removal() const;
@@ -119,6 +131,7 @@ class BlockingTable {
   bool has_released() const { return !released_.empty(); }
 
  private:
+  friend struct BlockedState;
   // Those who wait for the log wait at a place of a database that does not exist.
   static constexpr uint16_t kLogDatabase = UINT16_MAX;
 
@@ -138,13 +151,14 @@ class BlockingTable {
 
   uint64_t hash_of(uint16_t db, Bytes key) const { return hash_bytes(key, seed_ + db); }
   WaitPlace& place_for(uint16_t db, Bytes key);
-  void join(BlockedState& state, Client& client, WaitPlace& place, const BlockRequest& request);
+  static void join(BlockedState& state, WaitPlace& place, const BlockRequest& request);
   static WaitQueue& queue_for(WaitPlace& place, const BlockRequest& request);
   void make_ready(WaitPlace& place);
   void leave(Waiter& waiter);
   void drop_if_unused(WaitPlace& place);
 
   uint64_t seed_;
+  LeftoverQueue& leftovers_;
   HashTableAccount account_;
   HashTable<Policy> places_;  // owns its items
   std::deque<WaitPlace*> ready_;

@@ -1,10 +1,13 @@
 #include "server/core/delivery.h"
 
+#include <utility>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "protocol/reply_writer.h"
 #include "server/config/settings.h"
 #include "server/core/client_memory.h"
+#include "server/core/leftovers.h"
 #include "server/core/server_stats.h"
 #include "server/core/tick.h"
 
@@ -24,7 +27,7 @@ void close_over_limit(Services& services, Client& client, int64_t owed_bytes) {
   ++services.stats.output_limit_disconnections;
   services.log.warning("Client id={} addr={} closed for overcoming of output buffer limits: {} bytes are owed",
                        client.id, client.peer, owed_bytes);
-  if (client.queue_) client.queue_->clear();
+  services.leftovers.add(std::move(client.queue_));
   client.close_now();
 }
 

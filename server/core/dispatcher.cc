@@ -143,7 +143,7 @@ Dispatcher::Admission Dispatcher::reject(Client& client, const Command* command,
   if (command != nullptr && command->full_name == "exec") {
     // An EXEC that may not run says so also where there is no transaction, and ends the one that is.
     reply.error(exec_abort_error(error.starts_with("ERR ") ? error.substr(4) : error));
-    if (client.transaction) services_.transactions.close(client);
+    services_.transactions.close(client);
   } else {
     reply.error(error);
   }
@@ -247,15 +247,8 @@ bool Dispatcher::out_of_memory() const {
 
 void Dispatcher::queue_in_transaction(Client& client, const Command& command, uint32_t flags,
                                       std::span<const Bytes> argv, ReplyWriter& reply) {
-  QueuedRequest request;
-  request.command = &command;
   client.transaction->request_flags |= flags;
-  request.arguments.reserve(argv.size());
-  for (const Bytes argument : argv) {
-    request.arguments.emplace_back(argument);
-    client.transaction->queued_bytes += argument.size() + sizeof(std::string);
-  }
-  client.transaction->requests.push_back(std::move(request));
+  client.transaction->queue(command, argv);
   reply.queued();
 }
 

@@ -67,10 +67,12 @@ class NameTable {
     table_.for_each([&](const T& item) { visit(item); });
   }
   void clear() {
-    for (uint64_t position = 0; !table_.empty();) {
-      position = table_.drain(position, [](T* item) { const std::unique_ptr<T> owned(item); });
-      if (position == 0) break;
-    }
+    for (uint64_t position = 0; !table_.empty();) position = drain(position);
+  }
+  // Destroys the items of one segment, about 600: from position 0 on, each result is the next position. Until all of them are gone
+  // the table may not be used for anything else. Requires: it is not empty.
+  uint64_t drain(uint64_t position) {
+    return table_.drain(position, [](T* item) { const std::unique_ptr<T> owned(item); });
   }
 
  private:

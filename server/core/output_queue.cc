@@ -146,6 +146,14 @@ void OutputQueue::consume(size_t count) {
   }
 }
 
+void OutputQueue::undo_some(size_t steps_max) {
+  sources_.clear();
+  for (; steps_max > 0 && !pieces_.empty(); --steps_max) {
+    if (auto* pinned = std::get_if<PinnedBytes>(&pieces_.front())) pinned->release(pinned->owner);
+    pieces_.pop_front();
+  }
+}
+
 void OutputQueue::clear() {
   for (Piece& piece : pieces_) {
     if (auto* pinned = std::get_if<PinnedBytes>(&piece)) pinned->release(pinned->owner);

@@ -12,6 +12,8 @@
 // Bytes can be held back: what is appended after hold_until(n) is not given out before release(n), nor is anything behind
 // it. The log uses this for replies that must not be seen before the change they tell of is on the disk.
 //
+// A queue whose client goes is dropped in pieces when it is long (core/leftovers.h).
+//
 // Cost: one allocation per kChunkBytes of copied bytes, one per pinned piece; gather() and consume() are linear in the
 // pieces that they touch.
 
@@ -27,10 +29,11 @@
 #include "base/bytes.h"
 #include "protocol/reply_source.h"
 #include "protocol/reply_writer.h"
+#include "server/core/leftovers.h"
 
 namespace larder {
 
-class OutputQueue {
+class OutputQueue final : public Leftover {
  public:
   static constexpr size_t kChunkBytes = 16 * 1024;
   static constexpr size_t kFirstChunkBytes = 512;
@@ -38,7 +41,7 @@ class OutputQueue {
   OutputQueue() = default;
   OutputQueue(const OutputQueue&) = delete;
   OutputQueue& operator=(const OutputQueue&) = delete;
-  ~OutputQueue() { clear(); }
+  ~OutputQueue() override { clear(); }
 
   bool empty() const { return pieces_.empty(); }
   // Bytes still to be sent, pinned ones included; not what sources have yet to write.
@@ -68,6 +71,10 @@ class OutputQueue {
   // Drops the first `count` bytes. Requires: gather() has given as many.
   void consume(size_t count);
   void clear();
+
+  // As a leftover: nothing is asked of it any more.
+  size_t steps_left() const override { return pieces_.size(); }
+  void undo_some(size_t steps_max) override;
 
  private:
   struct SourcePiece {

@@ -13,13 +13,14 @@ constexpr size_t kKeptScratchBytes = 4096;
 constexpr uint32_t kNotFound = UINT32_MAX;
 
 // Where in the client's list the topic is.
-uint32_t find_topic(const std::vector<Subscriptions::Place>& places, const Client& client, const Topic& topic) {
+uint32_t find_topic(const Subscriptions& subscriptions, TopicKind kind, const Topic& topic) {
+  const auto& places = subscriptions.topics[static_cast<size_t>(kind)];
   if (places.size() <= topic.subscribers.size()) {
     const auto found = std::find_if(places.begin(), places.end(), [&](const auto& p) { return p.topic == &topic; });
     return found == places.end() ? kNotFound : static_cast<uint32_t>(found - places.begin());
   }
   const auto found = std::find_if(topic.subscribers.begin(), topic.subscribers.end(),
-                                  [&](const auto& s) { return s.client == &client; });
+                                  [&](const auto& s) { return s.subscriptions == &subscriptions; });
   return found == topic.subscribers.end() ? kNotFound : found->position;
 }
 
@@ -48,21 +49,22 @@ size_t subscription_bytes(const Client& client) {
   return client.subscriptions ? client.subscriptions->memory_bytes() : 0;
 }
 
-PubSub::PubSub(Delivery& delivery, uint64_t hash_seed)
+PubSub::PubSub(Delivery& delivery, LeftoverQueue& leftovers, uint64_t hash_seed)
     : delivery_(delivery),
+      leftovers_(leftovers),
       tables_{NameTable<Topic>(hash_seed), NameTable<Topic>(hash_seed), NameTable<Topic>(hash_seed)},
       patterns_(hash_seed) {}
 
 bool PubSub::subscribe(Client& client, TopicKind kind, Bytes name) {
-  if (!client.subscriptions) client.subscriptions = std::make_unique<Subscriptions>();
+  if (!client.subscriptions) client.subscriptions = std::make_unique<Subscriptions>(*this, client);
   auto& places = client.subscriptions->topics[static_cast<size_t>(kind)];
   Topic& topic = table(kind).find_or_add(name);
   const bool is_new_topic = topic.subscribers.empty();
-  if (!is_new_topic && find_topic(places, client, topic) != kNotFound) return false;
+  if (!is_new_topic && find_topic(*client.subscriptions, kind, topic) != kNotFound) return false;
   if (client.subscriptions->total() == 0) ++client_count_;
   if (is_new_topic) topic_bytes_ += sizeof(Topic) + name.size();
   places.push_back({&topic, static_cast<uint32_t>(topic.subscribers.size())});
-  topic.subscribers.push_back({&client, static_cast<uint32_t>(places.size() - 1)});
+  topic.subscribers.push_back({client.subscriptions.get(), static_cast<uint32_t>(places.size() - 1)});
   if (is_new_topic && kind == TopicKind::kPattern) patterns_.add(topic);
   client.flags |= kClientPubsub;
   update_gate(client);
@@ -73,46 +75,51 @@ bool PubSub::unsubscribe(Client& client, TopicKind kind, Bytes name) {
   if (!client.subscriptions) return false;
   const Topic* topic = table(kind).find(name);
   if (topic == nullptr) return false;
-  const uint32_t at = find_topic(client.subscriptions->topics[static_cast<size_t>(kind)], client, *topic);
+  const uint32_t at = find_topic(*client.subscriptions, kind, *topic);
   if (at == kNotFound) return false;
-  remove(client, kind, at);
+  remove(*client.subscriptions, kind, at);
+  if (client.subscriptions->total() == 0) forget(client);
   return true;
 }
 
 // The last on each side takes the place of the one that goes.
-void PubSub::remove(Client& client, TopicKind kind, uint32_t client_position) {
-  auto& places = client.subscriptions->topics[static_cast<size_t>(kind)];
-  const auto [topic, position] = places[client_position];
-  LARDER_ASSERT(topic->subscribers[position].client == &client);
-  topic->subscribers[position] = topic->subscribers.back();
-  const Topic::Subscriber& moved = topic->subscribers[position];
-  moved.client->subscriptions->topics[static_cast<size_t>(kind)][moved.position].position = position;
+void PubSub::remove(Subscriptions& subscriptions, TopicKind kind, uint32_t position) {
+  auto& places = subscriptions.topics[static_cast<size_t>(kind)];
+  const auto [topic, topic_position] = places[position];
+  LARDER_ASSERT(topic->subscribers[topic_position].subscriptions == &subscriptions);
+  topic->subscribers[topic_position] = topic->subscribers.back();
+  const Topic::Subscriber& moved = topic->subscribers[topic_position];
+  moved.subscriptions->topics[static_cast<size_t>(kind)][moved.position].position = topic_position;
   topic->subscribers.pop_back();
-  places[client_position] = places.back();
+  places[position] = places.back();
   places.pop_back();
-  if (client_position < places.size()) {
-    const Subscriptions::Place& place = places[client_position];
-    place.topic->subscribers[place.position].position = client_position;
+  if (position < places.size()) {
+    const Subscriptions::Place& place = places[position];
+    place.topic->subscribers[place.position].position = position;
   }
-  if (topic->subscribers.empty()) {
-    if (kind == TopicKind::kPattern) patterns_.remove(*topic);
-    topic_bytes_ -= sizeof(Topic) + topic->name.size();
-    table(kind).remove(*topic);
-  }
-  if (client.subscriptions->total() > 0) return;
-  client.subscriptions.reset();
+  if (!topic->subscribers.empty()) return;
+  if (kind == TopicKind::kPattern) patterns_.remove(*topic);
+  topic_bytes_ -= sizeof(Topic) + topic->name.size();
+  table(kind).remove(*topic);
+}
+
+void PubSub::forget(Client& client) {
+  if (!client.subscriptions) return;
+  client.subscriptions->client = nullptr;
+  left_count_ += client.subscriptions->total();
+  leftovers_.add(std::move(client.subscriptions));
   client.flags &= ~kClientPubsub;
   --client_count_;
   update_gate(client);
 }
 
-void PubSub::forget(Client& client) {
+void Subscriptions::undo_some(size_t steps_max) {
   for (size_t i = 0; i < kTopicKindCount; ++i) {
-    while (client.subscriptions && !client.subscriptions->topics[i].empty()) {
-      remove(client, static_cast<TopicKind>(i), static_cast<uint32_t>(client.subscriptions->topics[i].size() - 1));
+    for (; steps_max > 0 && !topics[i].empty(); --steps_max) {
+      pubsub.remove(*this, static_cast<TopicKind>(i), static_cast<uint32_t>(topics[i].size() - 1));
+      --pubsub.left_count_;
     }
   }
-  client.subscriptions.reset();
 }
 
 void PubSub::update_gate(Client& client) {
@@ -121,8 +128,14 @@ void PubSub::update_gate(Client& client) {
 }
 
 size_t PubSub::send_to_all(const Topic& topic, const PushMessage& message) {
-  for (const Topic::Subscriber& subscriber : topic.subscribers) delivery_.send(*subscriber.client, message);
-  return topic.subscribers.size();
+  size_t receivers = 0;
+  for (const Topic::Subscriber& subscriber : topic.subscribers) {
+    Client* const client = subscriber.subscriptions->client;
+    if (client == nullptr) continue;
+    delivery_.send(*client, message);
+    ++receivers;
+  }
+  return receivers;
 }
 
 size_t PubSub::publish(Bytes channel, Bytes message) {
@@ -152,9 +165,22 @@ size_t PubSub::memory_bytes() const {
   return bytes;
 }
 
+size_t PubSub::live_count(const Topic& topic) const {
+  if (left_count_ == 0) return topic.subscribers.size();
+  const auto is_there = [](const Topic::Subscriber& subscriber) { return subscriber.subscriptions->client != nullptr; };
+  return static_cast<size_t>(std::count_if(topic.subscribers.begin(), topic.subscribers.end(), is_there));
+}
+
+size_t PubSub::topic_count(TopicKind kind) const {
+  if (left_count_ == 0) return table(kind).size();
+  size_t count = 0;
+  for_each_topic(kind, [&](Bytes) { ++count; });
+  return count;
+}
+
 size_t PubSub::subscriber_count(TopicKind kind, Bytes name) const {
   const Topic* topic = table(kind).find(name);
-  return topic == nullptr ? 0 : topic->subscribers.size();
+  return topic == nullptr ? 0 : live_count(*topic);
 }
 
 void PubSub::check_integrity() const {
@@ -163,8 +189,7 @@ void PubSub::check_integrity() const {
       LARDER_ASSERT(!topic.subscribers.empty());
       for (size_t i = 0; i < topic.subscribers.size(); ++i) {
         const Topic::Subscriber& subscriber = topic.subscribers[i];
-        LARDER_ASSERT(subscriber.client->subscriptions != nullptr);
-        const auto& places = subscriber.client->subscriptions->topics[kind];
+        const auto& places = subscriber.subscriptions->topics[kind];
         LARDER_ASSERT(subscriber.position < places.size());
         LARDER_ASSERT(places[subscriber.position].topic == &topic && places[subscriber.position].position == i);
       }

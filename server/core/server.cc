@@ -14,6 +14,7 @@ constexpr size_t kClientsPerCron = 1024;
 // Work of one step of the background loop, between two looks at the clock.
 constexpr size_t kExpiryStepsPerLook = 64;
 constexpr size_t kFreedEntriesPerLook = 256;
+constexpr size_t kLeftoverStepsPerLook = 128;
 // How long a turn of the loop loads data: clients only wait for LOADING meanwhile.
 constexpr int64_t kLoadBudgetUs = 5000;
 // What a snapshot takes before the other work has its turn.
@@ -45,9 +46,10 @@ Server::Server(const Environment& environment, const Settings& settings, std::sp
       clock_(environment.clock),
       log_(environment.log),
       registry_(families),
-      blocking_(random_.next()),
+      transactions_(random_.next(), leftovers_),
+      blocking_(random_.next(), leftovers_),
       delivery_(services_),
-      pubsub_(delivery_, random_.next()),
+      pubsub_(delivery_, leftovers_, random_.next()),
       notifications_(pubsub_, settings_),
       monitors_(services_),
       tracking_(services_, random_.next()),
@@ -59,13 +61,40 @@ Server::Server(const Environment& environment, const Settings& settings, std::sp
                    environment.random_seed + kLogSeedOffset, environment.use_threads}),
       memory_limit_(services_),
       services_{
-          clock_,       random_,     environment.files, log_,      store_,
-          settings_,    options_,    registry_,         clients_,  stats_,
-          slowlog_,     latency_,    transactions_,     blocking_, key_events_,
-          propagation_, append_log_, held_replies_,     flushed_,  memory_limit_,
-          snapshots_,   saves_,      loading_,          pause_,    environment.process,
-          identity_,    tick_,       delivery_,         pubsub_,   notifications_,
-          monitors_,    tracking_,   client_memory_,
+          clock_,
+          random_,
+          environment.files,
+          log_,
+          store_,
+          settings_,
+          options_,
+          registry_,
+          clients_,
+          stats_,
+          slowlog_,
+          latency_,
+          transactions_,
+          blocking_,
+          key_events_,
+          propagation_,
+          append_log_,
+          held_replies_,
+          flushed_,
+          leftovers_,
+          memory_limit_,
+          snapshots_,
+          saves_,
+          loading_,
+          pause_,
+          environment.process,
+          identity_,
+          tick_,
+          delivery_,
+          pubsub_,
+          notifications_,
+          monitors_,
+          tracking_,
+          client_memory_,
       },
       snapshots_(services_, environment.snapshot_worker),
       saves_(services_, snapshots_),
@@ -101,6 +130,7 @@ Server::~Server() {
   // While everything is there that a rewrite needs to be given up.
   (void)append_log_.finish();
   // Replies that are sent while they are written read from the store, which goes before the clients.
+  leftovers_.clear();
   for (const auto& client : clients_.all()) {
     if (client->queue_) client->queue_->clear();
   }
@@ -191,13 +221,14 @@ Client* Server::connect(ClientLink& link, const ClientOrigin& origin, std::strin
 void Server::disconnect(Client& client) {
   tick_.forget(client);
   busy_tick_.forget(client);
-  transactions_.unwatch_all(client);
+  transactions_.close(client);
   blocking_.forget(client);
   pubsub_.forget(client);
   held_replies_.forget(client);
   tracking_.disable(client);
   monitors_.remove(client);
   client_memory_.forget(client);
+  leftovers_.add(std::move(client.queue_));
   clients_.remove(client);
 }
 
@@ -317,6 +348,7 @@ Server::Background Server::background() {
   int64_t snapshot_deadline_us = INT64_MAX;
   while (more) {
     more = flushed_.free_some(kFreedEntriesPerLook);
+    more |= leftovers_.undo_some(kLeftoverStepsPerLook);
     more |= store_.free_some(kFreedEntriesPerLook);
     more |= store_.give_back_some();
     more |= store_.evictor().maintain(kQueueStepsPerLook);
@@ -348,7 +380,7 @@ Server::Background Server::background() {
 bool Server::background_pending() {
   if (dispatcher_.has_gate(kServerPaused) || !flushed_.empty() || store_.has_garbage() || store_.has_surplus())
     return true;
-  if (blocking_.timeout_count() > 0) return true;
+  if (blocking_.timeout_count() > 0 || !leftovers_.empty()) return true;
   if (snapshots_.pending() || loading_.active() || defragmentation_.is_running()) return true;
   if (services_.scripting != nullptr && services_.scripting->is_cleaning()) return true;
   if (!settings_.active_expiry) return false;

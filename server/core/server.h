@@ -31,6 +31,7 @@
 #include "server/core/flush_queue.h"
 #include "server/core/held_replies.h"
 #include "server/core/key_events.h"
+#include "server/core/leftovers.h"
 #include "server/core/loading.h"
 #include "server/core/log_base.h"
 #include "server/core/memory_limit.h"
@@ -170,6 +171,7 @@ class Server {
   KeyEvents key_events_;
   Store store_;
   FlushQueue flushed_;
+  LeftoverQueue leftovers_;  // behind the tables that they refer to
   OptionTable options_;
   AppendLog append_log_;
   MemoryLimit memory_limit_;

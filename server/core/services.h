@@ -21,6 +21,7 @@ class FlushQueue;
 class HeldReplies;
 class KeyEvents;
 class LatencyMonitor;
+class LeftoverQueue;
 class Loading;
 class MemoryLimit;
 class Log;
@@ -88,6 +89,7 @@ struct Services {
   AppendLog& append_log;
   HeldReplies& held_replies;
   FlushQueue& flushed;
+  LeftoverQueue& leftovers;
   MemoryLimit& memory_limit;
   Snapshots& snapshots;
   SaveControl& saves;

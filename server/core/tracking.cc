@@ -29,7 +29,7 @@ bool is_default_reader(const Client* client) {
 
 void Tracking::enable(Client& client, uint32_t modes, uint64_t redirection, std::span<const Bytes> prefixes) {
   if (!client.tracking) {
-    client.tracking = std::make_unique<TrackingState>();
+    client.tracking = std::make_unique<TrackingState>(*this, client);
     ++client_count_;
   }
   TrackingState& state = *client.tracking;
@@ -47,26 +47,55 @@ void Tracking::enable(Client& client, uint32_t modes, uint64_t redirection, std:
       found = prefixes_.emplace(std::string(prefix), PrefixGroup{}).first;
       ++prefix_lengths_[prefix.size()];
     }
-    found->second.clients.push_back(&client);
+    found->second.trackers.push_back(&state);
   }
 }
 
 void Tracking::disable(Client& client) {
   if (!client.tracking) return;
-  for (const std::string& prefix : client.tracking->prefixes) {
-    const auto found = prefixes_.find(prefix);
-    LARDER_ASSERT(found != prefixes_.end());
-    std::erase(found->second.clients, &client);
-    if (!found->second.clients.empty()) continue;
-    prefixes_.erase(found);
-    const auto length = prefix_lengths_.find(prefix.size());
-    if (--length->second == 0) prefix_lengths_.erase(length);
-  }
-  client.tracking.reset();
-  if (--client_count_ > 0) return;
+  client.tracking->client = nullptr;
+  services_.leftovers.add(std::move(client.tracking));
   // Nobody is left who could be told.
-  table_.clear();
+  if (--client_count_ == 0) forget_all_keys();
+}
+
+void TrackingState::undo_some(size_t steps_max) {
+  for (; steps_max > 0 && !prefixes.empty(); --steps_max) {
+    tracking.leave_prefix(*this, prefixes.back());
+    prefixes.pop_back();
+  }
+}
+
+void Tracking::leave_prefix(const TrackingState& state, const std::string& prefix) {
+  const auto found = prefixes_.find(prefix);
+  LARDER_ASSERT(found != prefixes_.end());
+  std::erase(found->second.trackers, &state);
+  if (!found->second.trackers.empty()) return;
+  prefixes_.erase(found);
+  const auto length = prefix_lengths_.find(prefix.size());
+  if (--length->second == 0) prefix_lengths_.erase(length);
+}
+
+// A table that is only to be freed. A step is an item; a piece frees whole segments of the table, of about 600.
+class Tracking::ForgottenKeys final : public Leftover {
+ public:
+  explicit ForgottenKeys(std::unique_ptr<TrackedKeys> keys) : keys_(std::move(keys)) {}
+  size_t steps_left() const override { return keys_->size(); }
+  void undo_some(size_t steps_max) override {
+    const size_t end = keys_->size() - std::min(steps_max, keys_->size());
+    while (keys_->size() > end) position_ = keys_->drain(position_);
+  }
+
+ private:
+  std::unique_ptr<TrackedKeys> keys_;
+  uint64_t position_ = 0;
+};
+
+void Tracking::forget_all_keys() {
   item_count_ = name_bytes_ = 0;
+  if (table_->empty()) return;
+  services_.leftovers.add(std::make_unique<ForgottenKeys>(std::move(table_)));
+  table_ = std::make_unique<TrackedKeys>(hash_seed_);
 }
 
 // A script's keys are those of the commands that it runs, and the channels of a message are no keys.
@@ -92,7 +121,7 @@ void Tracking::request_ended(Client& asker, const Command& command) {
 }
 
 void Tracking::remember(Client& client, Bytes key) {
-  TrackedKey& tracked = table_.find_or_add(key);
+  TrackedKey& tracked = table_->find_or_add(key);
   auto& readers = tracked.readers;
   const auto place = std::lower_bound(readers.begin(), readers.end(), client.id);
   if (place != readers.end() && *place == client.id) return;
@@ -110,12 +139,12 @@ void Tracking::drop_gone_readers(TrackedKey& key) {
 
 void Tracking::shrink_to_limit() {
   const auto limit = static_cast<size_t>(services_.settings.tracking_keys_max);
-  while (limit > 0 && table_.size() > limit) invalidate(*table_.draw(services_.random), nullptr);
+  while (limit > 0 && table_->size() > limit) invalidate(*table_->draw(services_.random), nullptr);
 }
 
 void Tracking::key_changed(Bytes key, const Client* by) {
   if (!prefixes_.empty()) collect_broadcast(key, by);
-  if (TrackedKey* tracked = table_.find(key)) invalidate(*tracked, by);
+  if (TrackedKey* tracked = table_->find(key)) invalidate(*tracked, by);
 }
 
 void Tracking::invalidate(TrackedKey& key, const Client* by) {
@@ -126,7 +155,7 @@ void Tracking::invalidate(TrackedKey& key, const Client* by) {
   const std::vector<uint64_t> readers = std::move(key.readers);
   item_count_ -= readers.size();
   name_bytes_ -= key.name.size();
-  table_.remove(key);
+  table_->remove(key);
   for (const uint64_t id : readers) {
     Client* reader = services_.clients.find(id);
     if (!is_default_reader(reader)) continue;
@@ -137,8 +166,7 @@ void Tracking::invalidate(TrackedKey& key, const Client* by) {
 
 void Tracking::database_changed() {
   if (!active()) return;
-  table_.clear();
-  item_count_ = name_bytes_ = 0;
+  forget_all_keys();
   for (const auto& client : services_.clients.all()) {
     if (client->tracking) send_null(*client);
   }
@@ -173,8 +201,10 @@ void Tracking::flush_broadcasts() {
 void Tracking::send_group(const PrefixGroup& group) {
   Buffer all;
   all.append(encode_keys(group, 0));
-  for (Client* client : group.clients) {
-    const bool without_own = (client->tracking->modes & kTrackNoLoop) != 0;
+  for (const TrackingState* tracker : group.trackers) {
+    Client* const client = tracker->client;
+    if (client == nullptr) continue;
+    const bool without_own = (tracker->modes & kTrackNoLoop) != 0;
     const Bytes keys = without_own ? encode_keys(group, client->id) : all.bytes();
     if (!keys.empty()) send_keys(*client, keys);
   }
@@ -237,7 +267,7 @@ void Tracking::send_framed(Client& client, Client& receiver, Bytes keys) {
 }
 
 size_t Tracking::memory_bytes() const {
-  return table_.table_bytes() + table_.size() * sizeof(TrackedKey) + name_bytes_ + item_count_ * sizeof(uint64_t);
+  return table_->table_bytes() + table_->size() * sizeof(TrackedKey) + name_bytes_ + item_count_ * sizeof(uint64_t);
 }
 
 }  // namespace larder

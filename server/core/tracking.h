@@ -14,7 +14,8 @@
 //     prefixes  PrefixGroup { clients, changed keys of this tick } found by their lengths that occur
 //
 // Clients are listed by id, and who has gone is noticed when its turn comes (or when a list has doubled): so nothing need
-// be searched at a disconnect.
+// be searched at a disconnect. With the last of them, and with a flush, the whole table goes: it is freed in pieces
+// (core/leftovers.h), as are the prefixes of one that had very many.
 //
 // Databases are not told apart: clients are told by the key's name.
 //
@@ -31,6 +32,7 @@
 
 #include "base/buffer.h"
 #include "base/bytes.h"
+#include "server/core/leftovers.h"
 #include "server/core/name_table.h"
 #include "server/core/registry.h"
 #include "server/core/services.h"
@@ -38,6 +40,7 @@
 namespace larder {
 
 struct Client;
+class Tracking;
 
 enum TrackingMode : uint32_t {
   kTrackBroadcast = 1u << 0,
@@ -47,7 +50,13 @@ enum TrackingMode : uint32_t {
 };
 
 // One client's tracking.
-struct TrackingState {
+struct TrackingState final : Leftover {
+  TrackingState(Tracking& owner, Client& tracker) : tracking(owner), client(&tracker) {}
+  size_t steps_left() const override { return prefixes.size(); }
+  void undo_some(size_t steps_max) override;
+
+  Tracking& tracking;
+  Client* client;                     // null: it tracks no longer
   uint32_t modes = 0;                 // TrackingMode
   bool caching_given = false;         // CLIENT CACHING, for the next request
   bool redirection_broken = false;    // the client that it redirects to is gone
@@ -57,7 +66,7 @@ struct TrackingState {
 
 class Tracking {
  public:
-  Tracking(Services& services, uint64_t hash_seed) : services_(services), table_(hash_seed) {}
+  Tracking(Services& services, uint64_t hash_seed) : services_(services), hash_seed_(hash_seed) {}
 
   // Whether any client tracks: while false, nothing below needs to be called.
   bool active() const { return client_count_ > 0; }
@@ -83,9 +92,10 @@ class Tracking {
   void shrink_to_limit();
 
   size_t client_count() const { return client_count_; }
-  size_t key_count() const { return table_.size(); }
+  size_t key_count() const { return table_->size(); }
   // Pairs of a key and a client that has read it.
   size_t item_count() const { return item_count_; }
+  // Those that no client has any more are counted until they are undone.
   size_t prefix_count() const { return prefixes_.size(); }
   size_t memory_bytes() const;
 
@@ -95,13 +105,18 @@ class Tracking {
     uint64_t hash = 0;
     std::vector<uint64_t> readers;  // ids, sorted
   };
+  using TrackedKeys = NameTable<TrackedKey>;
+  class ForgottenKeys;
   struct PrefixGroup {
-    std::vector<Client*> clients;
+    std::vector<TrackingState*> trackers;
     // Keys that changed in this tick, and the id of the client that did it last, 0 for none.
     std::map<std::string, uint64_t, std::less<>> changed;
   };
 
+  friend struct TrackingState;
   void remember(Client& client, Bytes key);
+  void forget_all_keys();
+  void leave_prefix(const TrackingState& state, const std::string& prefix);
   void drop_gone_readers(TrackedKey& key);
   void invalidate(TrackedKey& key, const Client* by);
   void collect_broadcast(Bytes key, const Client* by);
@@ -114,7 +129,8 @@ class Tracking {
   void send_framed(Client& client, Client& receiver, Bytes keys);
 
   Services& services_;
-  NameTable<TrackedKey> table_;
+  const uint64_t hash_seed_;
+  std::unique_ptr<TrackedKeys> table_ = std::make_unique<TrackedKeys>(hash_seed_);
   size_t item_count_ = 0;
   size_t name_bytes_ = 0;  // of the tracked keys
   size_t client_count_ = 0;

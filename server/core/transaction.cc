@@ -1,92 +1,146 @@
 #include "server/core/transaction.h"
 
 #include <algorithm>
-#include <functional>
 #include <utility>
 
+#include "base/assert.h"
 #include "server/core/client.h"
 
 namespace larder {
-namespace {
+void Transaction::queue(const Command& command, std::span<const Bytes> argv) {
+  QueuedRequest& request = requests.emplace_back();
+  request.command = &command;
+  request.arguments.reserve(argv.size());
+  for (const Bytes argument : argv) {
+    request.arguments.emplace_back(argument);
+    queued_bytes += argument.size() + sizeof(std::string);
+  }
+  queued_arguments += argv.size();
+}
 
-// Of a watched key, besides its name: the place in the table, and a node's links.
-constexpr size_t kWatchedPlaceBytes = sizeof(std::string) + sizeof(std::vector<Client*>) + 4 * sizeof(void*);
+void Transaction::undo_some(size_t steps_max) {
+  for (; steps_max > 0 && !watched.empty(); --steps_max) {
+    table.unwatch(*this, watched.back());
+    watched.pop_back();
+  }
+  while (steps_max > 0 && !requests.empty()) {
+    std::vector<std::string>& arguments = requests.back().arguments;
+    const size_t count = std::min(steps_max, arguments.size());
+    arguments.resize(arguments.size() - count);
+    queued_arguments -= count;
+    steps_max -= count;
+    if (arguments.empty()) requests.pop_back();
+  }
+}
 
-}  // namespace
+TransactionTable::TransactionTable(uint64_t hash_seed, LeftoverQueue& leftovers)
+    : leftovers_(leftovers), hash_seed_(hash_seed), places_(Policy(), account_) {}
 
-size_t TransactionTable::PlaceHash::operator()(const Place& place) const {
-  return std::hash<std::string>()(place.key) ^ (place.db * 0x9e3779b97f4a7c15ull);
+TransactionTable::~TransactionTable() {
+  for (uint64_t position = 0; !places_.empty();) {
+    position = places_.drain(position, [](Place* place) { const std::unique_ptr<Place> owned(place); });
+  }
+}
+
+TransactionTable::Place* TransactionTable::find(uint16_t db, Bytes key) const {
+  if (places_.empty()) return nullptr;
+  const auto* slot = places_.find(hash_of(db, key), PlaceName{db, key});
+  return slot == nullptr ? nullptr : slot->item();
+}
+
+TransactionTable::Place& TransactionTable::place_for(uint16_t db, Bytes key) {
+  const uint64_t hash = hash_of(db, key);
+  if (const auto* slot = places_.find(hash, PlaceName{db, key})) return *slot->item();
+  auto place = std::make_unique<Place>();
+  place->db = db;
+  place->key = key;
+  place->hash = hash;
+  memory_bytes_ += sizeof(Place) + key.size();
+  return *places_.insert_new(hash, place.release())->item();
+}
+
+Transaction& TransactionTable::transaction_of(Client& client) {
+  if (!client.transaction) client.transaction = std::make_unique<Transaction>(*this);
+  return *client.transaction;
 }
 
 void TransactionTable::watch(Client& client, uint16_t db, Bytes key, bool already_expired) {
-  if (!client.transaction) client.transaction = std::make_unique<Transaction>();
+  Transaction& transaction = transaction_of(client);
   // The table knows whether this client watches the key already: looking through the client's own list would make one
   // WATCH of many keys quadratic.
-  std::vector<Client*>& watchers = watchers_[Place{db, std::string(key)}];
-  if (std::find(watchers.begin(), watchers.end(), &client) != watchers.end()) return;
-  if (watchers.empty()) memory_bytes_ += kWatchedPlaceBytes + key.size();
-  watchers.push_back(&client);
-  memory_bytes_ += sizeof(Client*);
-  if (client.transaction->watched.empty()) ++watching_clients_;
-  client.transaction->watched.push_back({db, std::string(key), already_expired});
-  client.transaction->watched_bytes += sizeof(WatchedKey) + key.size();
-  client.transaction->watches_expired |= already_expired;
+  std::vector<Transaction*>& watchers = place_for(db, key).watchers;
+  if (std::find(watchers.begin(), watchers.end(), &transaction) != watchers.end()) return;
+  watchers.push_back(&transaction);
+  memory_bytes_ += sizeof(Transaction*);
+  if (transaction.watched.empty()) ++watching_clients_;
+  transaction.watched.push_back({db, std::string(key), already_expired});
+  transaction.watched_bytes += sizeof(WatchedKey) + key.size();
+  transaction.watches_expired |= already_expired;
 }
 
-void TransactionTable::unwatch_all(Client& client) {
-  if (!client.transaction) return;
-  if (!client.transaction->watched.empty()) --watching_clients_;
-  for (const WatchedKey& entry : client.transaction->watched) {
-    const auto place = watchers_.find(Place{entry.db, entry.key});
-    if (place == watchers_.end()) continue;
-    memory_bytes_ -= std::erase(place->second, &client) * sizeof(Client*);
-    if (!place->second.empty()) continue;
-    memory_bytes_ -= kWatchedPlaceBytes + entry.key.size();
-    watchers_.erase(place);
-  }
-  client.transaction->watched.clear();
-  client.transaction->watched_bytes = 0;
-  client.transaction->watches_expired = false;
-  client.transaction->watch_broken = false;
+void TransactionTable::unwatch(Transaction& transaction, const WatchedKey& watched) {
+  Place* const place = find(watched.db, watched.key);
+  LARDER_ASSERT(place != nullptr);
+  memory_bytes_ -= std::erase(place->watchers, &transaction) * sizeof(Transaction*);
+  if (!place->watchers.empty()) return;
+  memory_bytes_ -= sizeof(Place) + place->key.size();
+  places_.erase(place->hash, places_.find(place->hash, PlaceName{place->db, place->key}));
+  const std::unique_ptr<Place> owned(place);
 }
 
 void TransactionTable::open(Client& client) {
-  if (!client.transaction) client.transaction = std::make_unique<Transaction>();
-  client.transaction->open = true;
+  transaction_of(client).open = true;
   client.gate |= kGateTransaction;
 }
 
-void TransactionTable::close(Client& client) {
-  unwatch_all(client);
+// Null when there is none. A flush asks nothing about keys that nobody else watches: it finds them marked.
+std::unique_ptr<Transaction> TransactionTable::detach(Client& client) {
   client.gate &= ~kGateTransaction;
-  client.transaction.reset();
+  if (!client.transaction) return nullptr;
+  if (!client.transaction->watched.empty()) --watching_clients_;
+  client.transaction->watch_broken = true;
+  return std::move(client.transaction);
+}
+
+std::unique_ptr<Transaction> TransactionTable::take_requests(Client& client) {
+  std::unique_ptr<Transaction> ended = detach(client);
+  LARDER_ASSERT(ended != nullptr);
+  if (ended->watched.size() <= LeftoverQueue::kAtOnceMax) {
+    for (; !ended->watched.empty(); ended->watched.pop_back()) unwatch(*ended, ended->watched.back());
+    return ended;
+  }
+  auto requests = std::make_unique<Transaction>(*this);
+  requests->requests.swap(ended->requests);
+  requests->queued_arguments = std::exchange(ended->queued_arguments, 0);
+  leftovers_.add(std::move(ended));
+  return requests;
 }
 
 // Whether the key was expired already when the client began to watch it, and the client has not been told of its removal.
-bool TransactionTable::forgives_removal(Client& client, uint16_t db, Bytes key) {
-  if (!client.transaction->watches_expired) return false;
-  for (WatchedKey& watched : client.transaction->watched) {
+bool TransactionTable::forgives_removal(Transaction& transaction, uint16_t db, Bytes key) {
+  if (!transaction.watches_expired) return false;
+  for (WatchedKey& watched : transaction.watched) {
     if (watched.db == db && watched.key == key) return std::exchange(watched.was_expired, false);
   }
   return false;
 }
 
 void TransactionTable::key_changed(uint16_t db, Bytes key, bool has_expired) {
-  const auto place = watchers_.find(Place{db, std::string(key)});
-  if (place == watchers_.end()) return;
-  if (!has_expired) return break_all(place->second);
-  for (Client* client : place->second) {
-    if (!forgives_removal(*client, db, key)) client->transaction->watch_broken = true;
+  const Place* const place = find(db, key);
+  if (place == nullptr) return;
+  if (!has_expired) return break_all(place->watchers);
+  for (Transaction* watcher : place->watchers) {
+    if (!watcher->watch_broken && !forgives_removal(*watcher, db, key)) watcher->watch_broken = true;
   }
 }
 
-bool TransactionTable::all_broken(const std::vector<Client*>& clients) {
-  return std::all_of(clients.begin(), clients.end(),
-                     [](const Client* client) { return client->transaction->watch_broken; });
+bool TransactionTable::all_broken(const std::vector<Transaction*>& watchers) {
+  return std::all_of(watchers.begin(), watchers.end(),
+                     [](const Transaction* watcher) { return watcher->watch_broken; });
 }
 
-void TransactionTable::break_all(const std::vector<Client*>& clients) {
-  for (Client* client : clients) client->transaction->watch_broken = true;
+void TransactionTable::break_all(const std::vector<Transaction*>& watchers) {
+  for (Transaction* watcher : watchers) watcher->watch_broken = true;
 }
 
 }  // namespace larder

@@ -9,19 +9,29 @@
 // WATCH is optimistic: the table below maps a watched key to the clients that watch it, and a change of the key
 // (`ctx.changed`, expiry, eviction, a flush) marks those clients' transactions dirty. With nobody watching, a change
 // costs one test of `empty()`.
+//
+// The table refers to transactions, not to clients: one that has ended (EXEC, UNWATCH, a disconnect) goes as a whole, and when it
+// watched very much, its places in the table are taken back in pieces (core/leftovers.h). What is marked there meanwhile, nobody
+// reads.
 
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/prefetch.h"
+#include "server/core/leftovers.h"
+#include "storage/hash.h"
+#include "storage/hash_table.h"
 
 namespace larder {
 
 struct Client;
 struct Command;
 class Keyspace;
+class TransactionTable;
 
 struct QueuedRequest {
   const Command* command = nullptr;
@@ -34,8 +44,17 @@ struct WatchedKey {
   bool was_expired = false;  // its deadline had passed when it was watched: its removal alone is no change
 };
 
-struct Transaction {
+struct Transaction final : Leftover {
+  explicit Transaction(TransactionTable& owner) : table(owner) {}
+  // Puts a request behind the others, with a copy of its arguments.
+  void queue(const Command& command, std::span<const Bytes> argv);
+
+  size_t steps_left() const override { return watched.size() + queued_arguments; }
+  void undo_some(size_t steps_max) override;
+
+  TransactionTable& table;
   std::vector<QueuedRequest> requests;
+  size_t queued_arguments = 0;
   size_t queued_bytes = 0;
   uint32_t request_flags = 0;  // CommandFlag of all requests together
   std::vector<WatchedKey> watched;
@@ -48,10 +67,15 @@ struct Transaction {
 
 class TransactionTable {
  public:
-  bool empty() const { return watchers_.empty(); }
+  // `hash_seed` is drawn at random: names come from clients. The queue holds nothing of this table when the table goes.
+  TransactionTable(uint64_t hash_seed, LeftoverQueue& leftovers);
+  ~TransactionTable();
+  TransactionTable(const TransactionTable&) = delete;
+  TransactionTable& operator=(const TransactionTable&) = delete;
+
+  bool empty() const { return places_.empty(); }
 
   void watch(Client& client, uint16_t db, Bytes key, bool already_expired);
-  void unwatch_all(Client& client);
 
   // `has_expired`: it is removed because its deadline has passed, which is news only to those who saw it alive.
   void key_changed(uint16_t db, Bytes key, bool has_expired = false);
@@ -59,34 +83,60 @@ class TransactionTable {
   // `exists` tells whether the key was there; it is not asked where all watchers know of a change already.
   template <typename Exists>
   void database_changed(uint16_t db, Exists exists) {
-    for (auto& [place, clients] : watchers_) {
-      if (place.db == db && !all_broken(clients) && exists(place.key)) break_all(clients);
-    }
+    places_.for_each([&](const Place& place) {
+      if (place.db == db && !all_broken(place.watchers) && exists(place.key)) break_all(place.watchers);
+    });
   }
   size_t watching_clients() const { return watching_clients_; }
-  size_t watched_key_count() const { return watchers_.size(); }
+  // Those of transactions that have ended are counted until they are undone.
+  size_t watched_key_count() const { return places_.size(); }
   // Of the table; what each client remembers of it is the client's.
-  size_t memory_bytes() const { return memory_bytes_; }
+  size_t memory_bytes() const { return empty() ? 0 : memory_bytes_ + places_.bytes_allocated(); }
 
   // MULTI: from now on the client's requests are queued.
-  static void open(Client& client);
-  // The end of a transaction, however it came: nothing is queued or watched any more, and its memory is given back.
-  void close(Client& client);
+  void open(Client& client);
+  // The end of a transaction or of what a client watches, however it came: nothing is queued or watched any more.
+  void close(Client& client) { leftovers_.add(detach(client)); }
+  // The same, but the requests are still to run, and are the caller's until they have: see spent(). Requires: it is open.
+  std::unique_ptr<Transaction> take_requests(Client& client);
+  void spent(std::unique_ptr<Transaction> requests) { leftovers_.add(std::move(requests)); }
 
  private:
+  friend struct Transaction;
   struct Place {
     uint16_t db = 0;
     std::string key;
-    bool operator==(const Place&) const = default;
+    uint64_t hash = 0;
+    std::vector<Transaction*> watchers;
   };
-  struct PlaceHash {
-    size_t operator()(const Place& place) const;
+  struct PlaceName {
+    uint16_t db;
+    Bytes key;
   };
-  static bool all_broken(const std::vector<Client*>& clients);
-  static void break_all(const std::vector<Client*>& clients);
-  static bool forgives_removal(Client& client, uint16_t db, Bytes key);
+  struct Policy {
+    using Item = Place;
+    using Key = PlaceName;
+    static bool equal(const Place& place, const PlaceName& name) {
+      return place.db == name.db && place.key == name.key;
+    }
+    static uint64_t hash(const Place& place) { return place.hash; }
+    static void prefetch(const Place* place) { prefetch_line(place); }
+  };
 
-  std::unordered_map<Place, std::vector<Client*>, PlaceHash> watchers_;
+  Transaction& transaction_of(Client& client);
+  std::unique_ptr<Transaction> detach(Client& client);
+  uint64_t hash_of(uint16_t db, Bytes key) const { return hash_bytes(key, hash_seed_ + db); }
+  Place* find(uint16_t db, Bytes key) const;
+  Place& place_for(uint16_t db, Bytes key);
+  void unwatch(Transaction& transaction, const WatchedKey& watched);
+  static bool all_broken(const std::vector<Transaction*>& watchers);
+  static void break_all(const std::vector<Transaction*>& watchers);
+  static bool forgives_removal(Transaction& transaction, uint16_t db, Bytes key);
+
+  LeftoverQueue& leftovers_;
+  const uint64_t hash_seed_;
+  HashTableAccount account_;
+  HashTable<Policy> places_;  // owns its items
   size_t watching_clients_ = 0;
   size_t memory_bytes_ = 0;
 };

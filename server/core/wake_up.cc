@@ -61,13 +61,14 @@ void serve_queue(Services& services, Dispatcher& dispatcher, const WaitQueue& qu
   for (Waiter* waiter = queue.first; waiter != nullptr && left > 0; --left) {
     if (!may_find_something(services, queue, dispatcher.now_ms())) return;
     Waiter* const next = waiter->next;
-    Client& client = *waiter->client;
-    if (client.wants_close()) {
-      services.blocking.release(client);
-    } else if (!try_again(services, dispatcher, client) && queue.sharing != WaitSharing::kEveryone) {
+    Client* const client = waiter->state->client;
+    waiter = next;
+    if (client == nullptr) continue;  // it waits no longer
+    if (client->wants_close()) {
+      services.blocking.release(*client);
+    } else if (!try_again(services, dispatcher, *client) && queue.sharing != WaitSharing::kEveryone) {
       return;
     }
-    waiter = next;
   }
 }
 

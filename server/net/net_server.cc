@@ -278,6 +278,7 @@ void NetServer::forget(Connection& connection) {
   if (connection.in_woken_list)
     std::replace(woken_.begin(), woken_.end(), &connection, static_cast<Connection*>(nullptr));
   server_.disconnect(*connection.client());
+  keep_background_going();  // it may have left much behind
 }
 
 void NetServer::close_everything() {

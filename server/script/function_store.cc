@@ -62,10 +62,12 @@ std::unique_ptr<FunctionLibrary> FunctionStore::remove(Bytes name) {
   return library;
 }
 
-void FunctionStore::clear() {
-  libraries_.clear();
-  functions_.clear();
-  source_bytes_ = 0;
+void FunctionStore::drop_some(size_t libraries_max) {
+  for (; libraries_max > 0 && !libraries_.empty(); --libraries_max) {
+    const size_t functions = libraries_.begin()->second->functions.size();
+    for (size_t i = 0; i < functions; ++i) functions_.erase(functions_.begin());
+    libraries_.erase(libraries_.begin());
+  }
 }
 
 }  // namespace larder

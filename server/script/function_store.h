@@ -53,7 +53,9 @@ class FunctionStore {
   void add(std::unique_ptr<FunctionLibrary> library);
   // Returns it; null when there is none.
   std::unique_ptr<FunctionLibrary> remove(Bytes name);
-  void clear();
+  // Removes about `libraries_max` of those that are left. Nothing else may be called any more but size().
+  void drop_some(size_t libraries_max);
+  size_t size() const { return libraries_.size(); }
 
   // By name.
   const Libraries& libraries() const { return libraries_; }

@@ -69,12 +69,12 @@ void ScriptCache::remove(CachedScript& script) {
   scripts_.erase(scripts_.find(script.sha));
 }
 
-void ScriptCache::clear() {
+void ScriptCache::drop_some(size_t scripts_max) {
   used_.clear();
-  by_source_.clear();
-  scripts_.clear();
-  source_bytes_ = 0;
-  eval_bytes_ = 0;
+  for (; scripts_max > 0 && !scripts_.empty(); --scripts_max) {
+    by_source_.erase(by_source_.begin());
+    scripts_.erase(scripts_.begin());
+  }
 }
 
 }  // namespace larder

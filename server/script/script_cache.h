@@ -40,7 +40,8 @@ class ScriptCache {
   // The script to remove, as those of its kind are too many or too large; null when they are not. Never the one used last.
   CachedScript* surplus();
   void remove(CachedScript& script);
-  void clear();
+  // Removes about `scripts_max` of those that are left. Nothing else may be called any more: views of sources are gone.
+  void drop_some(size_t scripts_max);
 
   size_t size() const { return scripts_.size(); }
   uint64_t source_bytes() const { return source_bytes_; }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <climits>
+#include <utility>
 
 #include "base/assert.h"
 #include "base/clock.h"
@@ -9,6 +10,7 @@
 #include "base/random.h"
 #include "base/sha1.h"
 #include "server/config/settings.h"
+#include "server/core/leftovers.h"
 #include "server/core/loading.h"
 #include "server/core/propagation.h"
 #include "server/script/lua_libraries.h"
@@ -47,6 +49,23 @@ constexpr size_t kKeptReplyBytes = 64 * 1024;
 
 // What ScriptEngine::run_protected() needs in each call and finds in its closure.
 enum Upvalue : int { kGlobals = 1, kKeysName, kArgumentsName, kCjsonSettings, kUpvalues = kCjsonSettings };
+
+// Scripts or libraries that are only to be freed.
+template <class Store>
+class Dropped final : public Leftover {
+ public:
+  explicit Dropped(Store dropped) : store_(std::move(dropped)) {}
+  size_t steps_left() const override { return store_.size(); }
+  void undo_some(size_t steps_max) override { store_.drop_some(steps_max); }
+
+ private:
+  Store store_;
+};
+
+template <class Store>
+void drop_all(LeftoverQueue& leftovers, Store& store) {
+  leftovers.add(std::make_unique<Dropped<Store>>(std::exchange(store, Store())));
+}
 
 void push_list(lua_State* state, std::span<const Bytes> values) {
   lua_createtable(state, static_cast<int>(values.size()), 0);
@@ -209,7 +228,7 @@ Bytes ScriptEngine::script_source(Bytes sha) {
 }
 
 void ScriptEngine::flush_scripts() {
-  cache_.clear();
+  drop_all(services_.leftovers, cache_);
   scripts_.reset();
 }
 
@@ -668,7 +687,7 @@ Status ScriptEngine::restore_functions(std::span<const std::string> sources, Res
       return {ErrorCode::kInvalidArgument, "ERR Function " + function->name + " already exists"};
     }
   }
-  if (policy == RestorePolicy::kFlush) functions_.clear();
+  if (policy == RestorePolicy::kFlush) drop_all(services_.leftovers, functions_);
   for (const auto& [name, library] : restored.libraries()) remove_functions(name);
   while (!restored.libraries().empty()) functions_.add(restored.remove(restored.libraries().begin()->first));
   return {};
@@ -686,7 +705,7 @@ Status ScriptEngine::load_library(Bytes source) {
 }
 
 void ScriptEngine::remove_all_libraries() {
-  functions_.clear();
+  drop_all(services_.leftovers, functions_);
   function_state_.reset();
 }
 

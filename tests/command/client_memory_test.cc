@@ -46,6 +46,7 @@ TEST(ClientMemory, WatchedKeysCount) {
   EXPECT_LE(used(server), before + 2000);
   for (size_t i = 0; i < kNames; ++i) client.call("WATCH", name(i));
   client.close();
+  server.run();  // what it has left behind is undone in pieces
   EXPECT_LE(used(server), before);
 }
 

@@ -19,7 +19,8 @@ class TransactionTableTest : public ::testing::Test {
 
   NoLink link_;
   ClientList clients_;
-  TransactionTable table_;
+  LeftoverQueue leftovers_;
+  TransactionTable table_{17, leftovers_};
 };
 
 TEST_F(TransactionTableTest, TellsEveryWatcherOfAKeyAndNobodyElse) {
@@ -79,7 +80,7 @@ TEST_F(TransactionTableTest, WatchingTwiceCountsOnce) {
   table_.watch(a, 0, "k", false);
   table_.watch(a, 0, "k", false);
   EXPECT_EQ(a.transaction->watched.size(), 1u);
-  table_.unwatch_all(a);
+  table_.close(a);
   EXPECT_TRUE(table_.empty());
 }
 
@@ -87,7 +88,7 @@ TEST_F(TransactionTableTest, UnwatchForgetsAlsoWhatWasBroken) {
   Client& a = add();
   table_.watch(a, 0, "k", false);
   table_.key_changed(0, "k");
-  table_.unwatch_all(a);
+  table_.close(a);
   EXPECT_FALSE(broken(a));
   EXPECT_TRUE(table_.empty());
   table_.key_changed(0, "k");
@@ -99,7 +100,7 @@ TEST_F(TransactionTableTest, UnwatchLeavesTheOthers) {
   Client& b = add();
   table_.watch(a, 0, "k", false);
   table_.watch(b, 0, "k", false);
-  table_.unwatch_all(a);
+  table_.close(a);
   EXPECT_EQ(table_.watching_clients(), 1u);
   table_.key_changed(0, "k");
   EXPECT_TRUE(broken(b));
@@ -120,7 +121,7 @@ TEST_F(TransactionTableTest, AFlushBreaksWatchesOfKeysThatExist) {
 
 TEST_F(TransactionTableTest, OpenAndCloseMoveTheGate) {
   Client& a = add();
-  TransactionTable::open(a);
+  table_.open(a);
   EXPECT_TRUE(a.gate & kGateTransaction);
   EXPECT_TRUE(a.transaction->open);
   table_.watch(a, 0, "k", false);
