@@ -14,6 +14,9 @@ constexpr double kEarthRadiusM = 6372797.560856;
 constexpr double kMercatorMaxM = 20037726.37;
 constexpr double kDegree = M_PI / 180.0;
 
+// Of GeoShape::guess(), with room to spare.
+constexpr double kGuessError = 1e-7;
+
 double radians(double degrees) { return degrees * kDegree; }
 double degrees(double radians) { return radians / kDegree; }
 
@@ -61,15 +64,13 @@ Cell cell_of(GeoPoint point, uint32_t steps, double latitude_max) {
 }
 
 CellArea area_of(Cell cell) {
-  const double cells = static_cast<double>(uint64_t{1} << cell.steps);
+  const double side = 1 / static_cast<double>(uint64_t{1} << cell.steps);  // a power of two: to multiply by it is exact
   const auto latitude = static_cast<double>(gather_bits(cell.bits));
   const auto longitude = static_cast<double>(gather_bits(cell.bits >> 1));
   constexpr double kLatitudes = 2 * kLatitudeMax;
   constexpr double kLongitudes = 2 * kLongitudeMax;
-  return {-kLongitudeMax + longitude * 1.0 / cells * kLongitudes,
-          -kLongitudeMax + (longitude + 1) * 1.0 / cells * kLongitudes,
-          -kLatitudeMax + latitude * 1.0 / cells * kLatitudes,
-          -kLatitudeMax + (latitude + 1) * 1.0 / cells * kLatitudes};
+  return {-kLongitudeMax + longitude * side * kLongitudes, -kLongitudeMax + (longitude + 1) * side * kLongitudes,
+          -kLatitudeMax + latitude * side * kLatitudes, -kLatitudeMax + (latitude + 1) * side * kLatitudes};
 }
 
 // Places on the last meridian or parallel are in cells of their own, one behind the grid. Such a cell is taken for the first
@@ -162,9 +163,41 @@ void GeoShape::prepare() {
   constexpr double kTolerance = 1 + 1e-9;
   center_latitude_radians_ = radians(center_.latitude);
   center_latitude_cosine_ = std::cos(center_latitude_radians_);
+  center_latitude_sine_ = std::sin(center_latitude_radians_);
   const double angle = reach_m_ * kTolerance / kEarthRadiusM / 2;
   const double sine = angle < M_PI / 2 ? std::sin(angle) : 1;
   haversine_max_ = sine * sine * kTolerance + 1e-30;
+  haversine_sure_ = angle < M_PI / 2 ? sine * sine * (1 - kGuessError) : 0;
+}
+
+// No point that is inside by any rounding may be outside of the window, so it is larger by some cells. Around a pole, and across
+// the last meridian, it has all longitudes.
+void GeoShape::prepare_window() {
+  constexpr double kMarginDegrees = 1e-5;
+  const double angle = reach_m_ / kEarthRadiusM;
+  if (!(angle < M_PI / 4) || !center_.is_valid()) return;
+  const double latitudes = degrees(angle) * (1 + kGuessError) + kMarginDegrees;
+  const auto clamped = [](double degrees, double max) { return std::clamp(degrees, -max, max); };
+  const auto bits_at = [](double longitude, double latitude) {
+    const uint64_t last =
+        (uint64_t{1} << kStepsMax * 2) - 1;  // a place on the last meridian or parallel is beyond the grid
+    const bool is_last_row = latitude >= kLatitudeMax;
+    const bool is_last_column = longitude >= kLongitudeMax;
+    const uint64_t bits = cell_of({longitude, latitude}, kStepsMax, kLatitudeMax).bits;
+    return ((is_last_row ? last : bits) & kEvenBits) | ((is_last_column ? last : bits) & kOddBits);
+  };
+  const double south = clamped(center_.latitude - latitudes, kLatitudeMax);
+  const double north = clamped(center_.latitude + latitudes, kLatitudeMax);
+  latitude_bits_min_ = bits_at(0, south) & kEvenBits;
+  latitude_bits_span_ = (bits_at(0, north) & kEvenBits) - latitude_bits_min_;
+  const double sine = std::sin(radians(latitudes)) / center_latitude_cosine_;
+  if (!(sine < 1)) return;
+  const double longitudes = degrees(std::asin(sine)) * (1 + kGuessError) + kMarginDegrees;
+  const double west = center_.longitude - longitudes;
+  const double east = center_.longitude + longitudes;
+  if (west <= -kLongitudeMax || east >= kLongitudeMax) return;
+  longitude_bits_min_ = bits_at(west, 0) & kOddBits;
+  longitude_bits_span_ = (bits_at(east, 0) & kOddBits) - longitude_bits_min_;
 }
 
 GeoShape GeoShape::circle(GeoPoint center, double radius_m) {
@@ -173,6 +206,7 @@ GeoShape GeoShape::circle(GeoPoint center, double radius_m) {
   shape.width_m_ = shape.height_m_ = 2 * radius_m;
   shape.reach_m_ = radius_m;
   shape.prepare();
+  shape.prepare_window();
   return shape;
 }
 
@@ -211,29 +245,62 @@ GeoShape GeoShape::polygon(std::vector<GeoPoint> vertices) {
   return shape;
 }
 
-bool GeoShape::contains(GeoPoint point, double* distance_m) const {
-  if (kind_ == Kind::kCircle) {
-    const double latitude = radians(point.latitude);
-    const double u = std::sin((latitude - center_latitude_radians_) / 2);
-    if (u * u > haversine_max_) return false;
-    const double v = std::sin((radians(point.longitude) - radians(center_.longitude)) / 2);
-    if (v == 0.0) {
-      *distance_m = latitude_distance_m(center_.latitude, point.latitude);
-    } else {
-      const double haversine = u * u + center_latitude_cosine_ * std::cos(latitude) * v * v;
-      if (haversine > haversine_max_) return false;
-      *distance_m = 2.0 * kEarthRadiusM * std::asin(std::sqrt(haversine));
-    }
-    return *distance_m <= reach_m_;
+// What the haversine formula will say of a point so far north and east of the centre, by the first terms of the series: of angles
+// up to kNearRadians these are right to 2e-8, and most points are nearer to the centre, or farther from it, than that matters.
+GeoShape::Guess GeoShape::guess(double north_radians, double east_radians) const {
+  constexpr double kNearRadians = 0.1;
+  const auto sine = [](double x) { return x - x * x * x * (1.0 / 6) + x * x * x * x * x * (1.0 / 120); };
+  if (std::fabs(north_radians) > kNearRadians || std::fabs(east_radians) > kNearRadians) return Guess::kUnsure;
+  const double u = sine(north_radians / 2);
+  const double v = sine(east_radians / 2);
+  const double square = north_radians * north_radians;
+  const double cosine = center_latitude_cosine_ * (1 - square * (1.0 / 2) + square * square * (1.0 / 24)) -
+                        center_latitude_sine_ * sine(north_radians);
+  const double haversine = u * u + center_latitude_cosine_ * cosine * v * v;
+  if (haversine > haversine_max_ * (1 + kGuessError)) return Guess::kOutside;
+  return haversine < haversine_sure_ ? Guess::kInside : Guess::kUnsure;
+}
+
+bool GeoShape::circle_contains(GeoPoint point, double* distance_m) const {
+  const double latitude = radians(point.latitude);
+  const double north = latitude - center_latitude_radians_;
+  const double east = radians(point.longitude) - radians(center_.longitude);
+  const Guess guessed = guess(north, east);
+  if (guessed == Guess::kOutside) return false;
+  if (guessed == Guess::kInside && distance_m == nullptr) return true;
+  const double u = std::sin(north / 2);
+  if (u * u > haversine_max_) return false;
+  const double v = std::sin(east / 2);
+  double distance;
+  if (v == 0.0) {
+    distance = latitude_distance_m(center_.latitude, point.latitude);
+  } else {
+    const double haversine = u * u + center_latitude_cosine_ * std::cos(latitude) * v * v;
+    if (haversine > haversine_max_) return false;
+    distance = 2.0 * kEarthRadiusM * std::asin(std::sqrt(haversine));
   }
+  if (distance_m != nullptr) *distance_m = distance;
+  return distance <= reach_m_;
+}
+
+bool GeoShape::contains(GeoPoint point, double* distance_m) const {
+  if (kind_ == Kind::kCircle) return circle_contains(point, distance_m);
   if (kind_ == Kind::kBox) {
     if (latitude_distance_m(point.latitude, center_.latitude) > height_m_ / 2) return false;
     if (geo_distance_m(point, {center_.longitude, point.latitude}) > width_m_ / 2) return false;
   } else if (!polygon_contains(point)) {
     return false;
   }
-  *distance_m = geo_distance_m(center_, point);
+  if (distance_m != nullptr) *distance_m = geo_distance_m(center_, point);
   return true;
+}
+
+bool GeoShape::contains_score(double score, double* distance_m) const {
+  if (!(score >= 0 && score < 0x1p52)) return contains(geohash_decode_score(score), distance_m);
+  const auto bits = static_cast<uint64_t>(score);
+  const bool is_outside = ((bits & kEvenBits) - latitude_bits_min_ > latitude_bits_span_) |
+                          ((bits & kOddBits) - longitude_bits_min_ > longitude_bits_span_);
+  return !is_outside && contains(geohash_decode(bits), distance_m);
 }
 
 // A ray to the east crosses the edges an odd number of times.

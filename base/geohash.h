@@ -55,8 +55,10 @@ class GeoShape {
   // on the sphere. Requires: at least 3 vertices.
   static GeoShape polygon(std::vector<GeoPoint> vertices);
 
-  // Whether the point is inside; then *distance_m is how far it is from the centre.
+  // Whether the point is inside; then *distance_m is how far it is from the centre. Null: nobody asks, which is cheaper.
   bool contains(GeoPoint point, double* distance_m) const;
+  // The same for the place of a score, which is cheaper again where it is far outside.
+  bool contains_score(double score, double* distance_m) const;
 
   // Half-open ranges of geohashes that cover the area, in the order in which they are to be searched.
   struct Range {
@@ -75,8 +77,12 @@ class GeoShape {
     double longitude_min, latitude_min, longitude_max, latitude_max;
   };
   Bounds bounds() const;
+  enum class Guess : uint8_t { kInside, kOutside, kUnsure };
+  Guess guess(double north_radians, double east_radians) const;
+  bool circle_contains(GeoPoint point, double* distance_m) const;
   bool polygon_contains(GeoPoint point) const;
   void prepare();
+  void prepare_window();
 
   Kind kind_ = Kind::kCircle;
   GeoPoint center_;
@@ -87,7 +93,15 @@ class GeoShape {
   // What every distance from the centre needs.
   double center_latitude_radians_ = 0;
   double center_latitude_cosine_ = 1;
-  double haversine_max_ = 1;  // of points in a circle, with some tolerance
+  double center_latitude_sine_ = 0;
+  double haversine_max_ = 1;   // of points in a circle, with some tolerance
+  double haversine_sure_ = 0;  // what is below that is inside
+  // The bits of the latitudes and of the longitudes that a circle reaches, from the least on: one coordinate's bits of geohashes
+  // are in its order. Whatever else the shape is: all there are.
+  uint64_t latitude_bits_min_ = 0;
+  uint64_t latitude_bits_span_ = UINT64_MAX;
+  uint64_t longitude_bits_min_ = 0;
+  uint64_t longitude_bits_span_ = UINT64_MAX;
 };
 
 }  // namespace larder

@@ -60,6 +60,9 @@ struct SearchRequest {
   std::vector<GeoPoint> vertices{};
 
   bool is_search() const { return form == Form::kSearch || form == Form::kSearchStore; }
+  // Of what is found: fewer than all without ANY means the nearest.
+  Order order_of_found() const { return order == Order::kNone && count > 0 && !any ? Order::kNearest : order; }
+  bool needs_distance() const { return with_distance || stores_distance || order_of_found() != Order::kNone; }
 };
 
 struct FoundPlace {
@@ -243,13 +246,14 @@ std::vector<FoundPlace> find_places(const ZsetValue& value, SearchRequest& reque
   std::vector<FoundPlace> found;
   const GeoShape shape = shape_of(request);
   const GeoShape::Cover cover = shape.cover();
+  const bool needs_distance = request.needs_distance();
   const size_t wanted = request.any ? static_cast<size_t>(request.count) : SIZE_MAX;
   for (size_t i = 0; i < cover.count && found.size() < wanted; i++) {
     const ScoreRange cell{static_cast<double>(cover.ranges[i].begin), static_cast<double>(cover.ranges[i].end), false,
                           true};
     value.visit_until(value.ranks(cell), [&](Bytes member, double score) {
-      double distance_m;
-      if (shape.contains(geohash_decode_score(score), &distance_m)) {
+      double distance_m = 0;
+      if (shape.contains_score(score, needs_distance ? &distance_m : nullptr)) {
         found.push_back({kept.keep(member), score, distance_m, found.size()});
       }
       return found.size() < wanted;
@@ -261,9 +265,7 @@ std::vector<FoundPlace> find_places(const ZsetValue& value, SearchRequest& reque
 // Sorts, as far as the count needs it, and cuts off the rest. Places at one distance stay in the order of the search.
 void select_places(std::vector<FoundPlace>& found, const SearchRequest& request) {
   const size_t count = request.count > 0 ? std::min(found.size(), static_cast<size_t>(request.count)) : found.size();
-  // Fewer than all without ANY means the nearest.
-  const Order order =
-      request.order == Order::kNone && request.count > 0 && !request.any ? Order::kNearest : request.order;
+  const Order order = request.order_of_found();
   if (order != Order::kNone) {
     const auto precedes = [&](const FoundPlace& a, const FoundPlace& b) {
       if (a.distance_m != b.distance_m) return (a.distance_m < b.distance_m) == (order == Order::kNearest);

@@ -118,6 +118,10 @@ void check_shape(const GeoShape& shape, GeoPoint center, const std::vector<GeoPo
     const bool inside = shape.contains(point, &distance_m);
     const auto expected = is_inside(point);
     ASSERT_EQ(inside, expected.value_or(inside)) << point.longitude << " " << point.latitude;
+    ASSERT_EQ(shape.contains(point, nullptr), inside) << point.longitude << " " << point.latitude;
+    const uint64_t bits = geohash_encode(point);
+    const auto score = static_cast<double>(bits);
+    ASSERT_EQ(shape.contains_score(score, nullptr), shape.contains(geohash_decode_score(score), nullptr)) << bits;
     if (!inside) continue;
     ASSERT_NEAR(distance_m, naive_distance_m(center, point), 1e-3 + distance_m * 1e-7);
     ASSERT_TRUE(is_covered(cover, point)) << point.longitude << " " << point.latitude;
@@ -157,6 +161,33 @@ TEST(GeoShape, Circles) {
                   return distance_m < radius_m;
                 });
     if (HasFatalFailure()) return;
+  }
+}
+
+// Most points are judged by an estimate, which must not show: not even for those that lie on the line.
+TEST(GeoShape, ACircleEndsWhereTheDistanceSays) {
+  Random random(test_seed());
+  for (int i = 0; i < 3000; i++) {
+    const GeoPoint center = random_point(random);
+    const double degrees = std::pow(10, random.real() * 9 - 7.5);  // from centimetres to beyond what is estimated
+    const GeoPoint point = {center.longitude + (random.real() * 2 - 1) * degrees,
+                            random.one_in(8) ? center.latitude : center.latitude + (random.real() * 2 - 1) * degrees};
+    if (!point.is_valid()) continue;
+    const double distance_m = geo_distance_m(center, point);
+    const double off_m = distance_m * std::pow(10, random.real() * 12 - 14);
+    for (const double radius_m :
+         {distance_m, std::nextafter(distance_m, 0), std::nextafter(distance_m, 1e9), distance_m - off_m,
+          distance_m + off_m, distance_m * (1 - 1e-7), distance_m * (1 + 1e-7)}) {
+      const GeoShape circle = GeoShape::circle(center, radius_m);
+      double found_m = -1;
+      ASSERT_EQ(circle.contains(point, &found_m), distance_m <= radius_m) << distance_m << " of " << radius_m;
+      ASSERT_EQ(circle.contains(point, nullptr), distance_m <= radius_m) << distance_m << " of " << radius_m;
+      const auto score = static_cast<double>(geohash_encode(point));
+      ASSERT_EQ(circle.contains_score(score, nullptr), circle.contains(geohash_decode_score(score), nullptr)) << score;
+      if (distance_m <= radius_m) {
+        ASSERT_EQ(found_m, distance_m);
+      }
+    }
   }
 }
 
