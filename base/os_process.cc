@@ -113,9 +113,10 @@ void os_free_without_purging() {
   (void)mallctl("arena.0.oversize_threshold", nullptr, nullptr, &never, sizeof(never));
 }
 
-void os_refuse_huge_pages() {
+void os_refuse_huge_pages([[maybe_unused]] bool except_asked_for) {
 #ifdef PR_SET_THP_DISABLE
-  (void)prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+  constexpr unsigned long kExceptAdvised = 1 << 1;  // since Linux 6.18; others refuse it
+  (void)prctl(PR_SET_THP_DISABLE, 1, except_asked_for ? kExceptAdvised : 0, 0, 0);
 #endif
 }
 

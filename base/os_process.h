@@ -35,8 +35,9 @@ std::string os_allocator_name();
 void os_free_without_purging();
 
 // The kernel makes no huge pages of this process's memory from now on: while it gathers one (3 ms), whoever touches the
-// memory waits. Without effect where the system cannot do it.
-void os_refuse_huge_pages();
+// memory waits. `except_asked_for`: none but where madvise() asks; then without effect before Linux 6.18. Without effect where the
+// system cannot do it.
+void os_refuse_huge_pages(bool except_asked_for);
 
 // Whether this thread takes the processor from another when it wakes up, as threads do at first; else it waits until that one rests or its
 // turn is over (SCHED_BATCH). Without effect where the system cannot do it for one thread.

@@ -28,10 +28,10 @@
 #ifdef LARDER_JEMALLOC
 // Read by jemalloc when the process starts. Pages that were freed go back to the system after a second, on a thread of
 // jemalloc's own: the table's segments leave their smaller sizes behind while it grows, and with the default of ten
-// seconds a million keys kept 10 % more resident than they need. Whoever frees never does it: see os_free_without_purging().
+// seconds a million keys kept 10 % more resident than they need. In huge pages they would be resident whole. Whoever frees never does it: see os_free_without_purging().
 extern "C" {
 extern const char* malloc_conf;
-const char* malloc_conf = "background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0,oversize_threshold:0";
+const char* malloc_conf = "background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0,oversize_threshold:0,thp:never";
 }
 #endif
 
@@ -145,7 +145,7 @@ int serve(const CommandLine& command_line, FileSystem& files, Clock& clock) {
     settings.maxclients = fits;
   }
   ignore_signals_of_writes();
-  if (settings.disable_thp) os_refuse_huge_pages();
+  if (settings.disable_thp) os_refuse_huge_pages(settings.huge_pages);
 
   Process process;
   DisposalThread disposal;

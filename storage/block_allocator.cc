@@ -6,6 +6,7 @@
 #include <new>
 
 #include "base/assert.h"
+#include "storage/huge_page.h"
 #include "storage/os_memory.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -22,8 +23,6 @@
 namespace larder {
 namespace {
 
-// Chunks of a small server are not worth huge pages.
-constexpr uint64_t kSmallPageChunks = 4;
 // What one call gives back, when it is not a whole chunk.
 constexpr int kPagesGivenBack = 4;
 // What trim() leaves, and gives back (some 100 us at the most).
@@ -196,12 +195,7 @@ BlockAllocator::Page* BlockAllocator::open_page(uint32_t size_class, size_t size
   LARDER_ASSERT(page != nullptr);
   if (--chunk->free_pages == 0) {
     with_free_pages_.remove(chunk, kWithFreePages);
-    // Only now, when its memory is resident: the kernel then gathers it into a huge page in its own time. Asked earlier,
-    // it clears two megabytes at the first touch, which is a pause of up to 2.5 ms on a busy machine.
-    if (chunk_count_ > kSmallPageChunks && !chunk->wants_huge_pages) {
-      chunk->wants_huge_pages = true;
-      advise_huge_pages(chunk, kChunkBytes);
-    }
+    if (!chunk->is_huge) full_of_small_pages_.push_back(chunk, kFullOfSmallPages);
   }
   if (page->decommitted) {
     decommitted_pages_--;
@@ -231,7 +225,10 @@ void BlockAllocator::close_page(Page* page) {
   pages_in_use_--;
   Chunk* chunk = chunk_of(page);
   add_idle(chunk);
-  if (chunk->free_pages++ == 0) with_free_pages_.push_front(chunk, kWithFreePages);
+  if (chunk->free_pages++ == 0) {
+    with_free_pages_.push_front(chunk, kWithFreePages);
+    if (!chunk->is_huge) full_of_small_pages_.remove(chunk, kFullOfSmallPages);
+  }
   if (chunk->free_pages < kPagesPerChunk) return;
   empty_chunks_++;
   with_free_pages_.remove(chunk, kWithFreePages);
@@ -271,9 +268,9 @@ void BlockAllocator::trim() {
 }
 
 void BlockAllocator::decommit_page(Chunk* chunk) {
-  if (chunk->wants_huge_pages) {  // else the kernel would fill the hole again to make a huge page
-    chunk->wants_huge_pages = false;
-    advise_small_pages(chunk, kChunkBytes);
+  if (chunk->is_huge) {  // the system splits it
+    chunk->is_huge = false;
+    huge_chunks_--;
   }
   Page* page = chunk->pages;
   while (page->in_use() || page->decommitted) page++;
@@ -285,8 +282,19 @@ void BlockAllocator::decommit_page(Chunk* chunk) {
   take_idle(chunk);
 }
 
+void BlockAllocator::move_into(void* huge_page) {
+  static_assert(HugePage::kBytes == kChunkBytes);
+  Chunk* chunk = full_of_small_pages_.front;
+  full_of_small_pages_.remove(chunk, kFullOfSmallPages);
+  chunk->is_huge = true;
+  huge_chunks_++;
+  copy_pages(huge_page, chunk, kChunkBytes);
+  replace_pages(chunk, huge_page, kChunkBytes);
+}
+
 BlockAllocator::Chunk* BlockAllocator::open_chunk() {
   void* memory = map_aligned(kChunkBytes);
+  advise_small_pages(memory, kChunkBytes);  // what is to be huge is made so by move_into()
   auto* chunk = new (memory) Chunk();
   for (Page& page : chunk->pages) page.decommitted = true;
   chunk->free_pages = kPagesPerChunk;
@@ -306,6 +314,7 @@ void BlockAllocator::close_chunk(Chunk* chunk) {
   if (chunk->idle_pages > 0) with_idle_pages_.remove(chunk, kWithIdlePages);
   with_free_pages_.remove(chunk, kWithFreePages);
   all_chunks_.remove(chunk, kAllChunks);
+  huge_chunks_ -= chunk->is_huge;
   chunk_count_--;
   empty_chunks_--;
   unpoison(chunk, kChunkBytes);
@@ -349,7 +358,7 @@ void BlockAllocator::ChunkList::remove(Chunk* chunk, ListKind kind) {
 
 void BlockAllocator::check_integrity() const {
   uint64_t chunks = 0, in_use = 0, idle = 0, decommitted = 0, used = 0, listed = 0;
-  uint64_t empty = 0, with_free_pages = 0, with_idle_pages = 0;
+  uint64_t empty = 0, with_free_pages = 0, with_idle_pages = 0, huge = 0, full_of_small_pages = 0;
   for (const Chunk* chunk = all_chunks_.front; chunk != nullptr; chunk = chunk->links[kAllChunks].next) {
     chunks++;
     uint32_t free_pages = 0;
@@ -369,7 +378,16 @@ void BlockAllocator::check_integrity() const {
     empty += free_pages == kPagesPerChunk;
     with_free_pages += free_pages > 0;
     with_idle_pages += chunk->idle_pages > 0;
+    huge += chunk->is_huge;
+    full_of_small_pages += free_pages == 0 && !chunk->is_huge;
   }
+  LARDER_ASSERT(huge == huge_chunks_);
+  for (const Chunk* chunk = full_of_small_pages_.front; chunk != nullptr;
+       chunk = chunk->links[kFullOfSmallPages].next) {
+    LARDER_ASSERT(chunk->free_pages == 0 && !chunk->is_huge);
+    full_of_small_pages--;
+  }
+  LARDER_ASSERT(full_of_small_pages == 0);
   LARDER_ASSERT(empty == empty_chunks_);
   bool empty_met = false;
   for (const Chunk* chunk = with_free_pages_.front; chunk != nullptr; chunk = chunk->links[kWithFreePages].next) {

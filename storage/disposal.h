@@ -1,4 +1,4 @@
-// Where big memory goes to be freed. Giving a large block back to the allocator can take hundreds of microseconds (the
+// Where big memory goes to be freed, and made. Giving a large block back to the allocator can take hundreds of microseconds (the
 // pages go back to the kernel), so the owner of the loop passes in a Disposal that does it on another thread.
 #pragma once
 
@@ -12,6 +12,8 @@ class Disposal {
   // Calls release(memory), now or later, here or on another thread. Nothing else refers to the memory any more, and it
   // is not a block of a BlockAllocator (those belong to one thread).
   virtual void dispose(void* memory, size_t size_bytes, void (*release)(void*)) = 0;
+  // Calls work(what) later on another thread. False when there is none, or it has too much before it: nothing is called then.
+  virtual bool assist([[maybe_unused]] void* what, [[maybe_unused]] void (*work)(void*)) { return false; }
 };
 
 // Frees at once, on the caller's thread.

@@ -161,7 +161,8 @@ bool Evictor::evict_from_pool(int64_t now_ms) {
 }
 
 // The best candidate is likely to be the next that goes.
-void Evictor::prefetch_best(void (Keyspace::*prefetch)(uint64_t) const) const {
+template <class Result>
+void Evictor::prefetch_best(Result (Keyspace::*prefetch)(uint64_t) const) const {
   if (pooled_ == 0) return;
   const Candidate& best = pool_[pooled_ - 1];
   (store_.database(best.database).*prefetch)(best.hash);

@@ -73,7 +73,8 @@ class Evictor {
   Place next_place(const Keyspace& keyspace);
   void offer_entry(const Keyspace& keyspace, const Entry& entry, int64_t now_ms);
   void offer(const Candidate& candidate);
-  void prefetch_best(void (Keyspace::*prefetch)(uint64_t) const) const;
+  template <class Result>
+  void prefetch_best(Result (Keyspace::*prefetch)(uint64_t) const) const;
   int64_t score_of(const Entry& entry) const;
   Eviction evict_by_fifo(int64_t now_ms);
   Eviction evict_by_walk(int64_t now_ms);

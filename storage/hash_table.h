@@ -63,6 +63,10 @@ namespace larder {
 // Positions of scan() are multiples of 2^kScanCursorShift, so a cursor fits a double and a signed integer.
 inline constexpr uint32_t kScanCursorShift = 12;
 
+// What the second stage of a look-up has found: something that looks like the item; that there is no such item; that it lies behind its
+// home bucket if there is one, and prefetch_beyond() goes on.
+enum class Prefetched : uint8_t { kItem, kNothing, kBeyond };
+
 // Policy:
 //   using Item = ...; using Key = ...;
 //   static bool equal(const Item&, const Key&);
@@ -104,28 +108,30 @@ class HashTable {
     prefetch_line(core_.directory().find(hash).segment());
     prefetch_bucket(hash);
   }
-  // False: there is no such item; true: there may be.
-  bool prefetch_entry(uint64_t hash) const {
+  Prefetched prefetch_entry(uint64_t hash) const {
     return prefetch_entry(hash, [](const Item* item) { Policy::prefetch(item); });
   }
   // The same; if there is none it is expected to be inserted.
   void prefetch_entry_or_place(uint64_t hash) const {
-    if (!prefetch_entry(hash)) prefetch_line(core_.directory().find(hash).segment());
+    if (prefetch_entry(hash) == Prefetched::kNothing) prefetch_line(core_.directory().find(hash).segment());
   }
   // The same with prefetch(const Item*) in place of the policy's.
   template <class Prefetch>
-  bool prefetch_entry(uint64_t hash, Prefetch prefetch) const {
+  Prefetched prefetch_entry(uint64_t hash, Prefetch prefetch) const {
     const Probe probe(core_.directory().find(hash), hash);
-    const HashBucket* bucket = probe.bucket();
-    for (SlotMask match = bucket->match(probe.tag); match; match.drop_first()) {
-      const Slot& slot = slot_of(bucket->slots[match.first()]);
-      if (slot.order() != probe.order) continue;
-      prefetch(slot.item());
-      return true;
+    if (prefetch_match(probe, prefetch)) return Prefetched::kItem;
+    if (probe.bucket()->overflow == 0) return Prefetched::kNothing;
+    prefetch_line(probe.bucket() + 1);
+    return Prefetched::kBeyond;
+  }
+  // The third stage, for items that are not in their home bucket: one in ten where segments are full.
+  template <class Prefetch>
+  void prefetch_beyond(uint64_t hash, Prefetch prefetch) const {
+    Probe probe(core_.directory().find(hash), hash);
+    for (uint32_t probed = 0; probed < kBucketsBeyondMax && probe.bucket()->overflow != 0; probed++) {
+      probe.advance();
+      if (prefetch_match(probe, prefetch)) return;
     }
-    if (bucket->overflow == 0) return false;
-    prefetch_line(bucket + 1);
-    return true;
   }
 
   // The item's slot, or null.
@@ -262,6 +268,8 @@ class HashTable {
  private:
   static constexpr uint32_t kOrderLast = (1u << kOrderBits) - 1;
   static constexpr uint32_t kRandomTriesMax = 128;
+  // What lies further away is not waited for: it is rare, and the buckets on the way are not in the cache.
+  static constexpr uint32_t kBucketsBeyondMax = 2;
 
   // A search on its way through the buckets of a segment.
   struct Probe {
@@ -280,6 +288,19 @@ class HashTable {
     uint32_t index;
     uint8_t tag;
   };
+
+  // Whether a slot of the probe's bucket looks like the item's: its item is prefetched.
+  template <class Prefetch>
+  static bool prefetch_match(const Probe& probe, Prefetch& prefetch) {
+    const HashBucket* bucket = probe.bucket();
+    for (SlotMask match = bucket->match(probe.tag); match; match.drop_first()) {
+      const Slot& slot = slot_of(bucket->slots[match.first()]);
+      if (slot.order() != probe.order) continue;
+      prefetch(slot.item());
+      return true;
+    }
+    return false;
+  }
 
   // A Slot adds nothing to a HashSlot but what its address means.
   static Slot& slot_of(HashSlot& slot) { return static_cast<Slot&>(slot); }

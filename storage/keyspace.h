@@ -38,6 +38,7 @@
 #include "storage/expiry_index.h"
 #include "storage/hash.h"
 #include "storage/hash_table.h"
+#include "storage/huge_page.h"
 #include "storage/keyspace_observer.h"
 #include "storage/lookup.h"
 #include "storage/s3_fifo.h"
@@ -144,7 +145,9 @@ class Keyspace {
 
   // ---- The staged look-up. Each stage wants some time between itself and the next.
   void prefetch_bucket(uint64_t hash) const { table_.prefetch_bucket(hash); }
-  void prefetch_entry(uint64_t hash) const;
+  Prefetched prefetch_entry(uint64_t hash) const;
+  // Where prefetch_entry() found it to be beyond its home bucket.
+  void prefetch_beyond(uint64_t hash) const;
   // The structure of a collection whose key has this hash, or one that cannot be told from it without a look at the key;
   // null if there is none. For prefetching in it.
   const Structure* structure_of(uint64_t hash) const;
@@ -405,6 +408,11 @@ class Store {
   // Gives a bounded piece of memory that is free back to the system. True when there is more.
   bool give_back_some();
   bool has_surplus() const { return blocks_.has_surplus() || index_blocks_.has_surplus(); }
+  // Moves a full chunk of blocks into a huge page, when there is one of each: 0.3 to 0.9 ms. What is in them stays where it is.
+  void use_huge_page();
+  uint64_t huge_bytes() const { return blocks_.huge_bytes() + index_blocks_.huge_bytes(); }
+  // Whether the system had no huge page when it was asked last.
+  bool is_refused_huge_pages() const { return huge_page_.is_refused(); }
   // Structures that wait to be freed (part of INFO's lazyfree_pending_objects).
   size_t garbage_count() const { return garbage_.size(); }
 
@@ -478,6 +486,7 @@ class Store {
   bool counts_uses_ = false;
   AccessTracker access_;
   BlockAllocator blocks_;
+  HugePage huge_page_;
   BlockAllocator index_blocks_;  // the expiry indexes' chunks; apart, because they cannot be moved
   BlobHeap blobs_;
   HashTableAccount table_account_;
@@ -517,10 +526,13 @@ Lookup<Value> Keyspace::edit_or_create(const HashedKey& key, int64_t now_ms, Tou
   return Value(*this, key, slot, now_ms);
 }
 
-inline void Keyspace::prefetch_entry(uint64_t hash) const {
-  if (!store_.blocks_.are_longer_than(EntryPolicy::kThreeLinesBytes)) return (void)table_.prefetch_entry(hash);
-  table_.prefetch_entry(hash, EntryPolicy::prefetch_long);
+inline Prefetched Keyspace::prefetch_entry(uint64_t hash) const {
+  if (!store_.blocks_.are_longer_than(EntryPolicy::kThreeLinesBytes))
+    return table_.prefetch_entry(hash, EntryPolicy::prefetch);
+  return table_.prefetch_entry(hash, EntryPolicy::prefetch_long);
 }
+
+inline void Keyspace::prefetch_beyond(uint64_t hash) const { table_.prefetch_beyond(hash, EntryPolicy::prefetch_long); }
 
 inline const Structure* Keyspace::structure_of(uint64_t hash) const {
   const EntrySlot* slot =

@@ -9,9 +9,15 @@ namespace larder {
 // is none. Pages become resident when they are first written.
 void* map_aligned(size_t size);
 void unmap(void* memory, size_t size);
-// Ask for huge pages, and for small ones again. Wishes: nothing depends on them.
-void advise_huge_pages(void* memory, size_t size);
+// The same, resident, in huge pages. Null when the system has none to give. Takes milliseconds: the system clears the memory, and
+// moves other memory out of its way.
+void* map_huge_pages(size_t size);
+// Keeps the kernel from gathering small pages into huge ones by itself.
 void advise_small_pages(void* memory, size_t size);
+// Copies whole pages, whatever they hold.
+void copy_pages(void* to, const void* from, size_t size);
+// Puts the pages of `from` in the place of those of `to`, which hold the same bytes; `from` is gone then. Both are from here.
+void replace_pages(void* to, void* from, size_t size);
 // Gives the pages back; they read as zero when they are touched again.
 void decommit(void* memory, size_t size);
 

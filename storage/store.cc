@@ -15,6 +15,7 @@ Store::Store(const StoreOptions& options)
       observer_(options.observer),
       access_(options.random_seed),
       blocks_(options.disposal),
+      huge_page_(options.disposal),
       index_blocks_(options.disposal),
       blobs_(options.disposal != nullptr ? *options.disposal : immediate_disposal_),
       evictor_(*this, options.random_seed + 1) {
@@ -68,6 +69,12 @@ bool Store::free_some(size_t elements_max) {
 bool Store::give_back_some() {
   if (blocks_.has_surplus()) return blocks_.give_back_some() || index_blocks_.has_surplus();
   return index_blocks_.has_surplus() && index_blocks_.give_back_some();
+}
+
+void Store::use_huge_page() {
+  BlockAllocator& blocks = blocks_.has_full_of_small_pages() ? blocks_ : index_blocks_;
+  if (!blocks.has_full_of_small_pages()) return;
+  if (void* page = huge_page_.take()) blocks.move_into(page);
 }
 
 FlushedKeyspace::FlushedKeyspace(Store& store, EntryTable table, ExpiryIndex expiry,

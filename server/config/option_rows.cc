@@ -263,6 +263,7 @@ constexpr OptionRow kRows[] = {
     kept_number("watchdog-period", "0", 0, INT_MAX, kHidden),
     kept_text("ignore-warnings"),
     flag("disable-thp", &Settings::disable_thp, kImmutable),
+    flag("huge-pages", &Settings::huge_pages, kImmutable),
     kept_word("oom-score-adj", "no", kOomScoreWords),
     special("oom-score-adj-values", kOomScoreValuesOption, kMultiArgument | kAcceptedOnly),
     kept_number("io-threads", "1", 1, 128, kImmutable),

@@ -61,6 +61,7 @@ struct Settings {
   // General
   bool daemonize = false;
   bool disable_thp = true;
+  bool huge_pages = true;
   std::string pidfile;
   std::string log_level = "notice";
   std::string logfile;

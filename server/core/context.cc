@@ -17,7 +17,11 @@ void KeyAccess::prefetch(std::span<const Bytes> keys, size_t step) {
     hashes[count] = hashed(Key{keys[i]}).hash;
     keyspace().prefetch_bucket(hashes[count++]);
   }
-  for (size_t i = 0; i < count; ++i) keyspace().prefetch_entry(hashes[i]);
+  size_t beyond = 0;
+  for (size_t i = 0; i < count; ++i) {
+    if (keyspace().prefetch_entry(hashes[i]) == Prefetched::kBeyond) hashes[beyond++] = hashes[i];
+  }
+  for (size_t i = 0; i < beyond; ++i) keyspace().prefetch_beyond(hashes[i]);
 }
 
 void KeyAccess::missed(Key key) {

@@ -17,19 +17,21 @@ DisposalThread::~DisposalThread() {
 
 void DisposalThread::dispose(void* memory, size_t size_bytes, void (*release)(void*)) {
   const size_t before = bytes_;
-  if (before > 0 && before + size_bytes > kQueuedBytesMax) return release(memory);
+  const bool too_much = before > 0 && before + size_bytes > kQueuedBytesMax;
+  if (too_much || !enqueue({memory, size_bytes, release})) release(memory);
+}
+
+bool DisposalThread::enqueue(const Item& item) {
   bool wake;  // else it is awake, or about to be
   {
     const std::lock_guard lock(mutex_);
+    if (queue_.size() >= kQueuedMax) return false;
     wake = queue_.empty();
-    if (queue_.size() < kQueuedMax) {
-      queue_.push_back({memory, size_bytes, release});
-      bytes_ += size_bytes;
-      memory = nullptr;
-    }
+    queue_.push_back(item);
+    bytes_ += item.bytes;
   }
-  if (memory != nullptr) return release(memory);
   if (wake) work_.notify_one();
+  return true;
 }
 
 void DisposalThread::run() {

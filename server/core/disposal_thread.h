@@ -27,6 +27,7 @@ class DisposalThread final : public Disposal {
   ~DisposalThread() override;
 
   void dispose(void* memory, size_t size_bytes, void (*release)(void*)) override;
+  bool assist(void* what, void (*work)(void*)) override { return enqueue({what, 0, work}); }
 
  private:
   struct Item {
@@ -35,6 +36,7 @@ class DisposalThread final : public Disposal {
     void (*release)(void*);
   };
   void run();
+  bool enqueue(const Item& item);
 
   std::mutex mutex_;
   std::condition_variable work_;

@@ -364,6 +364,7 @@ Server::Background Server::background() {
     if (services_.scripting != nullptr) more |= services_.scripting->clean_some();
     if (clock_.mono_us() >= deadline_us) break;
   }
+  use_huge_page();
   dispatcher_.set_gate(kServerSnapshotFailed, saves_.refuses_writes());
   // Keys that expired, and what came while clients were paused.
   if (blocking_.has_ready()) {
@@ -375,6 +376,13 @@ Server::Background Server::background() {
   client_memory_.enforce();
   if (more) return Background::kMore;
   return more_of_snapshot ? Background::kLater : Background::kDone;
+}
+
+void Server::use_huge_page() {
+  const int64_t now_us = clock_.mono_us();
+  if (!settings_.huge_pages || now_us < huge_page_due_us_) return;
+  store_.use_huge_page();
+  huge_page_due_us_ = now_us + (store_.is_refused_huge_pages() ? kHugePageRefusedUs : kHugePageIntervalUs);
 }
 
 bool Server::background_pending() {

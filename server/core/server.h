@@ -64,6 +64,9 @@ class Server {
   static constexpr int64_t kBackgroundBudgetUs = 500;
   // What of it a snapshot takes while requests are served: they wait for it.
   static constexpr int64_t kSnapshotBudgetUs = 200;
+  // Moving 2 MB of the data set into a huge page takes 0.3 to 0.9 ms. A system that had none is asked again after ten seconds.
+  static constexpr int64_t kHugePageIntervalUs = 20'000;
+  static constexpr int64_t kHugePageRefusedUs = 10'000'000;
 
   // What is injected. References outlive the server.
   struct Environment {
@@ -137,6 +140,7 @@ class Server {
   void apply_settings();
   Status follow_append_only();
   void apply_log_state();
+  void use_huge_page();
   bool expire_some(int64_t now_ms);
   // `loaded` is called when the task has ended well, before the first request.
   void begin_loading(std::unique_ptr<LoadTask> task, const std::string& what, std::function<Status()> loaded);
@@ -190,6 +194,7 @@ class Server {
   bool resume_requested_ = false;
   std::deque<uint64_t> resumable_;  // ids of clients that wait for room in a tick
   int64_t answer_loading_at_us_ = 0;
+  int64_t huge_page_due_us_ = 0;
 };
 
 }  // namespace larder

@@ -142,7 +142,8 @@ void Tick::parse(uint32_t turn_index) {
     const ParseResult result = parse_request(turn.input.substr(turn.parsed), limits, client.progress, arguments_);
     turn.parsed += result.consumed;
     if (result.outcome == ParseOutcome::kRequest) [[likely]] {
-      Request request{nullptr, turn_index, result.first_arg, result.arg_count, result.is_encoding, 0, turn.parsed};
+      Request request{nullptr, turn_index, result.first_arg, result.arg_count, result.is_encoding,
+                      false,   0,          turn.parsed};
       const std::span<const Bytes> arguments = arguments_.slice(result);
       const bool plain = named != nullptr && named->parent == nullptr && !named->is_container();
       if (!plain || arguments[0] != name) {
@@ -170,13 +171,7 @@ void Tick::run(int64_t now_ms) {
   ++services_.stats.ticks;
   is_spent_ = false;
   end_ns_ = dispatcher_.now_ns() + kTickBudgetNs;
-  for (size_t begin = 0; begin < requests_.size() && !is_spent_;) {
-    const size_t end = std::min(begin + kPrefetchWindow, requests_.size());
-    prefetch(begin, end);
-    dispatcher_.start_clock();
-    for (size_t i = begin; i < end && !is_spent_; ++i) execute(requests_[i]);
-    begin = end;
-  }
+  execute_all();
   services_.stats.tick_ns += dispatcher_.now_ns() + kTickBudgetNs - end_ns_;
   if (is_spent_) postpone_rest();
   services_.stats.tick_requests_max = std::max<uint64_t>(services_.stats.tick_requests_max, requests_.size());
@@ -200,26 +195,18 @@ void Tick::run(int64_t now_ms) {
   if (services_.memory_limit.is_set()) services_.memory_limit.count_tables();
 }
 
-void Tick::prefetch(size_t begin, size_t end) {
-  bool looks_for_items = false;
-  for (size_t i = begin; i < end; ++i) {
-    Request& request = requests_[i];
-    const Command* command = request.command;
-    if (command == nullptr || command->first_key == 0) continue;
-    if (static_cast<uint32_t>(command->first_key) >= request.argument_count) continue;
-    const Client* client = turns_[request.turn].client;
-    if (client == nullptr) continue;
-    request.hash =
-        services_.store.hashed(arguments_[request.first_argument + static_cast<uint32_t>(command->first_key)]).hash;
-    services_.store.database(client->db).prefetch_bucket(request.hash);
-    looks_for_items |= command->item != 0;
+void Tick::execute_all() {
+  const size_t count = requests_.size();
+  const size_t ahead = std::min(count, kPrefetchAhead);
+  const size_t items_ahead = std::max<size_t>(ahead / 2, 1);  // as far as entries are on their way
+  looks_for_items_ = false;
+  for (size_t i = 0; i < ahead; ++i) look_ahead(i, ahead, count);
+  dispatcher_.start_clock();
+  for (size_t i = 0; i < count && !is_spent_; ++i) {
+    look_ahead(i + ahead, ahead, count);
+    if (looks_for_items_ && i % items_ahead == 0) prefetch_items(i, std::min(i + items_ahead, count));
+    execute(requests_[i]);
   }
-  for (size_t i = begin; i < end; ++i) {
-    const Request& request = requests_[i];
-    const Client* client = turns_[request.turn].client;
-    if (request.hash != 0 && client != nullptr) services_.store.database(client->db).prefetch_entry(request.hash);
-  }
-  if (looks_for_items && end - begin > 1) prefetch_items(begin, end);
 }
 
 // Further stages, for the requests that look for an item in a large collection: that is a table of its own. A window whose
@@ -229,8 +216,9 @@ void Tick::prefetch_items(size_t begin, size_t end) {
     const Structure* structure;
     uint64_t hash;
   };
+  if (end - begin < 2) return;
   constexpr size_t kSmallMax = 4;
-  std::array<Item, kPrefetchWindow> items;
+  std::array<Item, kPrefetchAhead / 2> items;
   size_t count = 0;
   size_t small = 0;
   for (size_t i = begin; i < end && (count > 0 || small < kSmallMax); ++i) {
@@ -250,6 +238,37 @@ void Tick::prefetch_items(size_t begin, size_t end) {
   for (size_t i = 0; i < count; ++i) items[i].structure->prefetch_bucket(items[i].hash);
   for (size_t i = 0; i < count; ++i) items[i].structure->prefetch_item(items[i].hash);
   for (size_t i = 0; i < count; ++i) items[i].structure->prefetch_place(items[i].hash);
+}
+
+void Tick::look_ahead(size_t newest, size_t ahead, size_t count) {
+  if (newest < count) prefetch_bucket(requests_[newest]);
+  if (const size_t at = newest - ahead / 2; at < count) prefetch_entry(requests_[at]);
+  if (const size_t at = newest - (ahead - ahead / 4); at < count) prefetch_beyond(requests_[at]);
+}
+
+void Tick::prefetch_bucket(Request& request) {
+  const Command* command = request.command;
+  if (command == nullptr || command->first_key == 0) return;
+  if (static_cast<uint32_t>(command->first_key) >= request.argument_count) return;
+  const Client* client = turns_[request.turn].client;
+  if (client == nullptr) return;
+  request.hash =
+      services_.store.hashed(arguments_[request.first_argument + static_cast<uint32_t>(command->first_key)]).hash;
+  services_.store.database(client->db).prefetch_bucket(request.hash);
+  looks_for_items_ |= command->item != 0;
+}
+
+void Tick::prefetch_entry(Request& request) {
+  const Client* client = turns_[request.turn].client;
+  if (request.hash == 0 || client == nullptr) return;
+  request.is_beyond = services_.store.database(client->db).prefetch_entry(request.hash) == Prefetched::kBeyond;
+}
+
+void Tick::prefetch_beyond(const Request& request) {
+  if (!request.is_beyond) [[likely]]
+    return;
+  const Client* client = turns_[request.turn].client;
+  if (client != nullptr) services_.store.database(client->db).prefetch_beyond(request.hash);
 }
 
 void Tick::switch_turn(uint32_t turn_index) {

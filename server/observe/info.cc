@@ -184,6 +184,7 @@ void memory_section(const Services& services, InfoFields& fields) {
   fields.number("mem_clients_normal", memory.clients);
   fields.number("mem_cluster_links", 0);
   fields.number("mem_aof_buffer", services.append_log.figures().pending_bytes);
+  fields.number("mem_huge_pages", services.store.huge_bytes());
   fields.text("mem_allocator", os_allocator_name());
   fields.number("active_defrag_running", services.stats.defrag_running_percent);
   fields.number("lazyfree_pending_objects", services.flushed.pending_entries() + services.store.garbage_count());

@@ -1,9 +1,11 @@
 """Starting, configuring and stopping the process."""
 
+import mmap
 import os
 import re
 import signal
 import subprocess
+import time
 
 from harness import Client, Server, equal, free_port, wait_until
 
@@ -133,7 +135,7 @@ def test_pidfile_and_logfile(binary):
 
 
 def test_huge_pages_are_refused_unless_wanted(binary):
-    for arguments, expected in (([], "0"), (["--disable-thp", "no"], "1")):
+    for arguments, expected in ((["--huge-pages", "no"], "0"), (["--disable-thp", "no"], "1")):
         with Server(binary, ready=False) as server:
             server.args = arguments
             server.spawn(server.command())
@@ -142,6 +144,50 @@ def test_huge_pages_are_refused_unless_wanted(binary):
                 lines = dict(line.split(":", 1) for line in status)
             if "THP_enabled" in lines:  # kernels since 5.0
                 equal(lines["THP_enabled"].strip(), expected)
+
+
+def huge_bytes_of(pid):
+    with open(f"/proc/{pid}/smaps_rollup") as rollup:
+        return next(int(line.split()[1]) * 1024 for line in rollup if line.startswith("AnonHugePages"))
+
+
+def system_has_huge_pages():
+    size = 4 << 20  # one of two megabytes fits, wherever this lies
+    with mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as memory:
+        try:
+            memory.madvise(mmap.MADV_HUGEPAGE)
+        except OSError:
+            return False
+        memory[:] = b"x" * size
+        return huge_bytes_of(os.getpid()) > 0
+
+
+def test_full_chunks_move_into_huge_pages(binary):
+    for wanted in ("yes", "no"):
+        with Server(binary, ready=False) as server:
+            server.args = ["--huge-pages", wanted]
+            server.spawn(server.command())
+            server.wait_ready()
+            client = Client(server.port)
+            values = [b"%0500d" % i for i in range(150_000)]  # 80 MB
+            for start in range(0, len(values), 1000):
+                client.send_raw(b"".join(Client.encode("SET", "key:%d" % i, values[i]) for i in range(start, start + 1000)))
+                for _ in range(1000):
+                    equal(client.read(), b"OK")
+
+            def moved():
+                text = client.call("INFO", "memory").decode()  # which is a request: background work comes with them
+                return int(re.search(r"^mem_huge_pages:(\d+)", text, re.MULTILINE).group(1))
+
+            if wanted == "yes" and system_has_huge_pages():
+                wait_until(lambda: moved() > 10_000_000, 60, "chunks in huge pages")
+                assert huge_bytes_of(server.process.pid) >= 10_000_000, huge_bytes_of(server.process.pid)
+            else:
+                time.sleep(0.5)
+                equal(moved(), 0)
+            for i in range(0, len(values), 97):
+                equal(client.call("GET", "key:%d" % i), values[i])
+            equal(server.stop(), 0)
 
 
 def test_daemonize(binary):
