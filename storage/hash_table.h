@@ -234,11 +234,19 @@ class HashTable {
   Slot* random_slot(Random& random) const {
     if (empty()) return nullptr;
     // Half of the tries hit in a table of ordinary shape; the walk at the end is for one that a weak hash has bent.
-    for (uint32_t tries = 0; tries < kRandomTriesMax; tries++) {
+    // Each is drawn, and its line under way, while the one before is looked at.
+    const auto draw = [&] {
       const SegmentWord word = core_.directory().find(random.next());
-      HashBucket& bucket = word.buckets()[random.uniform(word.bucket_count())];
+      HashBucket* bucket = word.buckets() + random.uniform(word.bucket_count());
+      prefetch_line(bucket);
+      return bucket;
+    };
+    HashBucket* bucket = draw();
+    for (uint32_t tries = 0; tries < kRandomTriesMax; tries++) {
+      HashBucket* next = draw();
       const uint64_t i = random.uniform(kSlotsPerBucket);
-      if (bucket.tags[i] != HashBucket::kFree) return &slot_of(bucket.slots[i]);
+      if (bucket->tags[i] != HashBucket::kFree) return &slot_of(bucket->slots[i]);
+      bucket = next;
     }
     Slot* found = nullptr;
     uint64_t position = (random.next() >> kScanCursorShift) << kScanCursorShift;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "storage/packed_names.h"
 
@@ -73,9 +74,12 @@ RankRange ZsetValue::ranks(const ScoreRange& range) const {
   const auto rank_of = [&](const ZsetPosition& place) {
     return is_structure() ? large().tree().rank_of(place) : PackedZset(packed()).rank_of(place);
   };
-  const size_t first = rank_of(low);
+  // Nothing lies beyond the infinities: to search there would be a walk down the tree for what is known.
+  const bool all_below = range.max == std::numeric_limits<double>::infinity() && !range.max_exclusive;
+  const bool all_above = range.min == -std::numeric_limits<double>::infinity() && !range.min_exclusive;
+  const size_t first = all_above ? 0 : rank_of(low);
   if (first == size()) return {};
-  return {first, rank_of(high) - first};
+  return {first, (all_below ? size() : rank_of(high)) - first};
 }
 
 RankRange ZsetValue::ranks(const LexRange& range, bool downwards) const {

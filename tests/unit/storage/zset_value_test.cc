@@ -89,6 +89,8 @@ class ZsetValueTest : public testing::Test {
     ScoreRange range{score_max * (random.real() - 0.1), score_max * random.real(), random.one_in(2), random.one_in(2)};
     if (random.one_in(3)) range.min = at->first;
     if (random.one_in(3)) range.max = at->first;
+    if (random.one_in(6)) range.min = -kInfinity;
+    if (random.one_in(6)) range.max = kInfinity;
     const RankRange found = value().ranks(range);
     const auto inside = static_cast<size_t>(std::count_if(
         ordered_.begin(), ordered_.end(), [&](const Ordered& ordered) { return range.contains(ordered.first); }));
@@ -342,6 +344,7 @@ TEST_F(ZsetValueTest, AssignsWhatWasBuiltInAnyOrder) {
       for (int i = 0; i < 300; i++) put(std::to_string(random.uniform(2 * size)), any(0));
       for (int i = 0; i < 300; i++) remove(std::to_string(random.uniform(2 * size)));
       compare_all();
+      for (int i = 0; i < 20; i++) compare_samples(random, 100);
       remove_ranks(0, ordered_.size());
     }
   }
