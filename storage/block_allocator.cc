@@ -288,6 +288,8 @@ void BlockAllocator::move_into(void* huge_page) {
   full_of_small_pages_.remove(chunk, kFullOfSmallPages);
   chunk->is_huge = true;
   huge_chunks_++;
+  moved_chunks_ += !chunk->was_moved;
+  chunk->was_moved = true;
   copy_pages(huge_page, chunk, kChunkBytes);
   replace_pages(chunk, huge_page, kChunkBytes);
 }
@@ -315,6 +317,7 @@ void BlockAllocator::close_chunk(Chunk* chunk) {
   with_free_pages_.remove(chunk, kWithFreePages);
   all_chunks_.remove(chunk, kAllChunks);
   huge_chunks_ -= chunk->is_huge;
+  moved_chunks_ -= chunk->was_moved;
   chunk_count_--;
   empty_chunks_--;
   unpoison(chunk, kChunkBytes);
@@ -358,7 +361,7 @@ void BlockAllocator::ChunkList::remove(Chunk* chunk, ListKind kind) {
 
 void BlockAllocator::check_integrity() const {
   uint64_t chunks = 0, in_use = 0, idle = 0, decommitted = 0, used = 0, listed = 0;
-  uint64_t empty = 0, with_free_pages = 0, with_idle_pages = 0, huge = 0, full_of_small_pages = 0;
+  uint64_t empty = 0, with_free_pages = 0, with_idle_pages = 0, huge = 0, moved = 0, full_of_small_pages = 0;
   for (const Chunk* chunk = all_chunks_.front; chunk != nullptr; chunk = chunk->links[kAllChunks].next) {
     chunks++;
     uint32_t free_pages = 0;
@@ -379,9 +382,11 @@ void BlockAllocator::check_integrity() const {
     with_free_pages += free_pages > 0;
     with_idle_pages += chunk->idle_pages > 0;
     huge += chunk->is_huge;
+    moved += chunk->was_moved;
+    LARDER_ASSERT(chunk->was_moved || !chunk->is_huge);
     full_of_small_pages += free_pages == 0 && !chunk->is_huge;
   }
-  LARDER_ASSERT(huge == huge_chunks_);
+  LARDER_ASSERT(huge == huge_chunks_ && moved == moved_chunks_);
   for (const Chunk* chunk = full_of_small_pages_.front; chunk != nullptr;
        chunk = chunk->links[kFullOfSmallPages].next) {
     LARDER_ASSERT(chunk->free_pages == 0 && !chunk->is_huge);
