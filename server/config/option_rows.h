@@ -61,6 +61,7 @@ struct OptionRow {
   uint16_t flags = 0;
   int64_t min = 0;
   int64_t max = 0;
+  int64_t least = INT64_MIN;              // a number that is less is taken, and raised to this
   std::span<const Bytes> words = {};      // kEnum, kEnumSet
   Bytes default_text = {};                // without a member: the value as long as none was set
   Status (*check)(Bytes text) = nullptr;  // kString, kInteger: more to obey than the type says

@@ -77,7 +77,7 @@ Status parse_number(const OptionRow& row, Bytes text, int64_t& value) {
       break;
   }
   LARDER_TRY(check_bounds(row, *parsed));
-  value = *parsed;
+  value = std::max(*parsed, row.least);
   return {};
 }
 
