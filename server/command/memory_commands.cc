@@ -102,13 +102,13 @@ void memory_stats(CommandContext& ctx, ArgReader& args) {
   write_ratio(reply, "peak.percentage", 100 * ratio(figures.total, figures.peak));
   write_count(reply, "allocator.allocated", figures.total);
   write_count(reply, "allocator.active", figures.total);
-  write_count(reply, "allocator.resident", figures.resident);
+  write_count(reply, "allocator.resident", figures.total);
   write_ratio(reply, "allocator-fragmentation.ratio", 1);
   write_count(reply, "allocator-fragmentation.bytes", 0);
-  write_ratio(reply, "allocator-rss.ratio", ratio(figures.resident, figures.total));
-  write_count(reply, "allocator-rss.bytes", figures.resident - figures.total);
-  write_ratio(reply, "rss-overhead.ratio", 1);
-  write_count(reply, "rss-overhead.bytes", 0);
+  write_ratio(reply, "allocator-rss.ratio", 1);
+  write_count(reply, "allocator-rss.bytes", 0);
+  write_ratio(reply, "rss-overhead.ratio", ratio(figures.resident, figures.total));
+  write_count(reply, "rss-overhead.bytes", figures.resident - figures.total);
   write_ratio(reply, "fragmentation", ratio(figures.resident, figures.total));
   write_count(reply, "fragmentation.bytes", figures.resident - figures.total);
   reply.end_deferred_map(mark, 27 + databases);

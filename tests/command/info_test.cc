@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
 
 #include "base/number_text.h"
@@ -35,6 +36,32 @@ std::vector<std::string> titles(const std::string& text) {
 }
 
 using Titles = std::vector<std::string>;
+
+// A dashboard that reads the one and a person who asks for the other see the same.
+TEST(InfoCommand, MemoryStatsSaysTheSame) {
+  InProcessServer server;
+  InProcessServer::Connection& client = server.connect();
+  client.call("SET", "k", std::string(1000, 'v'));
+  const Reply stats = client.ask("MEMORY", "STATS");
+  const std::string text = info(server, client, {"memory"});
+  const std::map<std::string, std::string> fields = {{"total.allocated", "used_memory"},
+                                                     {"allocator.resident", "allocator_resident"},
+                                                     {"allocator-rss.bytes", "allocator_rss_bytes"},
+                                                     {"rss-overhead.bytes", "rss_overhead_bytes"},
+                                                     {"fragmentation.bytes", "mem_fragmentation_bytes"},
+                                                     {"dataset.bytes", "used_memory_dataset"}};
+  size_t compared = 0;
+  for (size_t i = 0; i + 1 < stats.elements.size(); i += 2) {
+    const auto field = fields.find(stats.elements[i].text);
+    if (field == fields.end()) continue;
+    ++compared;
+    // The buffers of the two requests are not of one size.
+    EXPECT_NEAR(static_cast<double>(stats.elements[i + 1].integer),
+                parse_double(info_field(text, field->second).value_or("")).value_or(-1e9), 8192)
+        << field->first;
+  }
+  EXPECT_EQ(compared, fields.size());
+}
 
 TEST(InfoCommand, Sections) {
   InProcessServer server;
