@@ -13,7 +13,7 @@ import random
 import sys
 import time
 
-from probe import Probe
+from probe import Probe, before_other_programs
 from rounds import one_by_one, pipelined, server_parser
 from servers import Server
 
@@ -59,6 +59,7 @@ def measure(name: str, path: str, options) -> dict:
     finally:
         fresh.stop()
     server = start(name, path, options)
+    before_other_programs(server)
     try:
         client = server.client()
         load(client, range(options.keys), sizes)

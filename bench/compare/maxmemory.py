@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 
-from probe import Probe
+from probe import Probe, before_other_programs
 from rounds import one_by_one, server_parser
 from servers import Server
 
@@ -72,6 +72,7 @@ def measure(name: str, path: str, options) -> dict:
         if options.only not in ("", label):
             continue
         server = Server(name, path, options.server_core, ["--maxmemory", str(limit), "--maxmemory-policy", options.policy])
+        before_other_programs(server)
         try:
             found = under_load(server, sizes, limit, options)
         finally:
