@@ -79,11 +79,12 @@ Tick::Room Tick::input_room(Client& client) {
 // Behind so much that has arrived of an unfinished request, which needs so much to get further (0: that is not known).
 size_t Tick::room_for_rest(size_t arrived, size_t needed) {
   if (needed <= arrived) return kTurnInputBytes;
-  // In proportion to what has arrived: a client that only announces a large value gets no room for the announcement. One
-  // that has sent a good part gets all: with a MiB at a time a value of 200 MB was copied at each of the allocator's sizes,
-  // others waited for 1.2 s, and three times its size was resident.
-  const size_t room_max =
-      arrived >= kLargeInputBytes ? SIZE_MAX : std::clamp(arrived * kRoomPerArrived, kTurnInputBytes, kLargeInputBytes);
+  // In proportion to what has arrived: a client that only announces a large value gets no room for the announcement. With a MiB
+  // at a time a value of 200 MB was copied at each of the allocator's sizes, others waited for 1.2 s, and three times its size
+  // was resident.
+  const size_t room_max = arrived >= kLargeInputBytes
+                              ? arrived * kRoomPerLargeArrived
+                              : std::clamp(arrived * kRoomPerArrived, kTurnInputBytes, kLargeInputBytes);
   const size_t missing = needed - arrived;
   if (needed < kExactRoomBytesMin) return std::clamp(missing, kTurnInputBytes, room_max);
   // All that the allocator gives for it anyway.

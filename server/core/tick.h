@@ -51,9 +51,10 @@ class Tick {
  public:
   static constexpr size_t kTurnInputBytes = 32 * 1024;
   static constexpr size_t kLargeInputBytes = 1024 * 1024;
-  // Room for a large value, as a multiple of what has arrived of it: each time it grows that is copied. Behind
-  // kLargeInputBytes there is room for all of it, so that no more than that is ever copied.
+  // Room for a large value, as a multiple of what has arrived of it: each time it grows that is copied. From kLargeInputBytes on
+  // it is more, so that of the largest value no more than 9 MB are.
   static constexpr size_t kRoomPerArrived = 7;
+  static constexpr size_t kRoomPerLargeArrived = 63;
   // Of a request from this size on the room ends soon behind what it needs, so that its value can stay where it lies.
   static constexpr size_t kExactRoomBytesMin = 64 * 1024;
   static constexpr size_t kRoomBehindValue = 1024;  // for the arguments behind it
