@@ -1,6 +1,7 @@
 #include "server/core/server.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.h"
 #include "server/core/wake_up.h"
@@ -381,6 +382,12 @@ Server::Background Server::background() {
 void Server::use_huge_page() {
   const int64_t now_us = clock_.mono_us();
   if (!settings_.huge_pages || now_us < huge_page_due_us_) return;
+  // What grows quickly has enough to do: requests would wait for both.
+  const uint64_t chunks_before = std::exchange(chunks_seen_, store_.chunk_count());
+  if (chunks_seen_ > chunks_before) {
+    huge_page_due_us_ = now_us + kGrowthPauseUs;
+    return;
+  }
   store_.use_huge_page();
   huge_page_due_us_ = now_us + (store_.is_refused_huge_pages() ? kHugePageRefusedUs : kHugePageIntervalUs);
 }
@@ -389,6 +396,8 @@ bool Server::background_pending() {
   if (dispatcher_.has_gate(kServerPaused) || !flushed_.empty() || store_.has_garbage() || store_.has_surplus())
     return true;
   if (blocking_.timeout_count() > 0 || !leftovers_.empty()) return true;
+  // To the end, else the page that is ready would wait for the next request.
+  if (settings_.huge_pages && store_.wants_huge_page()) return true;
   if (snapshots_.pending() || loading_.active() || defragmentation_.is_running()) return true;
   if (services_.scripting != nullptr && services_.scripting->is_cleaning()) return true;
   if (!settings_.active_expiry) return false;

@@ -67,6 +67,8 @@ class Server {
   // Moving 2 MB of the data set into a huge page takes 0.3 to 0.9 ms. A system that had none is asked again after ten seconds.
   static constexpr int64_t kHugePageIntervalUs = 20'000;
   static constexpr int64_t kHugePageRefusedUs = 10'000'000;
+  // None is moved while the data set grows by more than a chunk in this time.
+  static constexpr int64_t kGrowthPauseUs = 100'000;
 
   // What is injected. References outlive the server.
   struct Environment {
@@ -195,6 +197,7 @@ class Server {
   std::deque<uint64_t> resumable_;  // ids of clients that wait for room in a tick
   int64_t answer_loading_at_us_ = 0;
   int64_t huge_page_due_us_ = 0;
+  uint64_t chunks_seen_ = 0;  // of the store, then
 };
 
 }  // namespace larder
