@@ -68,7 +68,7 @@ class Server {
   static constexpr int64_t kHugePageIntervalUs = 20'000;
   static constexpr int64_t kHugePageRefusedUs = 10'000'000;
   // None is moved while the data set grows by more than a chunk in this time.
-  static constexpr int64_t kGrowthPauseUs = 100'000;
+  static constexpr int64_t kGrowthPauseUs = 1'000'000;
 
   // What is injected. References outlive the server.
   struct Environment {
