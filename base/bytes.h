@@ -36,6 +36,24 @@ constexpr bool starts_with_ignore_case(Bytes text, Bytes prefix) {
   return text.size() >= prefix.size() && equals_ignore_case(text.substr(0, prefix.size()), prefix);
 }
 
+// a == b, without a call where they are short, as keys and members are.
+inline bool same_bytes(Bytes a, Bytes b) {
+  const auto load = [](const char* at) {
+    uint64_t word;
+    std::memcpy(&word, at, sizeof(word));
+    return word;
+  };
+  const size_t count = a.size();
+  if (b.size() != count) return false;
+  if (count > 32 || count < 8) return count == 0 || std::memcmp(a.data(), b.data(), count) == 0;
+  const char* end_a = a.data() + count;
+  const char* end_b = b.data() + count;
+  uint64_t difference = load(a.data()) ^ load(b.data());
+  difference |= load(end_a - 8) ^ load(end_b - 8);
+  if (count > 16) difference |= (load(a.data() + 8) ^ load(b.data() + 8)) | (load(end_a - 16) ^ load(end_b - 16));
+  return difference == 0;
+}
+
 std::string to_lower(Bytes text);
 std::string to_upper(Bytes text);
 

@@ -206,25 +206,8 @@ constexpr size_t integer_width(int64_t number) {
   return 8;
 }
 
-// Whether two runs of the same length are equal; short ones without a call.
-inline bool same_bytes(const char* a, const char* b, size_t count) {
-  const auto load = [](const char* at) {
-    uint64_t word;
-    std::memcpy(&word, at, sizeof(word));
-    return word;
-  };
-  if (count > 32 || count < 8) return count == 0 || std::memcmp(a, b, count) == 0;
-  uint64_t difference = load(a) ^ load(b);
-  difference |= load(a + count - 8) ^ load(b + count - 8);
-  if (count > 16) difference |= (load(a + 8) ^ load(b + 8)) | (load(a + count - 16) ^ load(b + count - 16));
-  return difference == 0;
-}
-
 inline size_t EntryShape::content_bytes() const { return Entry::key_offset_for(flags()) + key_bytes + value_bytes; }
 
-inline bool Entry::key_equals(Bytes other) const {
-  const Bytes own = key();
-  return own.size() == other.size() && same_bytes(own.data(), other.data(), own.size());
-}
+inline bool Entry::key_equals(Bytes other) const { return same_bytes(key(), other); }
 
 }  // namespace larder

@@ -80,10 +80,7 @@ struct HashFieldPolicy {
   using Key = Bytes;
   uint64_t seed = 0;
 
-  static bool equal(const HashField& field, Bytes name) {
-    const Bytes own = field.name();
-    return own.size() == name.size() && same_bytes(own.data(), name.data(), name.size());
-  }
+  static bool equal(const HashField& field, Bytes name) { return same_bytes(field.name(), name); }
   uint64_t hash(const HashField& field) const { return hash_bytes(field.name(), seed); }
   // Of the second line so much that a field of usual size is there, wherever it begins in the first.
   static void prefetch(const HashField* field) {

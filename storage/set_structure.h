@@ -11,7 +11,6 @@
 #include "base/bytes.h"
 #include "base/random.h"
 #include "storage/collection_sizes.h"
-#include "storage/entry.h"
 #include "storage/hash.h"
 #include "storage/hash_table.h"
 #include "storage/structure.h"
@@ -45,10 +44,7 @@ struct SetMemberPolicy {
   using Key = Bytes;
   uint64_t seed = 0;
 
-  static bool equal(const SetMember& member, Bytes text) {
-    const Bytes own = member.text();
-    return own.size() == text.size() && same_bytes(own.data(), text.data(), text.size());
-  }
+  static bool equal(const SetMember& member, Bytes text) { return same_bytes(member.text(), text); }
   uint64_t hash(const SetMember& member) const { return hash_bytes(member.text(), seed); }
   // Both lines that a member of usual size may lie in.
   static void prefetch(const SetMember* member) {

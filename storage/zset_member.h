@@ -15,7 +15,6 @@
 #include "base/bytes.h"
 #include "base/prefetch.h"
 #include "storage/block_allocator.h"
-#include "storage/entry.h"
 #include "storage/hash.h"
 
 namespace larder {
@@ -82,10 +81,7 @@ struct ZsetMemberPolicy {
   using Key = Bytes;
   uint64_t seed = 0;
 
-  static bool equal(const ZsetMember& member, Bytes bytes) {
-    const Bytes own = member.bytes();
-    return own.size() == bytes.size() && same_bytes(own.data(), bytes.data(), bytes.size());
-  }
+  static bool equal(const ZsetMember& member, Bytes bytes) { return same_bytes(member.bytes(), bytes); }
   uint64_t hash(const ZsetMember& member) const { return hash_bytes(member.bytes(), seed); }
   // Both lines that a member of usual size may lie in.
   static void prefetch(const ZsetMember* member) {

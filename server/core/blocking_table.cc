@@ -15,16 +15,6 @@ void BlockedState::undo_some(size_t steps_max) {
   arguments.resize(arguments.size() - std::min(steps_max, arguments.size()));
 }
 
-BlockingTable::BlockingTable(uint64_t hash_seed, LeftoverQueue& leftovers)
-    : seed_(hash_seed), leftovers_(leftovers), places_(Policy(), account_) {}
-
-BlockingTable::~BlockingTable() {
-  std::vector<std::unique_ptr<WaitPlace>> left;
-  for (uint64_t position = 0; !places_.empty();) {
-    position = places_.drain(position, [&](WaitPlace* place) { left.emplace_back(place); });
-  }
-}
-
 void BlockingTable::wait(Client& client, const Command& command, std::span<const Bytes> argv,
                          const BlockRequest& request) {
   client.gate |= kGateBlocked;
@@ -44,8 +34,8 @@ void BlockingTable::wait(Client& client, const Command& command, std::span<const
   state.note = request.note;
   state.answers_timeout = request.answers_timeout;
   state.waiters.reserve(std::max<size_t>(request.keys.size(), 1));
-  if (request.awaits_log) join(state, place_for(kLogDatabase, {}), request);
-  for (const Bytes key : request.keys) join(state, place_for(client.db, key), request);
+  if (request.awaits_log) join(state, places_.find_or_add({kLogDatabase, {}}), request);
+  for (const Bytes key : request.keys) join(state, places_.find_or_add({client.db, key}), request);
 }
 
 void BlockingTable::join(BlockedState& state, WaitPlace& place, const BlockRequest& request) {
@@ -80,17 +70,6 @@ void BlockingTable::leave(Waiter& waiter) {
   if (--queue.count == 0) drop_if_unused(*queue.place);
 }
 
-WaitPlace& BlockingTable::place_for(uint16_t db, Bytes key) {
-  const uint64_t hash = hash_of(db, key);
-  const auto* slot = places_.find(hash, PlaceName{db, key});
-  if (slot != nullptr) return *slot->item();
-  auto place = std::make_unique<WaitPlace>();
-  place->db = db;
-  place->key = key;
-  place->hash = hash;
-  return *places_.insert_new(hash, place.release())->item();
-}
-
 WaitQueue& BlockingTable::queue_for(WaitPlace& place, const BlockRequest& request) {
   for (const auto& queue : place.queues) {
     if (queue->type == request.type && queue->sharing == request.sharing &&
@@ -111,13 +90,11 @@ void BlockingTable::drop_if_unused(WaitPlace& place) {
   if (place.is_visited) return;
   std::erase_if(place.queues, [](const auto& queue) { return queue->count == 0; });
   if (!place.queues.empty() || place.is_ready) return;
-  const std::unique_ptr<WaitPlace> owned(&place);
-  places_.erase(place.hash, places_.find(place.hash, PlaceName{place.db, place.key}));
+  places_.remove(place);
 }
 
 void BlockingTable::key_changed(uint16_t db, Bytes key) {
-  const auto* slot = places_.find(hash_of(db, key), PlaceName{db, key});
-  if (slot != nullptr) make_ready(*slot->item());
+  if (WaitPlace* place = places_.find({db, key})) make_ready(*place);
 }
 
 void BlockingTable::database_changed(uint16_t db) {

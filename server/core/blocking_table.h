@@ -25,8 +25,7 @@
 #include "base/bytes.h"
 #include "server/core/blocking.h"
 #include "server/core/leftovers.h"
-#include "storage/hash.h"
-#include "storage/hash_table.h"
+#include "server/core/name_table.h"
 
 namespace larder {
 
@@ -90,8 +89,7 @@ struct BlockedState final : Leftover {
 class BlockingTable {
  public:
   // The queue holds nothing of this table when the table goes.
-  BlockingTable(uint64_t hash_seed, LeftoverQueue& leftovers);
-  ~BlockingTable();
+  BlockingTable(uint64_t hash_seed, LeftoverQueue& leftovers) : leftovers_(leftovers), places_(hash_seed) {}
   BlockingTable(const BlockingTable&) = delete;
   BlockingTable& operator=(const BlockingTable&) = delete;
 
@@ -135,32 +133,14 @@ class BlockingTable {
   // Those who wait for the log wait at a place of a database that does not exist.
   static constexpr uint16_t kLogDatabase = UINT16_MAX;
 
-  struct PlaceName {
-    uint16_t db;
-    Bytes key;
-  };
-  struct Policy {
-    using Item = WaitPlace;
-    using Key = PlaceName;
-    static bool equal(const WaitPlace& place, const PlaceName& name) {
-      return place.db == name.db && place.key == name.key;
-    }
-    static uint64_t hash(const WaitPlace& place) { return place.hash; }
-    static void prefetch(const WaitPlace*) {}
-  };
-
-  uint64_t hash_of(uint16_t db, Bytes key) const { return hash_bytes(key, seed_ + db); }
-  WaitPlace& place_for(uint16_t db, Bytes key);
   static void join(BlockedState& state, WaitPlace& place, const BlockRequest& request);
   static WaitQueue& queue_for(WaitPlace& place, const BlockRequest& request);
   void make_ready(WaitPlace& place);
   void leave(Waiter& waiter);
   void drop_if_unused(WaitPlace& place);
 
-  uint64_t seed_;
   LeftoverQueue& leftovers_;
-  HashTableAccount account_;
-  HashTable<Policy> places_;  // owns its items
+  NameTable<WaitPlace, ByDatabaseAndKey> places_;
   std::deque<WaitPlace*> ready_;
   BlockedState::Deadlines deadlines_;
   std::vector<uint64_t> released_;

@@ -57,10 +57,12 @@ enum CommandFlag : uint32_t {
   kSentinel = 1u << 23,
   // For the tick alone, and without a name: the argument that names an item (field, member) of the collection that the
   // first key holds, when that has to be found.
-  kItemAt2 = 1u << 24,
-  kItemAt3 = 1u << 25,
-  kItemAt4 = 1u << 26,
+  kItemAt2 = 2u << 24,
+  kItemAt3 = 3u << 24,
+  kItemAt4 = 4u << 24,
 };
+// The argument that the flags of a row name so; 0: none.
+constexpr uint32_t item_argument(uint32_t flags) { return flags >> 24; }
 
 // ACL categories beyond those that follow from the flags. @read, @write, @admin, @dangerous (admin), @fast, @slow,
 // @pubsub and @blocking are derived from the flags by acl_categories().

@@ -1,12 +1,14 @@
 #pragma once
 
-// Things that are found by their name: channels, patterns, tracked keys. A thin owner around the hash table.
+// Things that are found by their name: channels, patterns, tracked keys; or by database and key: watched keys, those that clients
+// wait for. A thin owner around the hash table.
 //
 //     struct Channel { std::string name; uint64_t hash; ... };
 //     NameTable<Channel> channels(seed);
 //     Channel& news = channels.find_or_add("news");
 //
-// Item has `std::string name` and `uint64_t hash`, which the table sets and nobody changes, and is default constructible.
+// Item has `std::string name` and `uint64_t hash`, which the table sets and nobody changes, and is default constructible. With
+// NameTable<Item, ByDatabaseAndKey> it has `uint16_t db` and `std::string key` in place of the name.
 // Items stay where they are until they are removed. Look-ups cost what a key's look-up costs; names come from clients,
 // so the hash is seeded.
 
@@ -22,9 +24,43 @@
 
 namespace larder {
 
-template <class T>
+// What items are found by.
+struct ByName {
+  using Name = Bytes;
+  template <class T>
+  static Name of(const T& item) {
+    return item.name;
+  }
+  template <class T>
+  static void give(T& item, Name name) {
+    item.name = name;
+  }
+  static uint64_t hash(Name name, uint64_t seed) { return hash_bytes(name, seed); }
+};
+
+struct ByDatabaseAndKey {
+  struct Name {
+    uint16_t db;
+    Bytes key;
+    bool operator==(const Name&) const = default;
+  };
+  template <class T>
+  static Name of(const T& item) {
+    return {item.db, item.key};
+  }
+  template <class T>
+  static void give(T& item, Name name) {
+    item.db = name.db;
+    item.key = name.key;
+  }
+  static uint64_t hash(Name name, uint64_t seed) { return hash_bytes(name.key, seed + name.db); }
+};
+
+template <class T, class By = ByName>
 class NameTable {
  public:
+  using Name = typename By::Name;
+
   explicit NameTable(uint64_t hash_seed) : hash_seed_(hash_seed), table_(Policy{}, account_) {}
   ~NameTable() { clear(); }
   NameTable(const NameTable&) = delete;
@@ -36,22 +72,22 @@ class NameTable {
   size_t table_bytes() const { return table_.bytes_allocated(); }
 
   // Null when there is none of that name.
-  T* find(Bytes name) const {
+  T* find(Name name) const {
     if (table_.empty()) return nullptr;
-    const auto* slot = table_.find(hash_bytes(name, hash_seed_), name);
+    const auto* slot = table_.find(By::hash(name, hash_seed_), name);
     return slot == nullptr ? nullptr : slot->item();
   }
-  T& find_or_add(Bytes name) {
-    const uint64_t hash = hash_bytes(name, hash_seed_);
+  T& find_or_add(Name name) {
+    const uint64_t hash = By::hash(name, hash_seed_);
     if (const auto* slot = table_.find(hash, name)) return *slot->item();
     auto item = std::make_unique<T>();
-    item->name = name;
+    By::give(*item, name);
     item->hash = hash;
     return *table_.insert_new(hash, item.release())->item();
   }
   // Destroys the item.
   void remove(T& item) {
-    const auto* slot = table_.find(item.hash, item.name);
+    const auto* slot = table_.find(item.hash, By::of(item));
     LARDER_ASSERT(slot != nullptr && slot->item() == &item);
     table_.erase(item.hash, slot);
     const std::unique_ptr<T> owned(&item);
@@ -78,8 +114,8 @@ class NameTable {
  private:
   struct Policy {
     using Item = T;
-    using Key = Bytes;
-    static bool equal(const Item& item, const Key& key) { return item.name == key; }
+    using Key = Name;
+    static bool equal(const Item& item, const Key& name) { return By::of(item) == name; }
     static uint64_t hash(const Item& item) { return item.hash; }
     static void prefetch(const Item* item) { prefetch_line(item); }
   };

@@ -71,9 +71,7 @@ Command& Registry::add(const CommandSpec& spec, const CommandFamily& family, Com
       spec.keys.specs[0].find == KeySpec::Find::kRange && !(spec.keys.specs[0].flags & kKeyNotKey)) {
     command->first_key = spec.keys.specs[0].begin_index;
   }
-  if (command->first_key != 0) {
-    command->item = (spec.flags & kItemAt2) ? 2 : (spec.flags & kItemAt3) ? 3 : (spec.flags & kItemAt4) ? 4 : 0;
-  }
+  if (command->first_key != 0) command->item = static_cast<int8_t>(item_argument(spec.flags));
   const auto docs = std::find_if(family.docs.begin(), family.docs.end(),
                                  [&](const CommandDocs& each) { return each.name == command->full_name; });
   if (docs != family.docs.end()) command->docs = &*docs;

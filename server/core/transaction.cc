@@ -7,6 +7,7 @@
 #include "server/core/client.h"
 
 namespace larder {
+
 void Transaction::queue(const Command& command, std::span<const Bytes> argv) {
   QueuedRequest& request = requests.emplace_back();
   request.command = &command;
@@ -33,32 +34,6 @@ void Transaction::undo_some(size_t steps_max) {
   }
 }
 
-TransactionTable::TransactionTable(uint64_t hash_seed, LeftoverQueue& leftovers)
-    : leftovers_(leftovers), hash_seed_(hash_seed), places_(Policy(), account_) {}
-
-TransactionTable::~TransactionTable() {
-  for (uint64_t position = 0; !places_.empty();) {
-    position = places_.drain(position, [](Place* place) { const std::unique_ptr<Place> owned(place); });
-  }
-}
-
-TransactionTable::Place* TransactionTable::find(uint16_t db, Bytes key) const {
-  if (places_.empty()) return nullptr;
-  const auto* slot = places_.find(hash_of(db, key), PlaceName{db, key});
-  return slot == nullptr ? nullptr : slot->item();
-}
-
-TransactionTable::Place& TransactionTable::place_for(uint16_t db, Bytes key) {
-  const uint64_t hash = hash_of(db, key);
-  if (const auto* slot = places_.find(hash, PlaceName{db, key})) return *slot->item();
-  auto place = std::make_unique<Place>();
-  place->db = db;
-  place->key = key;
-  place->hash = hash;
-  memory_bytes_ += sizeof(Place) + key.size();
-  return *places_.insert_new(hash, place.release())->item();
-}
-
 Transaction& TransactionTable::transaction_of(Client& client) {
   if (!client.transaction) client.transaction = std::make_unique<Transaction>(*this);
   return *client.transaction;
@@ -68,8 +43,9 @@ void TransactionTable::watch(Client& client, uint16_t db, Bytes key, bool alread
   Transaction& transaction = transaction_of(client);
   // The table knows whether this client watches the key already: looking through the client's own list would make one
   // WATCH of many keys quadratic.
-  std::vector<Transaction*>& watchers = place_for(db, key).watchers;
+  std::vector<Transaction*>& watchers = places_.find_or_add({db, key}).watchers;
   if (std::find(watchers.begin(), watchers.end(), &transaction) != watchers.end()) return;
+  if (watchers.empty()) memory_bytes_ += sizeof(Place) + key.size();
   watchers.push_back(&transaction);
   memory_bytes_ += sizeof(Transaction*);
   if (transaction.watched.empty()) ++watching_clients_;
@@ -79,13 +55,12 @@ void TransactionTable::watch(Client& client, uint16_t db, Bytes key, bool alread
 }
 
 void TransactionTable::unwatch(Transaction& transaction, const WatchedKey& watched) {
-  Place* const place = find(watched.db, watched.key);
+  Place* const place = places_.find({watched.db, watched.key});
   LARDER_ASSERT(place != nullptr);
   memory_bytes_ -= std::erase(place->watchers, &transaction) * sizeof(Transaction*);
   if (!place->watchers.empty()) return;
   memory_bytes_ -= sizeof(Place) + place->key.size();
-  places_.erase(place->hash, places_.find(place->hash, PlaceName{place->db, place->key}));
-  const std::unique_ptr<Place> owned(place);
+  places_.remove(*place);
 }
 
 void TransactionTable::open(Client& client) {
@@ -126,7 +101,7 @@ bool TransactionTable::forgives_removal(Transaction& transaction, uint16_t db, B
 }
 
 void TransactionTable::key_changed(uint16_t db, Bytes key, bool has_expired) {
-  const Place* const place = find(db, key);
+  const Place* const place = places_.find({db, key});
   if (place == nullptr) return;
   if (!has_expired) return break_all(place->watchers);
   for (Transaction* watcher : place->watchers) {

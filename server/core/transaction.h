@@ -21,10 +21,8 @@
 #include <vector>
 
 #include "base/bytes.h"
-#include "base/prefetch.h"
 #include "server/core/leftovers.h"
-#include "storage/hash.h"
-#include "storage/hash_table.h"
+#include "server/core/name_table.h"
 
 namespace larder {
 
@@ -68,8 +66,7 @@ struct Transaction final : Leftover {
 class TransactionTable {
  public:
   // `hash_seed` is drawn at random: names come from clients. The queue holds nothing of this table when the table goes.
-  TransactionTable(uint64_t hash_seed, LeftoverQueue& leftovers);
-  ~TransactionTable();
+  TransactionTable(uint64_t hash_seed, LeftoverQueue& leftovers) : leftovers_(leftovers), places_(hash_seed) {}
   TransactionTable(const TransactionTable&) = delete;
   TransactionTable& operator=(const TransactionTable&) = delete;
 
@@ -91,7 +88,7 @@ class TransactionTable {
   // Those of transactions that have ended are counted until they are undone.
   size_t watched_key_count() const { return places_.size(); }
   // Of the table; what each client remembers of it is the client's.
-  size_t memory_bytes() const { return empty() ? 0 : memory_bytes_ + places_.bytes_allocated(); }
+  size_t memory_bytes() const { return empty() ? 0 : memory_bytes_ + places_.table_bytes(); }
 
   // MULTI: from now on the client's requests are queued.
   void open(Client& client);
@@ -109,34 +106,16 @@ class TransactionTable {
     uint64_t hash = 0;
     std::vector<Transaction*> watchers;
   };
-  struct PlaceName {
-    uint16_t db;
-    Bytes key;
-  };
-  struct Policy {
-    using Item = Place;
-    using Key = PlaceName;
-    static bool equal(const Place& place, const PlaceName& name) {
-      return place.db == name.db && place.key == name.key;
-    }
-    static uint64_t hash(const Place& place) { return place.hash; }
-    static void prefetch(const Place* place) { prefetch_line(place); }
-  };
 
   Transaction& transaction_of(Client& client);
   std::unique_ptr<Transaction> detach(Client& client);
-  uint64_t hash_of(uint16_t db, Bytes key) const { return hash_bytes(key, hash_seed_ + db); }
-  Place* find(uint16_t db, Bytes key) const;
-  Place& place_for(uint16_t db, Bytes key);
   void unwatch(Transaction& transaction, const WatchedKey& watched);
   static bool all_broken(const std::vector<Transaction*>& watchers);
   static void break_all(const std::vector<Transaction*>& watchers);
   static bool forgives_removal(Transaction& transaction, uint16_t db, Bytes key);
 
   LeftoverQueue& leftovers_;
-  const uint64_t hash_seed_;
-  HashTableAccount account_;
-  HashTable<Policy> places_;  // owns its items
+  NameTable<Place, ByDatabaseAndKey> places_;
   size_t watching_clients_ = 0;
   size_t memory_bytes_ = 0;
 };

@@ -43,6 +43,12 @@ void send_and_run(InProcessServer& server, Connection& client, const std::vector
   client.take();
 }
 
+// To as many channels as patterns.
+void subscribe_to_many(InProcessServer& server, Connection& client) {
+  send_and_run(server, client, with_keys({"SUBSCRIBE"}));
+  send_and_run(server, client, with_keys({"PSUBSCRIBE"}));
+}
+
 TEST(Leftovers, WatchesOfOneThatHasGoneAreUndoneInPieces) {
   InProcessServer server;
   Connection& gone = server.connect();
@@ -101,8 +107,7 @@ TEST(Leftovers, SubscriptionsOfOneThatHasGoneCountForNothing) {
   Connection& gone = server.connect();
   Connection& other = server.connect();
   Connection& asker = server.connect();
-  send_and_run(server, gone, with_keys({"SUBSCRIBE"}));
-  send_and_run(server, gone, with_keys({"PSUBSCRIBE"}));
+  subscribe_to_many(server, gone);
   other.call("SUBSCRIBE", "k5");
   gone.close();
   EXPECT_EQ(server.services().leftovers.steps(), 2 * kMany);
@@ -119,8 +124,7 @@ TEST(Leftovers, MessagesReachThoseWhoAreThere) {
   Connection& gone = server.connect();
   Connection& other = server.connect();
   Connection& asker = server.connect();
-  send_and_run(server, gone, with_keys({"SUBSCRIBE"}));
-  send_and_run(server, gone, with_keys({"PSUBSCRIBE"}));
+  subscribe_to_many(server, gone);
   gone.send("RESET\r\nSUBSCRIBE k1\r\n");
   other.send("SUBSCRIBE k5\r\n");
   asker.send(

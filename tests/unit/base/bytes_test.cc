@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
+#include "base/random.h"
+#include "tests/unit/base/test_seed.h"
+
 namespace larder {
 namespace {
 
@@ -43,6 +48,17 @@ TEST(Bytes, HexRoundTrip) {
 TEST(Bytes, QuotesWhatDoesNotPrint) {
   EXPECT_EQ(quoted(Bytes("a\"b\\c\n\r\t\a\b\x01\xff", 13)), "\"a\\\"b\\\\c\\n\\r\\t\\a\\b\\x01\\xff\\x00\"");
   EXPECT_EQ(quoted(""), "\"\"");
+}
+
+TEST(SameBytes, AgreesWithCompare) {
+  Random random(test_seed());
+  for (int i = 0; i < 100000; i++) {
+    std::string a(random.uniform(50), 'x');
+    std::string b = a;
+    if (random.one_in(8)) b.resize(random.uniform(50), 'x');
+    if (!b.empty() && random.one_in(2)) b[random.uniform(b.size())] = 'y';
+    ASSERT_EQ(same_bytes(a, b), a == b);
+  }
 }
 
 }  // namespace

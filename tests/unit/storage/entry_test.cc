@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "storage/block_allocator.h"
-#include "tests/unit/base/test_seed.h"
 
 namespace larder {
 namespace {
@@ -65,17 +64,6 @@ TEST(Entry, IntegersOfEveryWidth) {
   EXPECT_EQ(integer_width(128), 2u);
   EXPECT_EQ(integer_width(-32769), 4u);
   EXPECT_EQ(integer_width(int64_t{1} << 31), 8u);
-}
-
-TEST(SameBytes, AgreesWithCompare) {
-  Random random(test_seed());
-  for (int i = 0; i < 100000; i++) {
-    const size_t size = random.uniform(50);
-    std::string a(size, 'x');
-    std::string b = a;
-    if (size > 0 && random.one_in(2)) b[random.uniform(size)] = 'y';
-    ASSERT_EQ(same_bytes(a.data(), b.data(), size), a == b);
-  }
 }
 
 }  // namespace
