@@ -71,6 +71,7 @@ enum ClientFlag : uint32_t {
   kClientPostponed = 1u << 15,     // held only because a tick had enough: resumed in one of the next
   kClientRepliesHeld = 1u << 13,   // part of the queue waits for the log
   kClientCapaRedirect = 1u << 14,  // it said with CLIENT CAPA that it understands redirections
+  kClientSendsLarge = 1u << 16,    // its last request was larger than a turn's input
 };
 
 struct Client {

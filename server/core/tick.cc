@@ -64,27 +64,30 @@ Tick::Room Tick::input_room(Client& client) {
   // The last room was not used (nothing was there, or the connection was at its end): it is given out again.
   if (arena_room_ != nullptr) input_.trim_to(arena_room_);
   if (!client.unread) {
-    arena_room_ = input_.allocate(kTurnInputBytes);
-    return {arena_room_, kTurnInputBytes};
+    const size_t room = (client.flags & kClientSendsLarge) ? kFirstPieceBytes : kTurnInputBytes;
+    arena_room_ = input_.allocate(room);
+    return {arena_room_, room};
   }
   // In the middle of a request: receive behind what is there, and for a large value in large pieces.
   arena_room_ = nullptr;
-  const size_t room = room_for_rest(client.unread->size(), client.unread_needed);
+  const size_t room = room_for_rest(client, client.unread->size());
   const size_t left = kTickInputBytes - std::min(moved_bytes_, kTickInputBytes);
   const size_t want = std::min(room, std::max(left, kTurnInputBytes));
   if (client.unread_needed >= kExactRoomBytesMin) client.unread->reserve_exactly(room);
   return {client.unread->reserve(room), want};
 }
 
-// Behind so much that has arrived of an unfinished request, which needs so much to get further (0: that is not known).
-size_t Tick::room_for_rest(size_t arrived, size_t needed) {
+// Behind so much that has arrived of the client's unfinished request.
+size_t Tick::room_for_rest(const Client& client, size_t arrived) {
+  const size_t needed = client.unread_needed;
   if (needed <= arrived) return kTurnInputBytes;
   // In proportion to what has arrived: a client that only announces a large value gets no room for the announcement. With a MiB
   // at a time a value of 200 MB was copied at each of the allocator's sizes, others waited for 1.2 s, and three times its size
   // was resident.
-  const size_t room_max = arrived >= kLargeInputBytes
-                              ? arrived * kRoomPerLargeArrived
-                              : std::clamp(arrived * kRoomPerArrived, kTurnInputBytes, kLargeInputBytes);
+  const size_t shown = (client.flags & kClientSendsLarge) ? std::max(arrived, kTurnInputBytes) : arrived;
+  const size_t room_max = shown >= kLargeInputBytes
+                              ? shown * kRoomPerLargeArrived
+                              : std::clamp(shown * kRoomPerArrived, kTurnInputBytes, kLargeInputBytes);
   const size_t missing = needed - arrived;
   if (needed < kExactRoomBytesMin) return std::clamp(missing, kTurnInputBytes, room_max);
   // All that the allocator gives for it anyway.
@@ -411,11 +414,11 @@ void Tick::keep_rest(Turn& turn) {
     client.unread_needed = turn.needed_bytes;
   }
   const Bytes rest = client.wants_close() ? Bytes() : turn.input.substr(turn.executed);
+  look_at_size(turn);
   if (rest.empty()) {
     client.unread.reset();
   } else if (!turn.is_clients) {
-    const bool is_large = client.unread_needed >= kExactRoomBytesMin;
-    const size_t room = is_large ? room_for_rest(rest.size(), client.unread_needed) : 0;
+    const size_t room = client.unread_needed >= kExactRoomBytesMin ? room_for_rest(client, rest.size()) : 0;
     client.unread = std::make_unique<Buffer>(rest.size() + room);
     client.unread->append(rest);
   } else {
@@ -424,6 +427,16 @@ void Tick::keep_rest(Turn& turn) {
     if (turn.executed > 0) client.unread->shrink(kLargeInputBytes);
   }
   if (client.unread || client.transaction) check_input_limit(client);
+}
+
+// Whoever has sent a large request whole probably sends another, until something else comes.
+void Tick::look_at_size(const Turn& turn) {
+  Client& client = *turn.client;
+  if (turn.executed > kTurnInputBytes) {
+    client.flags |= kClientSendsLarge;
+  } else if (!turn.is_clients && client.unread_needed <= kTurnInputBytes) {
+    client.flags &= ~uint32_t{kClientSendsLarge};
+  }
 }
 
 // What a client makes the server keep of its requests: an unfinished one, and those queued behind MULTI.

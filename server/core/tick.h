@@ -50,6 +50,8 @@ namespace larder {
 class Tick {
  public:
   static constexpr size_t kTurnInputBytes = 32 * 1024;
+  // Of a client that sends requests larger than that: what comes first is copied to where the rest arrives.
+  static constexpr size_t kFirstPieceBytes = 4 * 1024;
   static constexpr size_t kLargeInputBytes = 1024 * 1024;
   // Room for a large value, as a multiple of what has arrived of it: each time it grows that is copied. From kLargeInputBytes on
   // it is more, so that of the largest value no more than 9 MB are.
@@ -184,7 +186,8 @@ class Tick {
   static void postpone(Turn& turn);
   static bool has_unparsed_input(const Turn& turn);
   void keep_rest(Turn& turn);
-  static size_t room_for_rest(size_t arrived, size_t needed);
+  static void look_at_size(const Turn& turn);
+  static size_t room_for_rest(const Client& client, size_t arrived);
   void check_input_limit(Client& client);
   static void drop(Pin& pin);
   void append_output(OutputQueue& queue, size_t begin, size_t end, size_t first_pin, size_t pin_count);

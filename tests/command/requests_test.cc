@@ -226,6 +226,27 @@ TEST(Requests, AGreedyClientTakesTurnsWithTheOthers) {
   server.run();
 }
 
+TEST(Requests, LittleIsReceivedAtFirstOfThoseWhoSendLargeOnes) {
+  InProcessServer server;
+  Connection& client = server.connect();
+  const std::string value(100 * 1024, 'x');
+  const std::string large = "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$102400\r\n" + value + "\r\n";
+  const auto first_piece_of = [&](const std::string& request) {
+    const uint64_t before = server.services().stats.net_input_bytes;
+    client.send(request);
+    server.run_turn();
+    const uint64_t piece = server.services().stats.net_input_bytes - before;
+    server.run();
+    client.take();
+    return piece;
+  };
+  EXPECT_EQ(first_piece_of(large), Tick::kTurnInputBytes);
+  EXPECT_EQ(first_piece_of(large), Tick::kFirstPieceBytes);
+  EXPECT_EQ(first_piece_of(large), Tick::kFirstPieceBytes);
+  EXPECT_EQ(client.call("GET", "k"), "$102400\r\n" + value + "\r\n");
+  EXPECT_EQ(first_piece_of(large), Tick::kTurnInputBytes);
+}
+
 TEST(Requests, ProtocolErrorsAreAnsweredAndClose) {
   const struct {
     const char* input;
