@@ -17,6 +17,10 @@ constexpr int64_t kValueBytesMax = int64_t{1} << 30;
 constexpr int64_t kThreadsMax = 64;
 constexpr int64_t kRatioMax = 1'000'000;
 constexpr int64_t kRoundsMax = 1000;
+// Times and intervals in nanoseconds stay within 64 bits.
+constexpr double kSecondsMax = 1e9;
+constexpr double kRateMin = 1e-6;
+constexpr double kRateMax = 1e9;
 constexpr int64_t kKeySpaceMax = 999'999'999'999;  // __rand_int__ has twelve digits
 
 using FlagAction = std::function<Status(LoadOptions&, const std::string& value)>;
@@ -66,10 +70,10 @@ Status set_port(LoadOptions& options, const std::string& value) {
   return Status();
 }
 
-FlagAction positive(double LoadOptions::*field, const char* what) {
-  return [field, what](LoadOptions& options, const std::string& value) {
+FlagAction positive(double LoadOptions::*field, double min, double max, const char* what) {
+  return [field, min, max, what](LoadOptions& options, const std::string& value) {
     const auto number = parse_double(value);
-    if (!number || *number <= 0 || !std::isfinite(*number))
+    if (!number || !(*number > 0 && *number >= min && *number <= max))
       return Status(ErrorCode::kInvalidArgument, "not " + std::string(what) + ": " + value);
     options.*field = *number;
     return Status();
@@ -141,7 +145,7 @@ Status set_tests(LoadOptions& options, const std::string& value) {
       options.tests.push_back(std::exchange(name, ""));
     }
   }
-  return Status();
+  return options.tests.empty() ? Status(ErrorCode::kInvalidArgument, "no test is named") : Status();
 }
 
 Status set_keep_alive(LoadOptions& options, const std::string& value) {
@@ -199,9 +203,9 @@ std::map<std::string, Flag> make_flags() {
   flags["-c"] = {true, integer(&LoadOptions::clients, 1, kClientsMax)};
   flags["-n"] = {true, integer(&LoadOptions::requests, 1, INT64_MAX)};
   flags["--threads"] = {true, integer(&LoadOptions::threads, 1, kThreadsMax)};
-  flags["--duration"] = {true, positive(&LoadOptions::duration_s, "a time in seconds")};
-  flags["--warmup"] = {true, positive(&LoadOptions::warmup_s, "a time in seconds")};
-  flags["--rate"] = {true, positive(&LoadOptions::rate, "a number of requests a second")};
+  flags["--duration"] = {true, positive(&LoadOptions::duration_s, 0, kSecondsMax, "a time in seconds")};
+  flags["--warmup"] = {true, positive(&LoadOptions::warmup_s, 0, kSecondsMax, "a time in seconds")};
+  flags["--rate"] = {true, positive(&LoadOptions::rate, kRateMin, kRateMax, "a number of requests a second")};
   flags["-d"] = flags["--sizes"] = {true, set_sizes};
   flags["--keys"] = {true, set_keys};
   flags["--ratio"] = {true, set_ratio};
@@ -230,6 +234,20 @@ std::map<std::string, Flag> make_flags() {
   return flags;
 }
 
+// What one option would make another one say nothing.
+Status check_together(const LoadOptions& options) {
+  const auto refused = [](const char* why) { return Status(ErrorCode::kInvalidArgument, why); };
+  const bool compares = !options.compare.empty();
+  if (compares && options.csv) return refused("--compare prints a table or --json, not --csv");
+  if (compares && (options.loop || options.idle)) return refused("--compare takes neither -l nor -I");
+  if (options.csv && options.json) return refused("--csv or --json, not both");
+  if (options.read_last_argument && options.command.empty()) return refused("-x is the last argument of a command");
+  if (options.sets + options.gets > 0 && !(options.tests.empty() && options.command.empty())) {
+    return refused("--ratio is a test of its own: neither -t nor a command goes with it");
+  }
+  return Status();
+}
+
 }  // namespace
 
 Result<LoadOptions> parse_load_options(const std::vector<std::string>& arguments) {
@@ -254,10 +272,8 @@ Result<LoadOptions> parse_load_options(const std::vector<std::string>& arguments
       return Error{ErrorCode::kInvalidArgument, name + ": " + std::string(applied.message())};
     }
   }
-  if (!options.compare.empty() && options.csv) {
-    return Error{ErrorCode::kInvalidArgument, "--compare prints a table or --json, not --csv"};
-  }
   options.command.assign(arguments.begin() + static_cast<ptrdiff_t>(at), arguments.end());
+  LARDER_TRY(check_together(options));
   return options;
 }
 

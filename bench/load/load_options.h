@@ -45,13 +45,13 @@ struct LoadOptions {
   int64_t sets = 0;              // --ratio
   int64_t gets = 0;
   int64_t pipeline = 1;
-  int64_t subscribers = -1;  // --subscribers; negative: as the workload says
-  uint64_t seed = 0;
+  int64_t subscribers = -1;          // --subscribers; negative: as the workload says
+  std::optional<uint64_t> seed;      // --seed; without it every run draws other keys
   std::vector<std::string> tests;    // -t; empty: all of the default suite
   std::vector<std::string> command;  // the rest of the arguments: one command of the user's own
   std::vector<NamedServer> compare;  // --compare
   int64_t rounds = 3;                // of a comparison
-  bool read_last_argument = false;   // -x: from standard input
+  bool read_last_argument = false;   // -x: from standard input; whoever reads it appends it to `command`
   bool keeps_connections = true;     // -k 0: a new one for each pipeline of requests
   bool tracking = false;             // --enable-tracking
   bool cluster = false;              // --cluster: still one server is loaded, and that is said

@@ -123,7 +123,51 @@ bool is_called(const Workload& workload, const std::string& name) {
   if (equals_ignore_case(own, name)) return true;
   if (equals_ignore_case(name, "ping")) return own.starts_with("ping_");
   if (equals_ignore_case(name, "lrange")) return own.starts_with("lrange_");
-  return own == "lrange" && name.size() > own.size() && equals_ignore_case(Bytes(name).substr(0, own.size()), own);
+  if (own != "lrange") return false;
+  return std::ranges::any_of(default_suite(), [&](const Workload& other) {
+    return Bytes(other.name).starts_with("lrange_") && equals_ignore_case(other.name, name);
+  });
+}
+
+// In the order of the tables, each once, whatever the order of the names: SET comes before GET and the list before LRANGE.
+Result<std::vector<Workload>> named_tests(const std::vector<std::string>& names) {
+  std::vector<Workload> chosen;
+  std::vector<bool> is_known(names.size());
+  for (const std::vector<Workload>* table : {&default_suite(), &more_tests(), &application_workloads()}) {
+    for (const Workload& workload : *table) {
+      bool is_chosen = false;
+      for (size_t i = 0; i < names.size(); ++i) {
+        if (!is_called(workload, names[i])) continue;
+        is_known[i] = is_chosen = true;
+      }
+      if (is_chosen) chosen.push_back(workload);
+    }
+  }
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (!is_known[i]) return Error{ErrorCode::kInvalidArgument, "unknown test '" + names[i] + "'"};
+  }
+  return chosen;
+}
+
+Workload mix_of(const LoadOptions& options) {
+  Workload mix = test("mix", std::to_string(options.sets) + " SET to " + std::to_string(options.gets) + " GET", {});
+  mix.commands = {{{"SET", "key:__rand_int__", "__data__"}, static_cast<uint32_t>(options.sets)},
+                  {{"GET", "key:__rand_int__"}, static_cast<uint32_t>(options.gets)}};
+  return mix;
+}
+
+Workload command_of(const LoadOptions& options) {
+  std::string title;
+  const size_t shown = options.command.size() - (options.read_last_argument ? 1 : 0);
+  for (size_t i = 0; i < shown; ++i) title += (i == 0 ? "" : " ") + options.command[i];
+  return test("command", title, options.command);
+}
+
+bool draws_numbers(const Workload& workload) {
+  return std::ranges::any_of(workload.commands, [](const WorkloadCommand& command) {
+    return std::ranges::any_of(command.arguments,
+                               [](const std::string& argument) { return argument.find(kNumberMark) != Bytes::npos; });
+  });
 }
 
 // With -r redis-benchmark draws the scores of its ZADD, too. A sequence is of the members alone.
@@ -199,7 +243,7 @@ void RequestTemplate::append_to(Buffer& out, KeySource& keys, Random& random) co
 
 RequestSource::RequestSource(const Workload& workload, const LoadOptions& options, uint64_t stream,
                              uint64_t stream_count)
-    : random_(options.seed != 0 ? options.seed + stream : os_entropy_u64()),
+    : random_(options.seed ? *options.seed + stream : os_entropy_u64()),
       keys_(options.keys.value_or(workload.keys), static_cast<uint64_t>(key_space_of(workload, options)),
             first_of(static_cast<uint64_t>(key_space_of(workload, options)), stream, stream_count)) {
   if (workload.is_inline) {
@@ -232,27 +276,24 @@ void RequestSource::append_to(Buffer& out) {
 }
 
 Result<std::vector<Workload>> choose_workloads(const LoadOptions& options) {
-  if (!options.command.empty()) {
-    std::string title;
-    for (const std::string& argument : options.command) title += (title.empty() ? "" : " ") + argument;
-    return std::vector<Workload>{test("command", title, options.command)};
-  }
-  if (options.sets > 0 || options.gets > 0) {
-    Workload mix = test("mix", std::to_string(options.sets) + " SET to " + std::to_string(options.gets) + " GET", {});
-    mix.commands = {{{"SET", "key:__rand_int__", "__data__"}, static_cast<uint32_t>(options.sets)},
-                    {{"GET", "key:__rand_int__"}, static_cast<uint32_t>(options.gets)}};
-    return std::vector<Workload>{mix};
-  }
   std::vector<Workload> chosen;
-  if (options.tests.empty()) chosen = default_suite();
-  for (const std::string& name : options.tests) {
-    const size_t before = chosen.size();
-    for (const std::vector<Workload>* table : {&default_suite(), &more_tests(), &application_workloads()}) {
-      for (const Workload& workload : *table) {
-        if (is_called(workload, name)) chosen.push_back(workload);
-      }
+  if (!options.command.empty()) {
+    if (equals_ignore_case(options.command[0], "monitor")) {
+      return Error{ErrorCode::kUnsupported, "MONITOR has no end: it is a stream of what others do, not a request"};
     }
-    if (chosen.size() == before) return Error{ErrorCode::kInvalidArgument, "unknown test '" + name + "'"};
+    chosen.push_back(command_of(options));
+  } else if (options.sets > 0 || options.gets > 0) {
+    chosen.push_back(mix_of(options));
+  } else if (options.tests.empty()) {
+    chosen = default_suite();
+  } else {
+    LARDER_TRY_ASSIGN(chosen, named_tests(options.tests));
+  }
+  for (const Workload& workload : chosen) {
+    // It would be always the same one.
+    if (options.keys && key_space_of(workload, options) == 0 && draws_numbers(workload)) {
+      return Error{ErrorCode::kInvalidArgument, "--keys says which keys of how many: -r is missing"};
+    }
   }
   draw_scores(chosen, options);
   return chosen;

@@ -114,6 +114,20 @@ TEST(LoadOptions, NumbersBeyondTheirBounds) {
   EXPECT_NE(refusal({"-k", "yes"}), "");
   EXPECT_NE(refusal({"--rate", "inf"}), "");
   EXPECT_NE(refusal({"--duration", "inf"}), "");
+  EXPECT_NE(refusal({"--rate", "1e-300"}), "");
+  EXPECT_NE(refusal({"--rate", "nan"}), "");
+  EXPECT_NE(refusal({"--duration", "1e18"}), "");
+  EXPECT_NE(refusal({"-t", ","}), "");
+}
+
+TEST(LoadOptions, OptionsThatWouldSilenceOthers) {
+  EXPECT_NE(refusal({"--json", "--csv"}), "");
+  EXPECT_NE(refusal({"--ratio", "1:9", "-t", "get"}), "");
+  EXPECT_NE(refusal({"--ratio", "1:9", "PING"}), "");
+  EXPECT_NE(refusal({"--compare", "a=h:1", "-l"}), "");
+  EXPECT_NE(refusal({"--compare", "a=h:1", "-I"}), "");
+  EXPECT_NE(refusal({"-x"}), "");
+  parsed({"-t", "get", "GET", "k"});  // as redis-benchmark: the command is what runs
 }
 
 TEST(LoadOptions, AnAddressOfIpv6KeepsItsBracketsOrNot) {

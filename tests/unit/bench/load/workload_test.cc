@@ -91,6 +91,61 @@ TEST(Workloads, LrangeBringsItsList) {
   EXPECT_EQ(choose_workloads(*parse_load_options({"-t", "lrange"}))->size(), 5u);
 }
 
+std::vector<std::string> names_of(const std::vector<std::string>& arguments) {
+  const auto options = parse_load_options(arguments);
+  EXPECT_TRUE(options.ok()) << (options.ok() ? "" : options.error().message);
+  const auto chosen = choose_workloads(*options);
+  EXPECT_TRUE(chosen.ok()) << (chosen.ok() ? "" : chosen.error().message);
+  std::vector<std::string> names;
+  for (const Workload& workload : *chosen) names.push_back(workload.name);
+  return names;
+}
+
+// A script that asks redis-benchmark for "get,set" gets SET first, so that GET finds something.
+TEST(Workloads, TheOrderIsThatOfTheSuiteAndEachComesOnce) {
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(names_of({"-t", "get,set,get"}), (Names{"set", "get"}));
+  EXPECT_EQ(names_of({"-t", "set,PING,ping_inline"}), (Names{"ping_inline", "ping_mbulk", "set"}));
+  EXPECT_EQ(names_of({"-t", "lrange_300,lrange_100"}), (Names{"lrange", "lrange_100", "lrange_300"}));
+  EXPECT_EQ(names_of({"-t", "cache,xadd,mset"}), (Names{"mset", "xadd", "cache"}));
+  EXPECT_FALSE(choose_workloads(*parse_load_options({"-t", "set,lrange_200"})).ok());
+}
+
+TEST(Workloads, ADistributionNeedsKeysToChooseFrom) {
+  EXPECT_FALSE(choose_workloads(*parse_load_options({"-t", "get", "--keys", "zipf"})).ok());
+  EXPECT_FALSE(choose_workloads(*parse_load_options({"--keys", "hot", "GET", "k:__rand_int__"})).ok());
+  EXPECT_TRUE(choose_workloads(*parse_load_options({"-t", "get", "--keys", "zipf", "-r", "10"})).ok());
+  EXPECT_TRUE(choose_workloads(*parse_load_options({"-t", "ping,session", "--keys", "zipf"})).ok());
+}
+
+TEST(Workloads, WhatIsReadFromStandardInputIsNotInTheTitle) {
+  LoadOptions options = *parse_load_options({"-x", "SET", "k"});
+  options.command.push_back("a value\n");
+  const auto chosen = choose_workloads(options);
+  EXPECT_EQ(chosen->front().title, "SET k");
+  EXPECT_EQ(chosen->front().commands[0].arguments.size(), 3u);
+}
+
+TEST(Workloads, AStreamWithoutEndIsNoRequest) {
+  EXPECT_FALSE(choose_workloads(*parse_load_options({"-n", "5", "Monitor"})).ok());
+}
+
+// Zero is a seed like any other.
+TEST(RequestSource, ASeedRepeatsTheRequests) {
+  for (const char* seed : {"0", "7"}) {
+    const LoadOptions options = *parse_load_options({"-r", "1000000", "--seed", seed, "-t", "get"});
+    const Workload workload = choose_workloads(options)->front();
+    const auto requests = [&](uint64_t stream) {
+      Buffer out;
+      RequestSource source(workload, options, stream, 2);
+      for (int i = 0; i < 20; ++i) source.append_to(out);
+      return std::string(out.bytes());
+    };
+    EXPECT_EQ(requests(0), requests(0)) << seed;
+    EXPECT_NE(requests(0), requests(1)) << seed;
+  }
+}
+
 TEST(Workloads, CommandsAreMixedByWeight) {
   const LoadOptions options = *parse_load_options({"--ratio", "1:9", "-r", "100", "--seed", "3", "-d", "10-40"});
   const auto chosen = choose_workloads(options);
