@@ -41,13 +41,14 @@ std::vector<Contender> contenders_of(const LoadOptions& options) {
   return contenders;
 }
 
-Status run_round(Contender& contender, const Workload& workload, const Clock& clock) {
+Status run_round(Contender& contender, const Workload& workload, const Clock& clock,
+                 const std::function<bool()>& interrupted) {
   LARDER_TRY_ASSIGN(const Descriptor probe, open_connection(contender.options));
   std::optional<double> before_s;
   LoadObserver observer;
   observer.progress = [](const LoadResult&) {};
   observer.counting_starts = [&] { before_s = server_cpu_s(probe.get()); };
-  observer.interrupted = [] { return false; };
+  observer.interrupted = interrupted;
   LARDER_TRY_ASSIGN(const LoadResult round, run_load(contender.options, workload, clock, observer));
   const auto after_s = server_cpu_s(probe.get());
   contender.has_cpu &= before_s && after_s;
@@ -104,15 +105,16 @@ void print_json(const Workload& workload, const std::vector<Contender>& contende
 
 }  // namespace
 
-int compare_servers(const LoadOptions& options, const std::vector<Workload>& workloads) {
+int compare_servers(const LoadOptions& options, const std::vector<Workload>& workloads,
+                    const std::function<bool()>& interrupted) {
   const SystemClock clock;
   for (const Workload& workload : workloads) {
     std::vector<Contender> contenders = contenders_of(options);
     for (int64_t round = 0; round < options.rounds; ++round) {
-      for (size_t turn = 0; turn < contenders.size(); ++turn) {
+      for (size_t turn = 0; turn < contenders.size() && !interrupted(); ++turn) {
         // Every round begins with another server.
         Contender& contender = contenders[(turn + static_cast<size_t>(round)) % contenders.size()];
-        if (const Status done = run_round(contender, workload, clock); !done.ok()) {
+        if (const Status done = run_round(contender, workload, clock, interrupted); !done.ok()) {
           std::fprintf(stderr, "%s on %s: %s\n", workload.title.c_str(), contender.name.c_str(),
                        std::string(done.message()).c_str());
           return 1;
@@ -120,6 +122,7 @@ int compare_servers(const LoadOptions& options, const std::vector<Workload>& wor
       }
     }
     options.json ? print_json(workload, contenders) : print_table(workload, contenders);
+    if (interrupted()) return kInterruptedExitCode;
   }
   return 0;
 }

@@ -2,6 +2,7 @@
 
 // The same tests on several servers by turns, so that whatever else the machine does hits all of them alike.
 
+#include <functional>
 #include <vector>
 
 #include "bench/load/load_options.h"
@@ -10,6 +11,8 @@
 namespace larder::load {
 
 // Prints a table for each test: every server's figures, and their ratio to the last server's. Returns the exit code.
-int compare_servers(const LoadOptions& options, const std::vector<Workload>& workloads);
+// When `interrupted` says so, it ends with the table of what is done.
+int compare_servers(const LoadOptions& options, const std::vector<Workload>& workloads,
+                    const std::function<bool()>& interrupted);
 
 }  // namespace larder::load

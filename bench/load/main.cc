@@ -18,7 +18,7 @@
 namespace larder::load {
 namespace {
 
-constexpr int kInterruptedExitCode = 128 + SIGINT;
+static_assert(kInterruptedExitCode == 128 + SIGINT);
 
 volatile std::sig_atomic_t g_interrupted = 0;
 
@@ -47,6 +47,8 @@ int hold_idle(const LoadOptions& options) {
   return 1;
 }
 
+bool is_interrupted() { return g_interrupted != 0; }
+
 int run(const std::vector<std::string>& arguments) {
   Result<LoadOptions> options = parse_load_options(arguments);
   if (!options) {
@@ -68,16 +70,16 @@ int run(const std::vector<std::string>& arguments) {
     std::fprintf(stderr, "%s\n", workloads.error().message.c_str());
     return 1;
   }
-  if (!options->compare.empty()) return compare_servers(*options, *workloads);
+  end_run_when_interrupted();
+  if (!options->compare.empty()) return compare_servers(*options, *workloads, is_interrupted);
   if (options->csv) print_csv_header();
   const SystemClock clock;
   const bool shows_progress = isatty(STDERR_FILENO) == 1 && !options->csv && !options->json;
-  end_run_when_interrupted();
   do {
     for (const Workload& workload : *workloads) {
       LoadObserver observer;
       observer.counting_starts = [] {};
-      observer.interrupted = [] { return g_interrupted != 0; };
+      observer.interrupted = is_interrupted;
       observer.progress = [&](const LoadResult& so_far) {
         if (!shows_progress) return;
         std::fprintf(stderr, "\r%s: %.0f requests per second, p99 %.3f ms, %llu done  ", workload.title.c_str(),
@@ -92,7 +94,7 @@ int run(const std::vector<std::string>& arguments) {
       }
       print_result(workload, *options, *result);
       if (std::ferror(stdout) != 0) return 1;
-      if (g_interrupted != 0) return kInterruptedExitCode;
+      if (is_interrupted()) return kInterruptedExitCode;
     }
   } while (options->loop);
   return 0;
@@ -101,4 +103,9 @@ int run(const std::vector<std::string>& arguments) {
 }  // namespace
 }  // namespace larder::load
 
-int main(int argc, char** argv) { return larder::load::run(std::vector<std::string>(argv + 1, argv + argc)); }
+int main(int argc, char** argv) {
+  const int code = larder::load::run(std::vector<std::string>(argv + 1, argv + argc));
+  // Figures that reached nobody are a failure.
+  const bool is_lost = std::fflush(stdout) != 0 || std::ferror(stdout) != 0;
+  return code == 0 && is_lost ? 1 : code;
+}

@@ -26,6 +26,7 @@ namespace {
 constexpr int kEventsPerWait = 256;
 constexpr int64_t kSecondNs = 1'000'000'000;
 constexpr int64_t kStallMs = 30'000;
+constexpr int64_t kIdleLookMs = 1'000'000;
 // How far before the next request is due the thread stops sleeping.
 constexpr int64_t kSpinNs = 2'000'000;
 // A server that does not keep up with --rate gets this many times --duration for what was due in it.
@@ -74,6 +75,7 @@ class LoadRun {
   void end_warmup(int64_t now_ns);
   bool is_over(int64_t now_ns) const;
   bool gives_up() const;
+  double due_s() const;
   uint64_t unsent() const;
   uint64_t requests_left() const;
   void report(int64_t now_ns);
@@ -160,6 +162,12 @@ bool LoadRun::is_over(int64_t now_ns) const {
 bool LoadRun::gives_up() const {
   if (options_.duration_s <= 0 || !is_open_loop() || warming_up_) return false;
   return static_cast<double>(clock_.mono_ns() - start_ns_) >= kCatchUpDurations * options_.duration_s * 1e9;
+}
+
+// How long the requests sent were due, the pause behind the last one included: N of them at a rate are due in N / rate.
+double LoadRun::due_s() const {
+  const double all_s = static_cast<double>(issued_) * due_interval_ns_ / 1e9;
+  return options_.duration_s > 0 ? std::min(all_s, options_.duration_s) : all_s;
 }
 
 // What was due in time and was not sent.
@@ -275,7 +283,7 @@ Status LoadRun::wait() {
   int timeout_ms = kStallMs;
   if (is_open_loop() && requests_left() > 0) {
     const double until_due_ns = next_due_ns_ - static_cast<double>(clock_.mono_ns());
-    timeout_ms = until_due_ns < kSpinNs ? 0 : static_cast<int>((until_due_ns - kSpinNs) / 1e6);
+    timeout_ms = static_cast<int>(std::clamp((until_due_ns - kSpinNs) / 1e6, 0.0, double{kStallMs}));
   }
   std::array<epoll_event, kEventsPerWait> events;
   const int ready = epoll_wait(epoll_.get(), events.data(), kEventsPerWait, timeout_ms);
@@ -313,7 +321,9 @@ void LoadRun::report(int64_t now_ns) {
 
 Status LoadRun::run() {
   start_ns_ = reported_ns_ = clock_.mono_ns();
-  next_due_ns_ = static_cast<double>(start_ns_);
+  // The threads of a rate take turns; together they would send in bursts.
+  next_due_ns_ = static_cast<double>(start_ns_) +
+                 due_interval_ns_ * static_cast<double>(thread_) / static_cast<double>(options_.threads);
   warming_up_ = options_.warmup_s > 0;
   if (!is_open_loop()) {
     for (LoadConnection& connection : connections_) LARDER_TRY(send_next(connection));
@@ -328,6 +338,7 @@ Status LoadRun::run() {
     if (thread_ == 0 && shared_.observer.interrupted()) shared_.stops = true;
   }
   result_.unsent = unsent();
+  if (is_open_loop() && !shared_.stops) result_.elapsed_s = std::max(result_.elapsed_s, due_s());
   return Status();
 }
 
@@ -360,11 +371,19 @@ Status hold_idle_connections(const LoadOptions& options, const std::function<voi
     connections.push_back(std::move(fd));
   }
   opened();
-  const int timeout_ms = options.duration_s > 0 ? static_cast<int>(options.duration_s * 1000) : -1;
-  epoll_event event;
-  const int ready = epoll_wait(epoll.get(), &event, 1, timeout_ms);
-  if (ready < 0) return os_error(errno, "epoll_wait");
-  return ready > 0 ? Status(ErrorCode::kDisconnected, "the server closed an idle connection") : Status();
+  const SystemClock clock;
+  const double end_ns = static_cast<double>(clock.mono_ns()) + options.duration_s * 1e9;
+  while (true) {
+    const double left_ms = (end_ns - static_cast<double>(clock.mono_ns())) / 1e6;
+    const int timeout_ms =
+        options.duration_s > 0 ? static_cast<int>(std::clamp(left_ms, 0.0, double{kIdleLookMs})) : -1;
+    epoll_event event;
+    const int ready = epoll_wait(epoll.get(), &event, 1, timeout_ms);
+    // A program that was stopped and goes on has seen a signal, too.
+    if (ready < 0 && errno != EINTR) return os_error(errno, "epoll_wait");
+    if (ready > 0) return Status(ErrorCode::kDisconnected, "the server closed an idle connection");
+    if (options.duration_s > 0 && left_ms <= 0) return Status();
+  }
 }
 
 Result<LoadResult> run_load(const LoadOptions& options, const Workload& workload, const Clock& clock,

@@ -1,5 +1,6 @@
 #include "bench/load/report.h"
 
+#include <algorithm>
 #include <cstdio>
 
 namespace larder::load {
@@ -11,9 +12,9 @@ void print_report(const Workload& workload, const LoadOptions& options, const Lo
   std::printf("====== %s ======\n", workload.title.c_str());
   std::printf("  %llu requests completed in %.2f seconds\n", static_cast<unsigned long long>(result.requests),
               result.elapsed_s);
+  const auto threads = static_cast<long long>(std::min(options.threads, options.clients));
   std::printf("  %lld connections, %lld in flight on each, %lld thread%s\n", static_cast<long long>(options.clients),
-              static_cast<long long>(options.pipeline), static_cast<long long>(options.threads),
-              options.threads == 1 ? "" : "s");
+              static_cast<long long>(options.pipeline), threads, threads == 1 ? "" : "s");
   if (options.rate > 0) std::printf("  %.0f requests per second were due; times count from then\n", options.rate);
   std::printf("  %.2f requests per second\n", result.requests_per_s());
   std::printf("  latency in ms: min %.3f  avg %.3f", ms(result.latency_us.min()), result.latency_us.mean() / 1000);

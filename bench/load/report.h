@@ -10,6 +10,9 @@
 
 namespace larder::load {
 
+// As a shell says it of a program that SIGINT ended.
+inline constexpr int kInterruptedExitCode = 130;
+
 // Microseconds as milliseconds.
 inline double ms(uint64_t us) { return static_cast<double>(us) / 1000; }
 

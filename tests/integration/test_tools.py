@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 
-from harness import Client, Server, Skip, equal
+from harness import Client, Server, Skip, equal, wait_until
 
 TOOL_SECONDS = 50
 
@@ -157,6 +157,30 @@ def test_bench_holds_idle_connections(binary):
         equal(_run(bench, server.port, "-I", "-c", "2", "--duration", "0.1"), "2 idle connections are open\n")
 
 
+def test_bench_holds_idle_connections_when_it_was_stopped(binary):
+    bench = _tool(binary, "larder-bench")
+    with Server(binary) as server:
+        holder = subprocess.Popen([bench, "-p", str(server.port), "-I", "-c", "2", "--duration", "1.5"],
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        equal(holder.stdout.readline(), b"2 idle connections are open\n")
+        holder.send_signal(signal.SIGSTOP)
+        state = pathlib.Path(f"/proc/{holder.pid}/stat")
+        wait_until(lambda: state.read_text().rsplit(") ", 1)[1].startswith("T"), TOOL_SECONDS, "the stop")
+        holder.send_signal(signal.SIGCONT)
+        out, _ = holder.communicate(timeout=TOOL_SECONDS)
+        equal(out, b"")
+        equal(holder.returncode, 0)
+
+
+def test_bench_counts_the_pause_behind_the_last_request_of_a_rate(binary):
+    bench = _tool(binary, "larder-bench")
+    with Server(binary) as server:
+        for more in (["-n", "2"], ["-n", "2", "--threads", "2"], ["--duration", "0.2"]):
+            done = json.loads(_run(bench, server.port, "--rate", "10", "--json", *more, "PING"))
+            equal(done["requests"], 2)
+            assert done["rps"] <= 10.01 and done["seconds"] >= 0.2, done
+
+
 def test_bench_counts_all_that_is_due_behind_the_warm_up(binary):
     bench = _tool(binary, "larder-bench")
     with Server(binary) as server:
@@ -186,6 +210,24 @@ def test_bench_says_so_when_its_output_is_lost(binary):
     with Server(binary) as server, open("/dev/full", "wb") as full:
         done = subprocess.run([bench, "-p", str(server.port), "-n", "10", "--csv", "PING"], stdout=full, timeout=TOOL_SECONDS)
         equal(done.returncode, 1)
+        for arguments in (["--compare", f"a=127.0.0.1:{server.port}", "--rounds", "1", "-n", "10", "PING"], ["--help"]):
+            done = subprocess.run([bench, *arguments], stdout=full, timeout=TOOL_SECONDS)
+            equal(done.returncode, 1)
+
+
+def test_bench_shows_the_comparison_as_far_as_it_got(binary):
+    bench = _tool(binary, "larder-bench")
+    with Server(binary) as server, Client(server.port) as client:
+        run = subprocess.Popen([bench, "--compare", f"a=127.0.0.1:{server.port}", f"b=127.0.0.1:{server.port}", "--duration", "40",
+                                "--json", "PING"], stdout=subprocess.PIPE)
+        wait_until(lambda: re.search(r"cmdstat_ping:calls=\d{3}", client.call("INFO", "commandstats").decode()),
+                   TOOL_SECONDS / 2, "the load")
+        run.send_signal(signal.SIGINT)
+        out, _ = run.communicate(timeout=TOOL_SECONDS)
+        equal(run.returncode, 130)
+        first, second = map(json.loads, out.splitlines())
+        assert first["requests"] >= 50, out
+        equal(second["requests"], 0)
 
 
 def _serve_counting(listener, served):
