@@ -255,6 +255,18 @@ bool SetValue::remove(Bytes member) {
   return true;
 }
 
+void SetValue::replace_table(std::span<const Bytes> members, const SetLimits& limits) {
+  LARDER_ASSERT(table() != nullptr && !members.empty());
+  SetForm shown = form();
+  if (shown == SetForm::kHashtable && members.size() <= limits.listpack_entries) {
+    const auto is_short = [&](Bytes member) { return member.size() <= limits.listpack_value_bytes; };
+    if (std::all_of(members.begin(), members.end(), is_short)) shown = SetForm::kListpack;
+  }
+  auto* structure = create_structure<SetStructure>(resources(), shown);
+  for (const Bytes member : members) structure->add(member);
+  become(structure);
+}
+
 void SetValue::remove_integer_at(size_t index) {
   const SetIntegers numbers = integers();
   if (numbers.size() == 1) return remove_key();

@@ -81,6 +81,9 @@ class SetValue : public CollectionHandle {
     if (is_structure()) set_structure()->settle();
   }
   bool remove(Bytes member);
+  // These and no others are the members from now on, in a table of their own; the one before is disposed of. What is shown follows the
+  // rules for a set that they were added to. Requires: table(); members, each once, that do not lie in it.
+  void replace_table(std::span<const Bytes> members, const SetLimits& limits);
   // The same as visit_random, and takes the member out.
   template <class Visit>
   void pop(Random& random, Visit visit);

@@ -101,6 +101,13 @@ SetLimits limits(CommandContext& ctx) {
           static_cast<size_t>(settings.set_max_listpack_value_bytes)};
 }
 
+void write_members(CommandContext& ctx, const SetValue& set) {
+  if (CollectionReply::serves(ctx.reply(), set.table())) {
+    return ctx.reply().source(members_reply(ctx.services().store, *set.table()));
+  }
+  set.for_each([&](Bytes member) { ctx.reply().bulk(member); });
+}
+
 void sadd(CommandContext& ctx, ArgReader& args) {
   const auto key = args.take<Key>();
   const auto members = args.rest();
@@ -170,11 +177,7 @@ void smembers(CommandContext& ctx, ArgReader& args) {
   const auto set = ctx.keys().read<SetValue>(key);
   if (set.wrong_type()) return ctx.reply().error(kWrongType);
   ctx.reply().set(set ? set->size() : 0);
-  if (set.missing()) return;
-  if (CollectionReply::serves(ctx.reply(), set->table())) {
-    return ctx.reply().source(members_reply(ctx.services().store, *set->table()));
-  }
-  set->for_each([&](Bytes member) { ctx.reply().bulk(member); });
+  if (set) write_members(ctx, *set);
 }
 
 void sscan(CommandContext& ctx, ArgReader& args) {

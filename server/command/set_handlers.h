@@ -17,6 +17,8 @@ namespace set_commands {
 
 // The thresholds in force.
 SetLimits limits(CommandContext& ctx);
+// Writes all members of a set that exists into the reply, behind their header; those of a large one while the reply is sent.
+void write_members(CommandContext& ctx, const SetValue& set);
 
 // set_commands.cc: one set
 void sadd(CommandContext& ctx, ArgReader& args);

@@ -1,9 +1,10 @@
-// SPOP and SRANDMEMBER. What SPOP took is repeated elsewhere as SREM or DEL.
+// SPOP and SRANDMEMBER. What SPOP took is repeated elsewhere as SREM or DEL, or, where few are left, what is left as SADD.
 
 #include <algorithm>
 #include <vector>
 
 #include "base/arena.h"
+#include "server/command/expiry_time.h"
 #include "server/command/random_sample.h"
 #include "server/command/removal.h"
 #include "server/command/set_handlers.h"
@@ -11,14 +12,17 @@
 namespace larder {
 namespace {
 
-// Members of one SREM that repeats an SPOP.
+// Members of one SREM or SADD that repeats an SPOP.
 constexpr size_t kRepeatedMembersMax = 1024;
+// Where more than this are popped for each that stays, those that stay are drawn. The share is Redis's: it shows in OBJECT ENCODING.
+constexpr size_t kPoppedPerStaying = 5;
 
-void propagate_removed(CommandContext& ctx, Key key, std::span<const Bytes> members) {
+void propagate_members(CommandContext& ctx, Bytes command, Key key, std::span<const Bytes> members) {
+  if (!ctx.propagates()) return;
   std::vector<Bytes> argv;
   for (size_t begin = 0; begin < members.size(); begin += kRepeatedMembersMax) {
     const auto part = members.subspan(begin, std::min(kRepeatedMembersMax, members.size() - begin));
-    argv.assign({"SREM", key.bytes});
+    argv.assign({command, key.bytes});
     argv.insert(argv.end(), part.begin(), part.end());
     ctx.propagate_as(argv);
   }
@@ -27,11 +31,31 @@ void propagate_removed(CommandContext& ctx, Key key, std::span<const Bytes> memb
 void pop_all(CommandContext& ctx, Key key, const SetValue& set) {
   const size_t size = set.size();
   ctx.reply().set(size);
-  set.for_each([&](Bytes member) { ctx.reply().bulk(member); });
+  set_commands::write_members(ctx, set);
   ctx.keys().erase(key);
   ctx.propagate_as({"DEL", key.bytes});
   ctx.changed(key.bytes, Event::kSPop, size);
   ctx.changed(key.bytes, Event::kDel, 0);
+}
+
+// All but `staying` of a table, in time proportional to those that stay: they get a table of their own, and the reply has the one
+// before. Elsewhere the set is made anew, too.
+void pop_most(CommandContext& ctx, Key key, SetValue& set, size_t staying) {
+  const size_t popped = set.size() - staying;
+  Arena arena;
+  std::vector<Bytes> members;
+  members.reserve(staying);
+  sample_table(*set.table(), staying, ctx.services().random,
+               [&](const SetMember& member) { members.push_back(arena.copy(member.text())); });
+  for (const Bytes member : members) set.table()->remove(member);
+  ctx.reply().set(popped);
+  set_commands::write_members(ctx, set);
+  set.replace_table(members, set_commands::limits(ctx));
+
+  ctx.propagate_as({"DEL", key.bytes});
+  propagate_members(ctx, "SADD", key, members);
+  if (set.deadline_ms() != kNoDeadline) propagate_deadline(ctx, key, set.deadline_ms());
+  ctx.changed(key.bytes, Event::kSPop, popped);
 }
 
 void pop_some(CommandContext& ctx, Key key, SetValue& set, size_t count) {
@@ -46,7 +70,7 @@ void pop_some(CommandContext& ctx, Key key, SetValue& set, size_t count) {
       if (propagates) popped.push_back(arena.copy(member));
     });
   }
-  propagate_removed(ctx, key, popped);
+  propagate_members(ctx, "SREM", key, popped);
   ctx.changed(key.bytes, Event::kSPop, count);
 }
 
@@ -97,6 +121,10 @@ void spop(CommandContext& ctx, ArgReader& args) {
   }
   if (set.missing() || count == 0) return ctx.reply().set(0);
   if (static_cast<uint64_t>(count) >= set->size()) return pop_all(ctx, key, *set);
+  const size_t staying = set->size() - static_cast<size_t>(count);
+  if (set->table() != nullptr && staying <= static_cast<size_t>(count) / kPoppedPerStaying) {
+    return pop_most(ctx, key, *set, staying);
+  }
   pop_some(ctx, key, *set, static_cast<size_t>(count));
 }
 
@@ -116,7 +144,7 @@ void srandmember(CommandContext& ctx, ArgReader& args) {
   if (count < 0) return reply_repeated(ctx, *set, static_cast<size_t>(-count));
   if (static_cast<uint64_t>(count) < set->size()) return reply_distinct(ctx, *set, static_cast<size_t>(count));
   ctx.reply().array(set->size());
-  set->for_each([&](Bytes member) { ctx.reply().bulk(member); });
+  write_members(ctx, *set);
 }
 
 }  // namespace set_commands

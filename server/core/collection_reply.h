@@ -1,7 +1,7 @@
 #pragma once
 
-// Replies of all or much of a large collection that are written while they are sent: SMEMBERS, HGETALL, HKEYS, HVALS, LRANGE and
-// the ZRANGE family. The reply is the collection as it was when the command ran, whatever becomes of it meanwhile.
+// Replies of all or much of a large collection that are written while they are sent: SMEMBERS, SPOP of most members, HGETALL,
+// HKEYS, HVALS, LRANGE and the ZRANGE family. The reply is the collection as it was when the command ran, whatever becomes of it meanwhile.
 //
 //   entry ──▶ Structure ◀──guard── CollectionReply: a position in it, and what had to be kept because it changed
 //                                        │ write_some(), when the socket took the piece before

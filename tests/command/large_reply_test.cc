@@ -160,6 +160,47 @@ TEST_F(LargeReply, AllMembersArePopped) {
   });
 }
 
+TEST_F(LargeReply, NearlyAllMembersArePopped) {
+  expect_members([this] {
+    writer.call("SPOP", "k", std::to_string(kElements - 5));
+    EXPECT_EQ(writer.call("SCARD", "k"), ":5\r\n");
+    EXPECT_EQ(writer.call("OBJECT", "ENCODING", "k"), "$9\r\nhashtable\r\n");
+  });
+}
+
+// What is popped is sent from where it is; what stays is in its place at once.
+TEST_F(LargeReply, WhatIsPoppedIsNotKeptInMemory) {
+  for (const int staying : {0, 1, 2000}) {
+    fill_set();
+    EXPECT_EQ(writer.call("EXPIRE", "k", "100"), ":1\r\n");
+    std::vector<std::string> all;
+    size_t at = 0;
+    const std::string got = read_slowly("SPOP k " + std::to_string(kElements - staying) + "\r\nPING\r\n", [&] {
+      EXPECT_LT(reader.client().owed_bytes() - reader.client().stored_bytes(), 200000u);
+      EXPECT_EQ(writer.call("TTL", "k"), staying == 0 ? ":-2\r\n" : ":100\r\n");
+      size_t from = 0;
+      all = read_array(writer.call("SMEMBERS", "k"), &from);
+      EXPECT_EQ(all.size(), static_cast<size_t>(staying));
+      writer.call("DEL", "k");
+    });
+    for (const std::string& member : read_array(got, &at)) all.push_back(member);
+    EXPECT_EQ(sorted(all), all_elements());
+    EXPECT_EQ(got.substr(at), "+PONG\r\n");
+    EXPECT_EQ(server.services().store.garbage_count(), 0u);
+  }
+}
+
+TEST_F(LargeReply, NearlyAllMembersArePoppedWhileASnapshotIsMade) {
+  fill_set();
+  writer.call("BGSAVE");
+  EXPECT_EQ(writer.call("SPOP", "k", std::to_string(kElements - 5)).substr(0, 8), "*11995\r\n");
+  server.run();
+  server.advance_ms(1000);
+  server.run();
+  EXPECT_EQ(writer.call("DEBUG", "RELOAD", "NOSAVE"), "+OK\r\n");
+  EXPECT_EQ(writer.call("SCARD", "k"), ":12000\r\n");
+}
+
 TEST_F(LargeReply, ASnapshotIsMadeAndMembersGo) {
   expect_members([this] {
     writer.call("BGSAVE");

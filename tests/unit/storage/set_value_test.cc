@@ -73,6 +73,35 @@ TEST_F(SetValueTest, AnEmptiedSetIsNoKey) {
   EXPECT_EQ(store_.blocks().used_bytes(), 0u);
 }
 
+TEST_F(SetValueTest, ATableIsReplacedByAnother) {
+  const auto fill = [&](const std::string& front) {
+    for (int i = 0; i < 1000; i++) set().add(front + std::to_string(i), limits_);
+  };
+  fill("member:");
+  const std::vector<Bytes> few = {"member:1", "member:2"};
+  set().replace_table(few, limits_);
+  set().check_integrity();
+  EXPECT_EQ(members(), (std::set<std::string>{"member:1", "member:2"}));
+  EXPECT_EQ(encoding(), "listpack");
+  const std::string long_member(limits_.listpack_value_bytes + 1, 'l');
+  const std::vector<Bytes> with_long = {"member:1", long_member};
+  set().replace_table(with_long, limits_);
+  EXPECT_EQ(encoding(), "listpack");  // that is no new form for a set that has one already
+  fill("other:");
+  set().replace_table(with_long, limits_);
+  EXPECT_EQ(encoding(), "hashtable");
+  EXPECT_EQ(set().size(), 2u);
+  EXPECT_TRUE(keyspace_.erase(store_.hashed("s"), kNowMs));
+  while (store_.free_some(SIZE_MAX)) {
+  }
+  EXPECT_EQ(store_.blocks().used_bytes(), 0u);
+
+  limits_.intset_entries = 100'000;
+  fill("");
+  set().replace_table(std::vector<Bytes>{"7"}, limits_);
+  EXPECT_EQ(encoding(), "intset");
+}
+
 TEST_F(SetValueTest, MemoryIsAccountedAndFreedInPieces) {
   for (int i = 0; i < 20'000; i++) set().add("member:" + std::to_string(i), limits_);
   const Entry& entry = set().entry();
