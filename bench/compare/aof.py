@@ -17,10 +17,10 @@ import pathlib
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 
+from command_line import above_zero, count, end_with, matching
 from rounds import LARDER_BENCH, by_turns, medians, parser, pipelined, started, write_json
 from servers import RespClient, Server
 
@@ -48,7 +48,7 @@ def info(server: Server, field: str) -> int:
 # ---- The cost of a log
 
 def cpu_us(server: Server, options) -> float:
-    requests = int(500_000 * options.scale)
+    requests = max(int(500_000 * options.scale), 10)
     before = server.cpu_seconds()
     bench(server, options, "-P", "16", "-n", str(requests))
     return (server.cpu_seconds() - before) / requests * 1e6
@@ -138,16 +138,18 @@ def make_dataset(options, directory: pathlib.Path) -> None:
     if (directory / "log").exists():
         return
     server = Server("maker", options.reference, options.server_core, [*LOG, "--appendfsync", "no", "--aof-use-rdb-preamble", "no"])
-    client = server.client()
-    pipelined(client, dataset(options.keys))
-    client.call("SAVE")
-    client.close()
-    (directory / "rdb").mkdir(parents=True)
-    shutil.copy(pathlib.Path(server.directory.name) / "dump.rdb", directory / "rdb")
-    server.process.terminate()
-    server.process.wait()
-    shutil.copytree(pathlib.Path(server.directory.name) / "appendonlydir", directory / "log" / "appendonlydir")
-    server.directory.cleanup()
+    try:
+        client = server.client()
+        pipelined(client, dataset(options.keys))
+        client.call("SAVE")
+        client.close()
+        (directory / "rdb").mkdir(parents=True, exist_ok=True)
+        shutil.copy(pathlib.Path(server.directory.name) / "dump.rdb", directory / "rdb")
+        server.process.terminate()
+        server.process.wait()
+        shutil.copytree(pathlib.Path(server.directory.name) / "appendonlydir", directory / "log" / "appendonlydir")
+    finally:
+        server.stop()
 
 
 def load_once(path: str, options, arguments: list[str]) -> dict:
@@ -155,19 +157,26 @@ def load_once(path: str, options, arguments: list[str]) -> dict:
     begin = time.monotonic()
     server = Server("loading", path, options.server_core, arguments, ready_s=300)
     figures = {"wall_s": time.monotonic() - begin, "cpu_s": server.cpu_seconds()}
-    client: RespClient = server.client()
-    figures["keys"] = client.call("DBSIZE")
-    client.close()
-    server.process.kill()
-    server.process.wait()
-    server.directory.cleanup()
+    try:
+        client: RespClient = server.client()
+        figures["keys"] = client.call("DBSIZE")
+        client.close()
+        server.process.kill()  # so that it writes nothing into the folder
+    finally:
+        server.stop()
     return figures
 
 
 def measure_load(options) -> dict:
-    directory = pathlib.Path(options.data or tempfile.mkdtemp(prefix="larder-compare-"))
+    if options.data:
+        return load_from(pathlib.Path(options.data), options)
+    with tempfile.TemporaryDirectory(prefix="larder-compare-") as directory:
+        return load_from(pathlib.Path(directory), options)
+
+
+def load_from(directory: pathlib.Path, options) -> dict:
     make_dataset(options, directory)
-    paths = {"larder": options.larder, "redis-server": options.reference} | dict(pair.split("=", 1) for pair in options.server)
+    paths = {"larder": options.larder, "redis-server": options.reference} | dict(options.server)
     results = {}
     for source, arguments in {"rdb": ["--dir", str(directory / "rdb")], "log": ["--dir", str(directory / "log"), *LOG]}.items():
         samples = by_turns(paths, options.rounds, lambda path: load_once(path, options, arguments))
@@ -178,22 +187,20 @@ def measure_load(options) -> dict:
         own, other = results[source]["larder"], results[source]["redis-server"]
         print(f"         {source}  wall {other['wall_s'] / own['wall_s']:.2f} x faster, CPU {other['cpu_s'] / own['cpu_s']:.2f} x"
               f"  goal {GOALS[source]:.1f} x", flush=True)
-    if not options.data:
-        shutil.rmtree(directory)
     return results
 
 
 def main() -> int:
     arguments = parser(__doc__, load=LARDER_BENCH)
-    arguments.add_argument("--rate", type=int, default=80_000, help="requests a second, for the waits")
-    arguments.add_argument("--seconds", type=float, default=4, help="of a run with appendfsync always")
-    arguments.add_argument("--keys", type=int, default=1_000_000, help="to load")
+    arguments.add_argument("--rate", type=count, default=80_000, help="requests a second, for the waits")
+    arguments.add_argument("--seconds", type=above_zero, default=4, help="of a run with appendfsync always")
+    arguments.add_argument("--keys", type=count, default=1_000_000, help="to load")
     arguments.add_argument("--data", help="the folder of the dataset to load")
     options = arguments.parse_args()
     parts = {"cost": measure_cost, "always": measure_always, "load": measure_load}
-    write_json(options, {name: measure(options) for name, measure in parts.items() if options.only in name})
+    write_json(options, {name: parts[name](options) for name in matching(parts, options.only)})
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_with(main)

@@ -13,9 +13,9 @@ longest wait in milliseconds. Then SMEMBERS of the set: how much resident memory
 import argparse
 import json
 import pathlib
-import sys
 import time
 
+from command_line import count, end_with, output_file
 from probe import Probe, before_other_programs, loop_alone_on
 from servers import RespClient, Server
 
@@ -127,18 +127,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--larder", default=str(ROOT / "build/release/bin/larder-server"))
     parser.add_argument("--reference", help="another server to measure too")
-    parser.add_argument("--elements", type=int, default=10_000_000)
+    parser.add_argument("--elements", type=count, default=10_000_000)
     parser.add_argument("--types", nargs="+", default=list(TYPES), choices=list(TYPES))
-    parser.add_argument("--json")
+    parser.add_argument("--json", type=output_file, metavar="FILE")
     options = parser.parse_args()
     results = {"elements": options.elements}
     for name, path in {"larder": options.larder, "reference": options.reference}.items():
         if path:
             results[name] = measure(name, path, options)
     if options.json:
-        pathlib.Path(options.json).write_text(json.dumps(results, indent=2) + "\n")
+        options.json.write_text(json.dumps(results, indent=2) + "\n")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_with(main)

@@ -2,16 +2,16 @@
 """CPU time per request, side by side in one run.
 
 Starts each server on core 0, the load generator on core 1, and reports the server's user and system time per request
-(from /proc/PID/stat). The servers take turns within each workload and the rounds are interleaved, so that a noisy
+(from the processor clock of its process). The servers take turns within each workload and the rounds are interleaved, so that a noisy
 machine harms all alike; the figure is the median of the rounds. The budget is a ratio to the first reference server.
 
     bench/compare/cpu.py                                   # build/release/bin/larder-server against redis-server
     bench/compare/cpu.py --server redis8=/opt/redis8/redis-server --rounds 5 --json out.json
 """
 
-import sys
 from dataclasses import replace
 
+from command_line import count, end_with, matching
 from rounds import Load, by_turns, medians, parser, pipelined, show, started, write_json
 
 SET, GET = ["-t", "set"], ["-t", "get"]
@@ -44,15 +44,16 @@ def fill(server, keys: int) -> None:
 
 def main() -> int:
     arguments = parser(__doc__, load="redis-benchmark")
-    arguments.add_argument("--keys", type=int, default=1_000_000)
+    arguments.add_argument("--keys", type=count, default=1_000_000)
     options = arguments.parse_args()
+    names = matching([*WORKLOADS, *LARGE_WORKLOADS], options.only)
     results: dict[str, dict[str, float]] = {}
     with started(options) as servers:
         for server in servers.values():
             fill(server, options.keys)
         small = {name: (replace(load, keys=options.keys), budget) for name, (load, budget) in WORKLOADS.items()}
         for workload, (load, budget) in (small | LARGE_WORKLOADS).items():
-            if options.only not in workload:
+            if workload not in names:
                 continue
             results[workload] = medians(by_turns(servers, options.rounds, lambda server: load.cpu_us(server, options)))
             show(workload, results[workload], f"  budget {budget:.2f} x" if budget else "")
@@ -61,4 +62,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_with(main)

@@ -10,9 +10,9 @@ fresh server with the keys that are left.
 """
 
 import random
-import sys
 import time
 
+from command_line import above_zero, count, end_with
 from probe import Probe, before_other_programs
 from rounds import one_by_one, pipelined, server_parser
 from servers import Server
@@ -59,8 +59,8 @@ def measure(name: str, path: str, options) -> dict:
     finally:
         fresh.stop()
     server = start(name, path, options)
-    before_other_programs(server)
     try:
+        before_other_programs(server)
         client = server.client()
         load(client, range(options.keys), sizes)
         figures["full_mb"] = server.resident_bytes() / 1e6
@@ -83,15 +83,18 @@ def measure(name: str, path: str, options) -> dict:
 def main() -> int:
     parser = server_parser(__doc__, "a further server, without defragmentation")
     parser.add_argument("--defrag", choices=["yes", "no"], default="yes")
-    parser.add_argument("--cycle", type=int, default=25, help="percent of the processor that it may take")
-    parser.add_argument("--keys", type=int, default=5_000_000)
-    parser.add_argument("--min-bytes", type=int, default=8, help="of a value")
-    parser.add_argument("--max-bytes", type=int, default=400)
-    parser.add_argument("--share", type=float, default=0.75, help="of the keys that are deleted")
+    parser.add_argument("--cycle", type=count, default=25, help="percent of the processor that it may take")
+    parser.add_argument("--keys", type=count, default=5_000_000)
+    parser.add_argument("--min-bytes", type=count, default=8, help="of a value")
+    parser.add_argument("--max-bytes", type=count, default=400)
+    parser.add_argument("--share", type=above_zero, default=0.75, help="of the keys that are deleted")
     parser.add_argument("--seed", type=int, default=1)
-    one_by_one(parser.parse_args(), measure)
+    options = parser.parse_args()
+    if options.share >= 1 or options.min_bytes > options.max_bytes:
+        parser.error("--share is below 1, --min-bytes is at most --max-bytes")
+    one_by_one(options, measure)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_with(main)

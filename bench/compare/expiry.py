@@ -20,9 +20,9 @@ import random
 import re
 import socket
 import subprocess
-import sys
 import time
 
+from command_line import count, end_with, program
 from probe import Probe, at
 from rounds import BATCH, LARDER_BENCH, one_by_one, pipelined, server_parser
 from servers import RespClient, Server
@@ -103,7 +103,7 @@ def measure_server(server: Server, options) -> dict:
     figures["rss_loaded_mb"] = settled_megabytes(server, 0)
 
     results, ready = multiprocessing.Queue(), multiprocessing.Event()
-    listener = multiprocessing.Process(target=subscriber, args=(server.port, options, first_deadline_ms, ready, results))
+    listener = multiprocessing.Process(target=subscriber, args=(server.port, options, first_deadline_ms, ready, results), daemon=True)
     listener.start()
     ready.wait()
     probe = Probe(server, options.load_core, PROBE_INTERVAL_S)
@@ -116,6 +116,8 @@ def measure_server(server: Server, options) -> dict:
     delays, last_ms = results.get()
     probe.finish()
     listener.join()
+    if listener.exitcode != 0:
+        raise RuntimeError("the subscriber ended with an error")
     reply = json.loads(load.communicate()[0].decode().splitlines()[0])
     figures["rss_after_mb"] = settled_megabytes(server, 3)
     return figures | summary(sorted(array.array("f", delays)), probe, options, first_deadline_ms, last_ms) | {"load_rps": reply["rps"]}
@@ -131,15 +133,15 @@ def summary(delays: list[float], probe: Probe, options, first_deadline_ms: int, 
 
 def main() -> int:
     parser = server_parser(__doc__)
-    parser.add_argument("--load", default=LARDER_BENCH)
+    parser.add_argument("--load", type=program, default=LARDER_BENCH)
     parser.add_argument("--only", help="only the server of this name")
-    parser.add_argument("--keys", type=int, default=1_000_000)
-    parser.add_argument("--seconds", type=int, default=60, help="over which the deadlines spread")
+    parser.add_argument("--keys", type=count, default=1_000_000)
+    parser.add_argument("--seconds", type=count, default=60, help="over which the deadlines spread")
     parser.add_argument("--same-deadline", action="store_true")
-    parser.add_argument("--value-bytes", type=int, default=32)
-    parser.add_argument("--other-keys", type=int, default=100_000, help="what the load sets and gets")
-    parser.add_argument("--rate", type=int, default=10_000, help="requests a second of the load")
-    parser.add_argument("--load-per-s", type=int, default=100_000, help="keys that can be loaded in a second, at least")
+    parser.add_argument("--value-bytes", type=count, default=32)
+    parser.add_argument("--other-keys", type=count, default=100_000, help="what the load sets and gets")
+    parser.add_argument("--rate", type=count, default=10_000, help="requests a second of the load")
+    parser.add_argument("--load-per-s", type=count, default=100_000, help="keys that can be loaded in a second, at least")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     one_by_one(options, measure, options.only)
@@ -147,4 +149,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_with(main)

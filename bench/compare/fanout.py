@@ -16,9 +16,9 @@ import multiprocessing
 import os
 import select
 import socket
-import sys
 import time
 
+from command_line import above_zero, count, end_with, matching
 from rounds import by_turns, medians, parser, started, write_json
 from servers import RespClient, Server
 
@@ -154,19 +154,20 @@ def stalled(server: Server, options) -> dict[str, float]:
 
 def parse_arguments():
     arguments = parser(__doc__)
-    arguments.add_argument("--subscribers", type=int, default=50)
-    arguments.add_argument("--size", type=int, default=64, help="bytes of a message")
-    arguments.add_argument("--stalled-seconds", type=float, default=15)
+    arguments.add_argument("--subscribers", type=count, default=50)
+    arguments.add_argument("--size", type=count, default=64, help="bytes of a message")
+    arguments.add_argument("--stalled-seconds", type=above_zero, default=15)
     return arguments.parse_args()
 
 
 def main() -> int:
     options = parse_arguments()
+    names = matching([*FAN_OUT, "stalled"], options.only)
     os.sched_setaffinity(0, {options.load_core})
     results: dict[str, dict[str, float]] = {}
     with started(options, STALLED_LIMITS) as servers:
         for workload, (batch, messages, budget) in FAN_OUT.items():
-            if options.only not in workload:
+            if workload not in names:
                 continue
             messages = max(1000, int(messages * options.scale) // 1000 * 1000)
             samples = by_turns(servers, options.rounds, lambda server: fan_out(server, batch, messages, options))
@@ -176,7 +177,7 @@ def main() -> int:
             print(f"{workload:9} {shown}  larder/redis-server {cpu_ns['larder'] / cpu_ns['redis-server']:.2f} x"
                   f"  budget {budget:.2f} x", flush=True)
             results[workload] = cpu_ns
-        if options.only in "stalled":
+        if "stalled" in names:
             for server in servers.values():
                 figures = stalled(server, options)
                 print(f"stalled   {server.name:12} " + "  ".join(f"{k} {v:.0f}" for k, v in figures.items()), flush=True)
@@ -185,4 +186,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_with(main)

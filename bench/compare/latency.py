@@ -14,8 +14,8 @@ within each round; the figures are medians of the rounds.
 import json
 import statistics
 import subprocess
-import sys
 
+from command_line import above_zero, count, end_with, program
 from cpu import fill
 from rounds import LARDER_BENCH, by_turns, server_parser, started, write_json
 from servers import Server
@@ -54,14 +54,14 @@ def measure(servers: dict[str, Server], options) -> dict:
 def main() -> int:
     parser = server_parser(__doc__)
     parser.add_argument("--reference", default="redis-server")
-    parser.add_argument("--load", default=LARDER_BENCH)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=4, help="of each run")
-    parser.add_argument("--share", type=float, default=0.7, help="of the saturation")
-    parser.add_argument("--connections", type=int, default=50)
-    parser.add_argument("--pipeline", type=int, default=1)
+    parser.add_argument("--load", type=program, default=LARDER_BENCH)
+    parser.add_argument("--rounds", type=count, default=5)
+    parser.add_argument("--seconds", type=above_zero, default=4, help="of each run")
+    parser.add_argument("--share", type=above_zero, default=0.7, help="of the saturation")
+    parser.add_argument("--connections", type=count, default=50)
+    parser.add_argument("--pipeline", type=count, default=1)
     parser.add_argument("--ratio", default="1:4", help="SETs:GETs")
-    parser.add_argument("--keys", type=int, default=1_000_000)
+    parser.add_argument("--keys", type=count, default=1_000_000)
     options = parser.parse_args()
     with started(options) as servers:
         for server in servers.values():
@@ -71,4 +71,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_with(main)

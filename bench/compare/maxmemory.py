@@ -10,10 +10,10 @@ largest `used_memory` seen and the resident set at the end as parts of the limit
 """
 
 import subprocess
-import sys
 import threading
 import time
 
+from command_line import above_zero, count, end_with, program
 from probe import Probe, before_other_programs
 from rounds import one_by_one, server_parser
 from servers import Server
@@ -72,8 +72,8 @@ def measure(name: str, path: str, options) -> dict:
         if options.only not in ("", label):
             continue
         server = Server(name, path, options.server_core, ["--maxmemory", str(limit), "--maxmemory-policy", options.policy])
-        before_other_programs(server)
         try:
+            before_other_programs(server)
             found = under_load(server, sizes, limit, options)
         finally:
             server.stop()
@@ -83,14 +83,14 @@ def measure(name: str, path: str, options) -> dict:
 
 def main() -> int:
     parser = server_parser(__doc__)
-    parser.add_argument("--load", default="redis-benchmark")
-    parser.add_argument("--limit-mb", type=int, default=200)
-    parser.add_argument("--times", type=float, default=4, help="what is written, as a multiple of the limit")
+    parser.add_argument("--load", type=program, default="redis-benchmark")
+    parser.add_argument("--limit-mb", type=count, default=200)
+    parser.add_argument("--times", type=above_zero, default=4, help="what is written, as a multiple of the limit")
     parser.add_argument("--policy", default="allkeys-lru")
-    parser.add_argument("--only", default="", help="one load: " + ", ".join(LOADS))
+    parser.add_argument("--only", default="", choices=["", *LOADS], metavar="LOAD", help="one load: " + ", ".join(LOADS))
     one_by_one(parser.parse_args(), measure)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_with(main)

@@ -12,9 +12,9 @@ import argparse
 import json
 import pathlib
 import random
-import sys
 import time
 
+from command_line import count, end_with, named_program, output_file
 from servers import Server
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -86,9 +86,9 @@ def bytes_per_item(path: str, name: str, command, items: int) -> float:
         client.call("PING")
         before = settled_resident_bytes(server)
         for start in range(0, items, BATCH):
-            count = min(BATCH, items - start)
-            client.socket.sendall(b"".join(command(i) for i in range(start, start + count)))
-            for _ in range(count):
+            batch = range(start, min(start + BATCH, items))
+            client.socket.sendall(b"".join(map(command, batch)))
+            for _ in batch:
                 client.read()
         return (settled_resident_bytes(server) - before) / items
     finally:
@@ -110,18 +110,21 @@ def bytes_per_connection(path: str, name: str, connections: int) -> float:
         server.stop()
 
 
+def counts(text: str) -> list[int]:
+    return [count(part) for part in text.split(",")]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--server", action="append", default=[], metavar="NAME=PATH")
+    parser.add_argument("--server", action="append", type=named_program, default=[], metavar="NAME=PATH")
     parser.add_argument("--larder", default=str(ROOT / "build/release/bin/larder-server"))
     parser.add_argument("--reference", default="redis-server")
-    parser.add_argument("--items", type=int, default=1_000_000)
-    parser.add_argument("--counts", help="only the first shape, at these numbers of items")
-    parser.add_argument("--connections", type=int, default=5_000)
-    parser.add_argument("--json")
+    parser.add_argument("--items", type=count, default=1_000_000)
+    parser.add_argument("--counts", type=counts, help="only the first shape, at these numbers of items")
+    parser.add_argument("--connections", type=count, default=5_000)
+    parser.add_argument("--json", type=output_file, metavar="FILE")
     options = parser.parse_args()
-    paths = {"larder": options.larder, "redis-server": options.reference}
-    paths.update(pair.split("=", 1) for pair in options.server)
+    paths = {"larder": options.larder, "redis-server": options.reference} | dict(options.server)
     results: dict[str, dict[str, float]] = {}
 
     def report(label: str, budget: int | None, measure) -> None:
@@ -130,9 +133,9 @@ def main() -> int:
         print(f"{label:28} {shown}" + (f"  budget {budget}" if budget else ""), flush=True)
 
     if options.counts:
-        for count in map(int, options.counts.split(",")):
-            report(f"16 + 8, {count} items", 45,
-                   lambda name, path, count=count: bytes_per_item(path, name, setter(SHAPES["16 + 8"]), count))
+        for items in options.counts:
+            report(f"16 + 8, {items} items", 45,
+                   lambda name, path, items=items: bytes_per_item(path, name, setter(SHAPES["16 + 8"]), items))
     else:
         for label, shape in SHAPES.items():
             report(label, shape[2], lambda name, path, shape=shape: bytes_per_item(path, name, setter(shape), options.items))
@@ -142,9 +145,9 @@ def main() -> int:
         report("idle connection", CONNECTION_BUDGET,
                lambda name, path: bytes_per_connection(path, name, options.connections))
     if options.json:
-        pathlib.Path(options.json).write_text(json.dumps(results, indent=2) + "\n")
+        options.json.write_text(json.dumps(results, indent=2) + "\n")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_with(main)

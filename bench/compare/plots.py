@@ -2,7 +2,7 @@
 """Draws the figures of the other scripts as SVG, without any library.
 
 Each script writes its figures with --json; this one takes a directory of such files and draws what it finds there:
-cpu.json, memory.json, latency.json, hitrate.json. The directory of docs/performance.md is the default.
+cpu.json, memory.json, latency.json, hitrate.json; it is an error when there is none of them. The directory of docs/performance.md is the default.
 
     bench/compare/cpu.py --json docs/plots/cpu.json && bench/compare/plots.py
 """
@@ -12,8 +12,8 @@ import html
 import json
 import math
 import pathlib
-import sys
 
+from command_line import end_with
 from memory import COLLECTION_SHAPES, SHAPES
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -83,13 +83,16 @@ def cpu_chart(figures: dict) -> Chart:
     return chart
 
 
+# Items of memory.py --counts have none.
+BUDGETS = {item: shape[2] for item, shape in SHAPES.items()} | {item: budget for item, (_, budget) in COLLECTION_SHAPES.items()}
+
+
 def memory_chart(figures: dict) -> Chart:
     names = list(next(iter(figures.values())))
     chart = Chart("Resident bytes for each item", "bytes", names)
     for item, servers in figures.items():
         if item != "idle connection":  # thousands: it would leave the others no room
-            budget = SHAPES[item][2] if item in SHAPES else COLLECTION_SHAPES[item][1]
-            chart.add(item, [servers[name] for name in names], budget)
+            chart.add(item, [servers[name] for name in names], BUDGETS.get(item))
     return chart
 
 
@@ -118,13 +121,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("directory", nargs="?", type=pathlib.Path, default=ROOT / "docs/plots")
     directory = parser.parse_args().directory
-    for name, draw in CHARTS.items():
+    found = [name for name in CHARTS if (directory / f"{name}.json").exists()]
+    if not found:
+        raise RuntimeError(f"{directory}: there is none of {', '.join(f'{name}.json' for name in CHARTS)}")
+    for name in found:
         source = directory / f"{name}.json"
-        if source.exists():
-            (directory / f"{name}.svg").write_text(draw(json.loads(source.read_text())).svg())
-            print(f"{name}.svg")
+        try:
+            drawing = CHARTS[name](json.loads(source.read_text())).svg()
+        except (ValueError, TypeError, AttributeError, LookupError, StopIteration) as error:
+            raise RuntimeError(f"{source}: not the figures of a measurement ({error!r})") from error
+        (directory / f"{name}.svg").write_text(drawing)
+        print(f"{name}.svg")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_with(main)

@@ -11,14 +11,13 @@ wait of 20 ms in which the server did not run was the machine's, or the server w
 """
 
 import array
-import ctypes
 import gc
 import multiprocessing
 import os
 import sys
 import time
 
-from servers import RespClient, Server
+from servers import RespClient, Server, cpu_clock
 from witness import Witness, take_core
 
 
@@ -55,14 +54,6 @@ def at(ordered, share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if len(ordered) else float("nan")
 
 
-def cpu_clock(pid: int) -> int:
-    """The clock that tells the processor time of a process, of all of its threads."""
-    clock = ctypes.c_int()
-    if ctypes.CDLL(None).clock_getcpuclockid(pid, ctypes.byref(clock)) != 0:
-        raise RuntimeError(f"no processor clock of process {pid}")
-    return clock.value
-
-
 def ask(port: int, pid: int, core: int, interval_s: float, ready, stop, results) -> None:
     take_core(core, 20)
     gc.disable()  # it would walk all that the parent holds: a wait of 100 ms and more that is not the server's
@@ -87,7 +78,7 @@ class Probe:
     def __init__(self, server: Server, core: int = 1, interval_s: float = 0.0003):
         self._ready, self._stop, self._results = multiprocessing.Event(), multiprocessing.Event(), multiprocessing.Queue()
         self._process = multiprocessing.Process(
-            target=ask, args=(server.port, server.process.pid, core, interval_s, self._ready, self._stop, self._results))
+            target=ask, args=(server.port, server.process.pid, core, interval_s, self._ready, self._stop, self._results), daemon=True)
         self._samples = array.array("d")
         self._witness = Witness()
 

@@ -12,6 +12,7 @@ import statistics
 import subprocess
 from dataclasses import dataclass
 
+from command_line import above_zero, count, named_program, output_file, program
 from servers import RespClient, Server
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -22,11 +23,11 @@ BATCH = 5_000
 def server_parser(doc: str, further: str = "a further server") -> argparse.ArgumentParser:
     """The options about servers, cores and output."""
     made = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("--server", action="append", default=[], metavar="NAME=PATH", help=further)
+    made.add_argument("--server", action="append", type=named_program, default=[], metavar="NAME=PATH", help=further)
     made.add_argument("--larder", default=str(ROOT / "build/release/bin/larder-server"))
     made.add_argument("--server-core", type=int, default=0)
     made.add_argument("--load-core", type=int, default=1)
-    made.add_argument("--json", help="write the figures to this file")
+    made.add_argument("--json", type=output_file, metavar="FILE", help="write the figures to this file")
     return made
 
 
@@ -35,9 +36,9 @@ def parser(doc: str, load: str | None = None) -> argparse.ArgumentParser:
     made = server_parser(doc)
     made.add_argument("--reference", default="redis-server")
     if load:
-        made.add_argument("--load", default=load)
-    made.add_argument("--rounds", type=int, default=3)
-    made.add_argument("--scale", type=float, default=1.0, help="factor on the number of requests")
+        made.add_argument("--load", type=program, default=load)
+    made.add_argument("--rounds", type=count, default=3)
+    made.add_argument("--scale", type=above_zero, default=1.0, help="factor on the number of requests")
     made.add_argument("--only", default="", help="only workloads whose name contains this")
     return made
 
@@ -48,8 +49,7 @@ LARDER_BENCH = str(ROOT / "build/release/bin/larder-bench")
 @contextlib.contextmanager
 def started(options, arguments: list[str] | None = None):
     """The servers by name, larder and redis-server first; stopped at the end."""
-    paths = {"larder": options.larder, "redis-server": options.reference}
-    paths.update(pair.split("=", 1) for pair in options.server)
+    paths = {"larder": options.larder, "redis-server": options.reference} | dict(options.server)
     servers: dict[str, Server] = {}
     try:
         for name, path in paths.items():
@@ -113,7 +113,9 @@ def pipelined(client: RespClient, commands) -> None:
 
 def one_by_one(options, measure, only: str | None = None) -> None:
     """Prints and writes measure(name, path, options) of Larder and the further servers, each alone on the machine."""
-    paths = {"larder": options.larder} | dict(pair.split("=", 1) for pair in options.server)
+    paths = {"larder": options.larder} | dict(options.server)
+    if only not in (None, *paths):
+        raise RuntimeError(f"--only: no server is called {only}; there are {', '.join(paths)}")
     results = {}
     for name, path in paths.items():
         if only not in (None, name):
@@ -133,4 +135,4 @@ def show(workload: str, figures: dict[str, float], note: str = "") -> float:
 
 def write_json(options, results) -> None:
     if options.json:
-        pathlib.Path(options.json).write_text(json.dumps(results, indent=2) + "\n")
+        options.json.write_text(json.dumps(results, indent=2) + "\n")

@@ -10,8 +10,8 @@ own, all of the same length, and every request is allowed.
     bench/compare/scripts.py --only GCRA --rounds 5
 """
 
-import sys
 
+from command_line import end_with, matching
 from rounds import LARDER_BENCH, Load, by_turns, medians, parser, show, started, write_json
 
 KEYS = 100_000
@@ -66,10 +66,11 @@ def load_script(server, script: str) -> bytes:
 
 def main() -> int:
     options = parser(__doc__, load=LARDER_BENCH).parse_args()
+    names = matching([*WORKLOADS, *OWN_WORKLOADS], options.only)
     results: dict[str, dict[str, float]] = {}
     with started(options) as servers:
         for workload, (script, words, pipeline, requests) in WORKLOADS.items():
-            if options.only not in workload:
+            if workload not in names:
                 continue
             digests = {load_script(server, script).decode() for server in servers.values()}
             load = Load(["EVALSHA", digests.pop(), *words], pipeline, requests, KEYS)
@@ -77,7 +78,7 @@ def main() -> int:
             show(workload, results[workload], f"  budget {SCRIPT_BUDGET:.2f} x")
         larder = {"larder": servers["larder"]}
         for workload, (words, pipeline, requests) in OWN_WORKLOADS.items():
-            if options.only not in workload:
+            if workload not in names:
                 continue
             load = Load(words, pipeline, requests, KEYS)
             results[workload] = medians(by_turns(larder, options.rounds, lambda server: load.cpu_us(server, options)))
@@ -94,4 +95,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_with(main)

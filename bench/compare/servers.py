@@ -1,12 +1,21 @@
 """Servers under measurement: started on loopback, pinned to a core, asked about, stopped by process id."""
 
+import ctypes
 import os
+import pathlib
+import shutil
 import socket
 import subprocess
 import tempfile
 import time
 
-CLOCK_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+def cpu_clock(pid: int) -> int:
+    """The clock that tells the processor time of a process, of all of its threads."""
+    clock = ctypes.c_int()
+    if ctypes.CDLL(None).clock_getcpuclockid(pid, ctypes.byref(clock)) != 0:
+        raise RuntimeError(f"no processor clock of process {pid}")
+    return clock.value
 
 
 def free_port() -> int:
@@ -58,12 +67,16 @@ class Server:
     """One server process: `path` with `args`, pinned to `core` (None: to none). It has `ready_s` seconds to answer."""
 
     def __init__(self, name: str, path: str, core: int | None, args: list[str] | None = None, ready_s: float = 10):
+        if shutil.which(path) is None:
+            raise RuntimeError(f"{name}: {path} is no program that can be run")
         self.name = name
         self.port = free_port()
         self.directory = tempfile.TemporaryDirectory(prefix="larder-compare-")
         command = [*([] if core is None else ["taskset", "-c", str(core)]), path, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
                    "--appendonly", "no", "--dir", self.directory.name, "--maxclients", "20000", *(args or [])]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+        self._log = pathlib.Path(self.directory.name) / "server.log"
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         try:
             self._wait_until_ready(ready_s)
         except BaseException:
@@ -74,7 +87,8 @@ class Server:
         deadline = time.monotonic() + ready_s
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
-                raise RuntimeError(f"{self.name} ended with exit code {self.process.returncode}")
+                said = self._log.read_text(errors="replace").strip().splitlines() or [""]
+                raise RuntimeError(f"{self.name} ended with exit code {self.process.returncode}: {said[-1]}")
             try:
                 client = RespClient(self.port)
                 client.call("PING")
@@ -88,10 +102,8 @@ class Server:
         return RespClient(self.port)
 
     def cpu_seconds(self) -> float:
-        """User and system time of the process so far, all of its threads."""
-        with open(f"/proc/{self.process.pid}/stat") as stat:
-            fields = stat.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS_PER_S
+        """User and system time of the process so far, all of its threads, in nanoseconds and not in the ticks of /proc."""
+        return time.clock_gettime(cpu_clock(self.process.pid))
 
     def resident_bytes(self) -> int:
         return self._status_bytes("VmRSS")

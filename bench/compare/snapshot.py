@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 
+from command_line import count, end_with, named_program, output_file, program
 from probe import Probe, let_helpers_run, loop_alone_on
 from servers import RespClient, Server
 
@@ -121,20 +122,27 @@ def measure_phase(server: Server, options, phase: str) -> dict:
     return {**probe.figures(), "seconds": round(took, 1), "memory_before_mb": before >> 20, "memory_more_mb": (most - before) >> 20}
 
 
+def seconds(text: str) -> int:
+    number = count(text)
+    if number < 3:  # the first and the last are not probed
+        raise argparse.ArgumentTypeError(f"not 3 or more: {text}")
+    return number
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--keys", type=int, default=1_000_000)
-    parser.add_argument("--elements", type=int, default=200_000)
-    parser.add_argument("--rate", type=int, default=20_000)
-    parser.add_argument("--seconds", type=int, default=10, help="of the idle measurement")
-    parser.add_argument("--server", action="append", default=[], metavar="NAME=PATH", help="a further server")
+    parser.add_argument("--keys", type=count, default=1_000_000)
+    parser.add_argument("--elements", type=count, default=200_000)
+    parser.add_argument("--rate", type=count, default=20_000)
+    parser.add_argument("--seconds", type=seconds, default=10, help="of the idle measurement, 3 or more")
+    parser.add_argument("--server", action="append", type=named_program, default=[], metavar="NAME=PATH", help="a further server")
     parser.add_argument("--larder", default=str(ROOT / "build/release/bin/larder-server"))
     parser.add_argument("--reference", default="redis-server", help="empty: none")
-    parser.add_argument("--load", default=str(ROOT / "build/release/bin/larder-bench"))
-    parser.add_argument("--json", help="write the figures to this file as well")
+    parser.add_argument("--load", type=program, default=str(ROOT / "build/release/bin/larder-bench"))
+    parser.add_argument("--json", type=output_file, metavar="FILE", help="write the figures to this file as well")
     options = parser.parse_args()
     servers = [("larder", options.larder)] + ([("redis", options.reference)] if options.reference else [])
-    servers += [tuple(text.split("=", 1)) for text in options.server]
+    servers += options.server
     figures = {}
     for name, path in servers:
         server = Server(name, path, None)
@@ -148,9 +156,9 @@ def main() -> int:
         for phase, result in figures[name].items():
             print(f"{name:8} {phase:9} " + "  ".join(f"{key} {value}" for key, value in result.items()), flush=True)
     if options.json:
-        pathlib.Path(options.json).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_with(main)

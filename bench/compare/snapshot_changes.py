@@ -10,9 +10,9 @@ change of each collection, as the least of some runs, is what the snapshot costs
 
 import argparse
 import pathlib
-import sys
 import time
 
+from command_line import count, end_with
 from rounds import pipelined
 from servers import RespClient, Server
 
@@ -59,9 +59,16 @@ def measure(server: Server, elements: int) -> None:
     client.close()
 
 
+def elements(text: str) -> int:
+    number = count(text)
+    if number < 10:  # the seventh and the ninth are changed
+        raise argparse.ArgumentTypeError(f"not 10 or more: {text}")
+    return number
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--elements", type=int, default=300_000)
+    parser.add_argument("--elements", type=elements, default=300_000)
     parser.add_argument("--larder", default=str(ROOT / "build/release/bin/larder-server"))
     parser.add_argument("--reference", default="redis-server", help="empty: none")
     options = parser.parse_args()
@@ -75,4 +82,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_with(main)

@@ -10,8 +10,8 @@ last line is the median of all ratios.
 
 import random
 import statistics
-import sys
 
+from command_line import end_with, matching
 from rounds import LARDER_BENCH, Load, by_turns, medians, parser, pipelined, show, started, write_json
 
 MEMBERS = 1_000_000
@@ -79,11 +79,12 @@ def prepare(servers, name: str) -> None:
 
 def main() -> int:
     options = parser(__doc__, load=LARDER_BENCH).parse_args()
+    names = matching(WORKLOADS, options.only)
     results: dict[str, dict[str, float]] = {}
     ratios, prepared = [], set()
     with started(options) as servers:
         for workload, (data, command, pipeline, requests) in WORKLOADS.items():
-            if options.only not in workload:
+            if workload not in names:
                 continue
             if data is not None and data not in prepared:
                 prepare(servers, data)
@@ -91,11 +92,10 @@ def main() -> int:
             load = Load(command, pipeline, requests // options.rounds, MEMBERS, VALUE_BYTES)
             results[workload] = medians(by_turns(servers, options.rounds, lambda server: load.cpu_us(server, options)))
             ratios.append(show(workload, results[workload]))
-    if ratios:
-        print(f"median of the ratios {statistics.median(ratios):.2f} x, largest {max(ratios):.2f} x")
+    print(f"median of the ratios {statistics.median(ratios):.2f} x, largest {max(ratios):.2f} x")
     write_json(options, results)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_with(main)

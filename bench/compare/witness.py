@@ -55,7 +55,8 @@ class Witness:
         for core in cores:
             self._queues.append(multiprocessing.Queue())
             self._ready.append(multiprocessing.Event())
-            self._processes.append(multiprocessing.Process(target=watch, args=(core, self._ready[-1], self._stop, self._queues[-1])))
+            self._processes.append(
+                multiprocessing.Process(target=watch, args=(core, self._ready[-1], self._stop, self._queues[-1]), daemon=True))
         self._begins, self._ends = [], []
 
     def start(self) -> None:

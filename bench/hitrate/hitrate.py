@@ -6,7 +6,8 @@
     bench/hitrate/hitrate.py --policies allkeys-lru allkeys-s3fifo --only zipf --json out.json
 
 All servers get the same maxmemory: what --share of the keys takes in the reference server. Traces are seeded, so every server
-sees the same requests in the same order.
+sees the same requests in the same order. How many keys a server holds at the end is shown, too: where one holds more in the same
+memory, fewer misses are not the policy's merit alone. With few keys the limit is mostly what a server needs for itself.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "bench/compare"))
+from command_line import above_zero, count, end_with, output_file  # noqa: E402
 from servers import Server  # noqa: E402
 
 BATCH = 64
@@ -53,7 +55,7 @@ def zipf_with_scans(count: int, keys: int, rng: random.Random):
 
 def shifting(count: int, keys: int, rng: random.Random):
     """Nine requests of ten go to a hot set of 5 % of the keys, which moves on a tenth of its size 50 times."""
-    hot = keys // 20
+    hot = max(keys // 20, 1)
     for i in range(count):
         start = i * 50 // count * (hot // 10)
         yield (start + rng.randrange(hot)) % keys if rng.random() < 0.9 else rng.randrange(keys)
@@ -71,8 +73,8 @@ def keys_of(path: pathlib.Path) -> list[bytes]:
     return [key for key in keys if key] or sys.exit(f"{path}: no keys in it")
 
 
-def replay(server: Server, keys: list[bytes]) -> float:
-    """The share of requests that hit."""
+def replay(server: Server, keys: list[bytes]) -> tuple[float, int]:
+    """The share of requests that hit, and how many keys the server holds at the end."""
     client = server.client()
     hits = 0
     for start in range(0, len(keys), BATCH):
@@ -85,8 +87,9 @@ def replay(server: Server, keys: list[bytes]) -> float:
                                            for key in missed))
             for _ in missed:
                 client.read()
+    held = client.call("DBSIZE")
     client.close()
-    return hits / len(keys)
+    return hits / len(keys), held
 
 
 def bytes_for_keys(reference: str, keys: int) -> int:
@@ -104,17 +107,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--larder", default=str(ROOT / "build/release/bin/larder-server"))
     parser.add_argument("--reference", default="redis-server")
-    parser.add_argument("--keys", type=int, default=200_000)
-    parser.add_argument("--requests", type=int, default=1_000_000)
-    parser.add_argument("--share", type=float, default=0.1, help="of the keys that the reference holds at the limit")
+    parser.add_argument("--keys", type=count, default=200_000)
+    parser.add_argument("--requests", type=count, default=1_000_000)
+    parser.add_argument("--share", type=above_zero, default=0.1, help="of the keys that the reference holds at the limit")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--trace", type=pathlib.Path, help="file with one key per line")
     parser.add_argument("--only", choices=list(TRACES))
     parser.add_argument("--policies", nargs="+", default=POLICIES)
-    parser.add_argument("--json")
+    parser.add_argument("--json", type=output_file, metavar="FILE")
     options = parser.parse_args()
-    if options.keys < 1 or options.requests < 1 or not 0 < options.share <= 1:
-        parser.error("--keys and --requests are 1 or more, --share is above 0 and at most 1")
+    if options.share > 1:
+        parser.error("--share is at most 1")
     if options.trace:
         traces = {options.trace.name: keys_of(options.trace)}
     else:
@@ -128,22 +131,19 @@ def main() -> int:
             path = options.reference if policy.startswith("redis") else options.larder
             server = Server(policy, path, 0, ["--maxmemory", str(limit), "--maxmemory-policy", policy.split()[-1]])
             try:
-                hit_ratio = replay(server, keys)
+                hit_ratio, held = replay(server, keys)
             except RuntimeError as error:  # a limit below what the server needs for itself
-                sys.exit(f"{policy}: {error}")
+                raise RuntimeError(f"{policy}: {error}") from error
             finally:
                 server.stop()
-            results.append({"trace": name, "policy": policy, "hit_ratio": hit_ratio, "maxmemory": limit})
+            results.append({"trace": name, "policy": policy, "hit_ratio": hit_ratio, "keys_held": held, "maxmemory": limit})
             lru_misses = 1 - next(r["hit_ratio"] for r in results if r["trace"] == name)  # the first policy's
             times = f"{(1 - hit_ratio) / lru_misses:5.2f}" if lru_misses > 0 else "    -"
-            print(f"  {policy:28s} hits {hit_ratio:7.2%}   misses {times} x redis-server allkeys-lru", flush=True)
+            print(f"  {policy:28s} hits {hit_ratio:7.2%}   misses {times} x redis-server allkeys-lru   {held} keys held", flush=True)
     if options.json:
-        pathlib.Path(options.json).write_text(json.dumps(results, indent=2) + "\n")
+        options.json.write_text(json.dumps(results, indent=2) + "\n")
     return 0
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except RuntimeError as error:  # a server that does not start, or answers an error
-        sys.exit(str(error))
+    end_with(main)
