@@ -37,6 +37,28 @@ std::string read_standard_input() {
   return all;
 }
 
+// The line at the terminal that is written anew each second: what came since the line before, and all so far.
+class ProgressLine {
+ public:
+  explicit ProgressLine(const std::string& title) : title_(title) {}
+
+  void show(const LoadResult& so_far) {
+    if (so_far.requests < before_.requests) before_ = LoadResult();  // the warm-up is over, and counting begins anew
+    const double seconds = so_far.elapsed_s - before_.elapsed_s;
+    const auto requests = static_cast<double>(so_far.requests - before_.requests);
+    const auto spent_us = static_cast<double>(so_far.latency_us.sum() - before_.latency_us.sum());
+    std::fprintf(stderr, "\r\033[K%s: %.0f requests per second, avg %.3f ms; so far %.0f, p99 %.3f ms, %llu done",
+                 title_.c_str(), seconds > 0 ? requests / seconds : 0, requests > 0 ? spent_us / requests / 1000 : 0,
+                 so_far.requests_per_s(), ms(so_far.latency_us.percentile(99)),
+                 static_cast<unsigned long long>(so_far.requests));
+    before_ = so_far;
+  }
+
+ private:
+  std::string title_;
+  LoadResult before_;
+};
+
 int hold_idle(const LoadOptions& options) {
   const Status held = hold_idle_connections(options, [&] {
     std::printf("%lld idle connections are open\n", static_cast<long long>(options.clients));
@@ -80,11 +102,9 @@ int run(const std::vector<std::string>& arguments) {
       LoadObserver observer;
       observer.counting_starts = [] {};
       observer.interrupted = is_interrupted;
+      ProgressLine line(workload.title);
       observer.progress = [&](const LoadResult& so_far) {
-        if (!shows_progress) return;
-        std::fprintf(stderr, "\r%s: %.0f requests per second, p99 %.3f ms, %llu done  ", workload.title.c_str(),
-                     so_far.requests_per_s(), ms(so_far.latency_us.percentile(99)),
-                     static_cast<unsigned long long>(so_far.requests));
+        if (shows_progress) line.show(so_far);
       };
       Result<LoadResult> result = run_load(*options, workload, clock, observer);
       if (shows_progress) std::fputs("\r\033[K", stderr);

@@ -359,6 +359,19 @@ void LoadResult::add_round(const LoadResult& other) {
   elapsed_s = before_s + other.elapsed_s;
 }
 
+namespace {
+
+// What the server said unasked, such as that it takes no more clients; empty if nothing.
+std::string last_words(int fd) {
+  std::array<char, 256> said;
+  const ssize_t count = recv(fd, said.data(), said.size(), MSG_DONTWAIT);
+  if (count <= 1 || said[0] != '-') return "";
+  const Bytes line(said.data() + 1, static_cast<size_t>(count) - 1);
+  return ": " + std::string(line.substr(0, line.find('\r')));
+}
+
+}  // namespace
+
 Status hold_idle_connections(const LoadOptions& options, const std::function<void()>& opened) {
   raise_descriptor_limit(options.clients);
   const Descriptor epoll(epoll_create1(EPOLL_CLOEXEC));
@@ -367,6 +380,7 @@ Status hold_idle_connections(const LoadOptions& options, const std::function<voi
     LARDER_TRY_ASSIGN(Descriptor fd, open_connection(options));
     epoll_event event{};
     event.events = EPOLLRDHUP;
+    event.data.fd = fd.get();
     if (epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd.get(), &event) != 0) return os_error(errno, "epoll_ctl");
     connections.push_back(std::move(fd));
   }
@@ -381,7 +395,8 @@ Status hold_idle_connections(const LoadOptions& options, const std::function<voi
     const int ready = epoll_wait(epoll.get(), &event, 1, timeout_ms);
     // A program that was stopped and goes on has seen a signal, too.
     if (ready < 0 && errno != EINTR) return os_error(errno, "epoll_wait");
-    if (ready > 0) return Status(ErrorCode::kDisconnected, "the server closed an idle connection");
+    if (ready > 0)
+      return Status(ErrorCode::kDisconnected, "the server closed an idle connection" + last_words(event.data.fd));
     if (options.duration_s > 0 && left_ms <= 0) return Status();
   }
 }

@@ -157,6 +157,37 @@ def test_bench_holds_idle_connections(binary):
         equal(_run(bench, server.port, "-I", "-c", "2", "--duration", "0.1"), "2 idle connections are open\n")
 
 
+def test_bench_tells_why_an_idle_connection_was_closed(binary):
+    bench = _tool(binary, "larder-bench")
+    with Server(binary, ["--maxclients", "5"]) as server:
+        _has(_run(bench, server.port, "-I", "-c", "10", "--duration", "20", code=1),
+             "^the server closed an idle connection: ERR max number of clients reached$")
+
+
+def test_bench_shows_each_second_at_a_terminal(binary):
+    bench = _tool(binary, "larder-bench")
+    with Server(binary, ["--enable-debug-command", "yes"]) as server, Client(server.port) as client:
+        ours, theirs = os.openpty()
+        run = subprocess.Popen([bench, "-p", str(server.port), "--rate", "100", "--duration", "5", "PING"], stderr=theirs,
+                               stdout=subprocess.DEVNULL)
+        os.close(theirs)
+        seen = b""
+        try:
+            while len(re.findall(rb"PING: ", seen)) < 2:
+                seen += os.read(ours, 1000)
+            client.call("DEBUG", "SLEEP", "1.2")
+            while run.poll() is None:
+                seen += os.read(ours, 1000)
+        except OSError:  # the other end is closed
+            pass
+        equal(run.wait(timeout=TOOL_SECONDS), 0)
+        lines = re.findall(rb"PING: (\d+) requests per second, avg ([\d.]+) ms; so far (\d+), p99 ([\d.]+) ms, (\d+) done", seen)
+        os.close(ours)
+        assert len(lines) >= 2, seen
+        # The second in which the server slept is not averaged away.
+        assert max(float(average) for _, average, *_ in lines) > 200, lines
+
+
 def test_bench_holds_idle_connections_when_it_was_stopped(binary):
     bench = _tool(binary, "larder-bench")
     with Server(binary) as server:
