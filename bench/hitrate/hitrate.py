@@ -7,7 +7,8 @@
 
 All servers get the same maxmemory: what --share of the keys takes in the reference server. Traces are seeded, so every server
 sees the same requests in the same order. How many keys a server holds at the end is shown, too: where one holds more in the same
-memory, fewer misses are not the policy's merit alone. With few keys the limit is mostly what a server needs for itself.
+memory, fewer misses are not the policy's merit alone. With --same-keys each gets the maxmemory in which it holds that share itself,
+and the policies alone differ. With few keys the limit is mostly what a server needs for itself.
 """
 
 import argparse
@@ -92,9 +93,9 @@ def replay(server: Server, keys: list[bytes]) -> tuple[float, int]:
     return hits / len(keys), held
 
 
-def bytes_for_keys(reference: str, keys: int) -> int:
-    """maxmemory at which the reference server holds about that many keys of the trace."""
-    server = Server("reference", reference, 0)
+def bytes_for_keys(name: str, path: str, keys: int) -> int:
+    """maxmemory at which a server holds about that many keys of the trace."""
+    server = Server(name, path, 0)
     try:
         replay(server, [b"k%015d" % i for i in range(max(keys, 1))])
         info = server.client().call("INFO", "memory").decode()
@@ -110,6 +111,7 @@ def main() -> int:
     parser.add_argument("--keys", type=count, default=200_000)
     parser.add_argument("--requests", type=count, default=1_000_000)
     parser.add_argument("--share", type=above_zero, default=0.1, help="of the keys that the reference holds at the limit")
+    parser.add_argument("--same-keys", action="store_true", help="a limit of its own for each server")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--trace", type=pathlib.Path, help="file with one key per line")
     parser.add_argument("--only", choices=list(TRACES))
@@ -125,18 +127,22 @@ def main() -> int:
                   for name, make in TRACES.items() if options.only in (None, name)}
     results = []
     for name, keys in traces.items():
-        limit = bytes_for_keys(options.reference, int(len(set(keys) if options.trace else range(options.keys)) * options.share))
-        print(f"{name}: {len(keys)} requests, maxmemory {limit} bytes", flush=True)
+        wanted = int(len(set(keys) if options.trace else range(options.keys)) * options.share)
+        limits = dict.fromkeys((options.reference, options.larder), bytes_for_keys("reference", options.reference, wanted))
+        if options.same_keys:
+            limits[options.larder] = bytes_for_keys("larder", options.larder, wanted)
+        print(f"{name}: {len(keys)} requests, maxmemory {limits[options.reference]} bytes of redis-server, {limits[options.larder]} of larder",
+              flush=True)
         for policy in ["redis-server allkeys-lru", "redis-server allkeys-lfu", *options.policies]:
             path = options.reference if policy.startswith("redis") else options.larder
-            server = Server(policy, path, 0, ["--maxmemory", str(limit), "--maxmemory-policy", policy.split()[-1]])
+            server = Server(policy, path, 0, ["--maxmemory", str(limits[path]), "--maxmemory-policy", policy.split()[-1]])
             try:
                 hit_ratio, held = replay(server, keys)
             except RuntimeError as error:  # a limit below what the server needs for itself
                 raise RuntimeError(f"{policy}: {error}") from error
             finally:
                 server.stop()
-            results.append({"trace": name, "policy": policy, "hit_ratio": hit_ratio, "keys_held": held, "maxmemory": limit})
+            results.append({"trace": name, "policy": policy, "hit_ratio": hit_ratio, "keys_held": held, "maxmemory": limits[path]})
             lru_misses = 1 - next(r["hit_ratio"] for r in results if r["trace"] == name)  # the first policy's
             times = f"{(1 - hit_ratio) / lru_misses:5.2f}" if lru_misses > 0 else "    -"
             print(f"  {policy:28s} hits {hit_ratio:7.2%}   misses {times} x redis-server allkeys-lru   {held} keys held", flush=True)
