@@ -2,7 +2,7 @@
 // as the server does it between two looks at the clock, and the longest piece of giving memory back to the system.
 //
 //   micro_freeing                                          ten million elements of each type
-//   micro_freeing --benchmark_filter=zset
+//   micro_freeing --benchmark_filter=Zset
 //
 // Processor time of the thread, so that a busy machine's pauses are not counted; microseconds.
 #include <benchmark/benchmark.h>

@@ -118,3 +118,18 @@ def test_servers_are_stopped_with_the_script(binary):
         script.send_signal(number)
         equal(script.wait(timeout=RUN_SECONDS), 128 + number)
         equal([server for server in servers if server.exists()], [])
+
+
+def test_the_filters_that_micro_benchmarks_name_match_something(binary):
+    checked = 0
+    for source in sorted(BENCH.glob("micro/*_bench.cc")):
+        program = pathlib.Path(binary).parent / f"micro_{source.stem.removesuffix('_bench')}"
+        if not program.exists():
+            continue
+        for name in re.findall(r"^//.*--benchmark_filter='?([^'\s]+)", source.read_text(), re.MULTILINE):
+            listed = subprocess.run([str(program), "--benchmark_list_tests", f"--benchmark_filter={name}"], stdout=subprocess.PIPE,
+                                    stderr=subprocess.STDOUT, timeout=RUN_SECONDS).stdout.decode()
+            assert listed.startswith("bm_"), f"{source.name}: {name}: {listed}"
+            checked += 1
+    if checked == 0:
+        raise Skip("the micro benchmarks are not built")
