@@ -1,6 +1,7 @@
 #include "server/core/defragmentation.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "storage/keyspace.h"
 
@@ -33,6 +34,7 @@ void Defragmentation::cron() {
     winnable_at_start_ = winnable;
     credit_us_ = 0;
     credited_us_ = now_us;
+    stats_.defrag_since_us = std::max<int64_t>(now_us, 1);
   }
   const int64_t least = settings_.active_defrag_cycle_min_percent;
   const int64_t most = std::max(settings_.active_defrag_cycle_max_percent, least);
@@ -47,6 +49,7 @@ bool Defragmentation::work(int64_t deadline_us) {
   credited_us_ = begin_us;
   if (credit_us_ <= 0) return false;
   const int64_t end_us = std::min(deadline_us, begin_us + credit_us_);
+  const CompactionCounts before = compactor_.counts();
   int64_t now_us = begin_us;
   bool more = true;
   while (more && now_us < end_us) {
@@ -58,9 +61,8 @@ bool Defragmentation::work(int64_t deadline_us) {
     now_us = clock_.mono_us();
   }
   credit_us_ -= now_us - begin_us;
-  stats_.defrag_us += now_us - begin_us;
-  stats_.defrag_moved = compactor_.counts().moved;
-  stats_.defrag_left = compactor_.counts().left;
+  stats_.defrag_moved += compactor_.counts().moved - before.moved;
+  stats_.defrag_left += compactor_.counts().left - before.left;
   if (more) return credit_us_ > 0;
   not_won_ = store_.blocks().winnable_bytes();
   if (not_won_ * kFutileShare > winnable_at_start_) next_pass_us_ = now_us + kPauseUs;
@@ -71,6 +73,10 @@ bool Defragmentation::work(int64_t deadline_us) {
 void Defragmentation::stop() {
   percent_ = 0;
   stats_.defrag_running_percent = 0;
+  // CONFIG RESETSTAT may have come in between.
+  if (const int64_t since_us = std::exchange(stats_.defrag_since_us, 0); since_us != 0) {
+    stats_.defrag_us += clock_.mono_us() - since_us;
+  }
 }
 
 }  // namespace larder

@@ -11,6 +11,7 @@
 #include "server/core/pause.h"
 #include "server/core/pubsub.h"
 #include "server/core/scripting.h"
+#include "server/core/server_stats.h"
 #include "server/core/tick.h"
 #include "server/core/tracking.h"
 #include "server/core/transaction.h"
@@ -72,6 +73,8 @@ void MemoryLimit::apply_settings() {
   limit_bytes_ = configured >= 0 ? static_cast<uint64_t>(configured)
                                  : os_memory_limit_bytes() / 100 * static_cast<uint64_t>(-configured);
   services_.store.evictor().set_policy(policy_of(services_.settings));
+  is_behind_ = false;
+  note_exceeded();
 }
 
 uint64_t MemoryLimit::used_bytes() const {
@@ -104,8 +107,23 @@ bool MemoryLimit::may_evict() const {
   return services_.scripting == nullptr || !services_.scripting->is_busy();
 }
 
+// For the fields of INFO that end in eviction_exceeded_time.
+void MemoryLimit::note_exceeded() {
+  ServerStats& stats = services_.stats;
+  const bool is_known = stats.memory_exceeded_since_us != 0;
+  if (exceeded() == is_known) [[likely]]
+    return;
+  const int64_t now_us = services_.clock.mono_us();
+  if (is_known) stats.memory_exceeded_us += now_us - stats.memory_exceeded_since_us;
+  stats.memory_exceeded_since_us = is_known ? 0 : std::max<int64_t>(now_us, 1);
+}
+
 bool MemoryLimit::make_room(int64_t now_ms) {
-  if (!exceeded() || !may_evict()) return true;
+  is_behind_ = false;
+  if (!exceeded() || !may_evict()) {
+    note_exceeded();
+    return true;
+  }
   if (now_ms != budget_ms_) {
     budget_ms_ = now_ms;
     budget_used_us_ = 0;
@@ -122,6 +140,8 @@ bool MemoryLimit::make_room(int64_t now_ms) {
   }
   budget_used_us_ += services_.clock.mono_us() - started_us;
   if (!is_used_up) settled_bytes_ = used_bytes();
+  is_behind_ = result != Eviction::kNothing && exceeded();
+  note_exceeded();
   return result != Eviction::kNothing || !exceeded();
 }
 

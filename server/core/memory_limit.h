@@ -46,9 +46,12 @@ class MemoryLimit {
   bool may_evict() const;
   // Evicts, if keys may go now, until the limit holds or the time is over. False: it does not hold, and nothing may go.
   bool make_room(int64_t now_ms);
+  // Whether the last make_room() was over because of the time: there is more that may go.
+  bool is_behind() const { return is_behind_; }
 
  private:
   Eviction free_one(int64_t now_ms);
+  void note_exceeded();
 
   Services& services_;
   uint64_t limit_bytes_ = 0;
@@ -58,6 +61,7 @@ class MemoryLimit {
   int64_t budget_ms_ = 0;  // the millisecond that budget_used_us_ counts for
   int64_t budget_used_us_ = 0;
   uint64_t settled_bytes_ = 0;  // in use when that budget was found used up
+  bool is_behind_ = false;
 };
 
 }  // namespace larder

@@ -365,7 +365,7 @@ Server::Background Server::background() {
     if (services_.scripting != nullptr) more |= services_.scripting->clean_some();
     if (clock_.mono_us() >= deadline_us) break;
   }
-  use_huge_page();
+  if (deadline_us - clock_.mono_us() > kBackgroundBudgetUs / 2 && !memory_limit_.is_behind()) use_huge_page();
   dispatcher_.set_gate(kServerSnapshotFailed, saves_.refuses_writes());
   // Keys that expired, and what came while clients were paused.
   if (blocking_.has_ready()) {
@@ -376,7 +376,7 @@ Server::Background Server::background() {
   tracking_.send_broadcasts();
   client_memory_.enforce();
   if (more) return Background::kMore;
-  return more_of_snapshot ? Background::kLater : Background::kDone;
+  return more_of_snapshot || memory_limit_.is_behind() ? Background::kLater : Background::kDone;
 }
 
 void Server::use_huge_page() {

@@ -64,7 +64,8 @@ class Server {
   static constexpr int64_t kBackgroundBudgetUs = 500;
   // What of it a snapshot takes while requests are served: they wait for it.
   static constexpr int64_t kSnapshotBudgetUs = 200;
-  // Moving 2 MB of the data set into a huge page takes 0.3 to 0.9 ms. A system that had none is asked again after ten seconds.
+  // Moving 2 MB of the data set into a huge page takes 0.3 to 0.9 ms: not behind work that has taken half of the budget, nor while
+  // there is more to evict than there was time for. A system that had none is asked again after ten seconds.
   static constexpr int64_t kHugePageIntervalUs = 20'000;
   static constexpr int64_t kHugePageRefusedUs = 10'000'000;
   // None is moved while the data set grows by more than a chunk in this time.
@@ -119,8 +120,8 @@ class Server {
   void check_output_limits(Client& client) { larder::check_output_limits(services_, client); }
 
   enum class Background : uint8_t { kDone, kLater, kMore };
-  // Expiry and the other work between ticks, within kBackgroundBudgetUs. kMore: more of it is due at once. kLater: a snapshot has had
-  // its share and wants to go on when kBackgroundBudgetUs have passed since it began.
+  // Expiry and the other work between ticks, within kBackgroundBudgetUs. kMore: more of it is due at once. kLater: a snapshot or
+  // eviction has had its share and wants to go on when kBackgroundBudgetUs have passed since it began.
   Background background();
   // True while background() has to be called at its interval: keys may expire, a pause may end. Otherwise the calls
   // after ticks and with cron() are enough.

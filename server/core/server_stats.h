@@ -38,10 +38,13 @@ struct ServerStats {
   uint64_t expired_fields = 0;  // of hashes
   uint64_t evicted_keys = 0;
   uint64_t evicted_clients = 0;
-  uint64_t defrag_running_percent = 0;  // of the processor that compaction may take; 0: there is none
-  uint64_t defrag_moved = 0;            // blocks
-  uint64_t defrag_left = 0;             // blocks that compaction looked at and left where they are
-  int64_t defrag_us = 0;                // time that compaction has taken
+  int64_t memory_exceeded_us = 0;        // that requests have found more in use than maxmemory, until it was over
+  int64_t memory_exceeded_since_us = 0;  // by the monotonic clock; 0: it is not so now
+  uint64_t defrag_running_percent = 0;   // of the processor that compaction may take; 0: there is none
+  uint64_t defrag_moved = 0;             // blocks
+  uint64_t defrag_left = 0;              // blocks that compaction looked at and left where they are
+  int64_t defrag_us = 0;                 // that passes have lasted which are over
+  int64_t defrag_since_us = 0;           // by the monotonic clock, when the one began that is under way; 0: none is
   uint64_t keyspace_hits = 0;
   uint64_t keyspace_misses = 0;
   uint64_t reads_processed = 0;

@@ -38,6 +38,11 @@ double ratio(uint64_t part, uint64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
+// By the monotonic clock; 0 for a moment that there is not.
+int64_t us_since(const Services& services, int64_t moment_us) {
+  return moment_us == 0 ? 0 : services.clock.mono_us() - moment_us;
+}
+
 std::string compiler_version() {
 #ifdef __clang__
   return std::to_string(__clang_major__) + "." + std::to_string(__clang_minor__) + "." +
@@ -282,7 +287,9 @@ void stats_section(const Services& services, InfoFields& fields) {
   fields.zeros({"expired_time_cap_reached_count", "expire_cycle_cpu_milliseconds"});
   fields.number("evicted_keys", stats.evicted_keys);
   fields.number("evicted_clients", stats.evicted_clients);
-  fields.zeros({"total_eviction_exceeded_time", "current_eviction_exceeded_time"});
+  const int64_t exceeded_us = us_since(services, stats.memory_exceeded_since_us);
+  fields.number("total_eviction_exceeded_time", (stats.memory_exceeded_us + exceeded_us) / 1000);
+  fields.number("current_eviction_exceeded_time", exceeded_us / 1000);
   fields.number("keyspace_hits", stats.keyspace_hits);
   fields.number("keyspace_misses", stats.keyspace_misses);
   fields.number("pubsub_channels", services.pubsub.topic_count(TopicKind::kChannel));
@@ -292,8 +299,9 @@ void stats_section(const Services& services, InfoFields& fields) {
   fields.number("active_defrag_hits", stats.defrag_moved);
   fields.number("active_defrag_misses", stats.defrag_left);
   fields.zeros({"active_defrag_key_hits", "active_defrag_key_misses"});
-  fields.number("total_active_defrag_time", stats.defrag_us / 1000);
-  fields.number("current_active_defrag_time", stats.defrag_us / 1000);
+  const int64_t defrag_us = us_since(services, stats.defrag_since_us);
+  fields.number("total_active_defrag_time", (stats.defrag_us + defrag_us) / 1000);
+  fields.number("current_active_defrag_time", defrag_us / 1000);
   fields.number("tracking_total_keys", services.tracking.key_count());
   fields.number("tracking_total_items", services.tracking.item_count());
   fields.number("tracking_total_prefixes", services.tracking.prefix_count());
