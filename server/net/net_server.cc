@@ -27,7 +27,7 @@ NetServer::NetServer(EventLoop& loop, Server& server) : loop_(loop), server_(ser
     if (server_.background_pending()) keep_background_going();
   });
   cron_->start(Server::kCronIntervalMs, Server::kCronIntervalMs);
-  background_ = std::make_unique<Timer>(loop_.raw(), [] {});  // it only ends the wait; turn() does the work
+  background_ = std::make_unique<Timer>(loop_.raw(), [this] { end_wait_for_background(); });
   keep_background_going();
 }
 
@@ -140,12 +140,22 @@ bool NetServer::run_background(int64_t now_us) {
   const Server::Background left = server_.background();
   const bool is_done = left == Server::Background::kDone;
   background_due_us_ = now_us + (is_done ? Server::kBackgroundIntervalMs * 1000 : Server::kBackgroundBudgetUs);
-  if (left == Server::Background::kLater) background_->start(1, Server::kBackgroundIntervalMs);
+  if (left == Server::Background::kLater) {
+    background_ticking_ = true;
+    background_->start(1, Server::kBackgroundIntervalMs);
+  }
   if (background_ticking_ && is_done && !server_.background_pending()) {
     background_->stop();
     background_ticking_ = false;
   }
   return left == Server::Background::kMore;
+}
+
+// turn() does the work. The timer may come while the loop does not wait, behind a long turn; or a little before the work is due.
+void NetServer::end_wait_for_background() {
+  const int64_t left_us = background_due_us_ - server_.services().clock.mono_us();
+  if (left_us <= 0) return loop_.hurry();
+  background_->start((left_us + 999) / 1000, Server::kBackgroundIntervalMs);
 }
 
 void NetServer::keep_background_going() {

@@ -61,6 +61,7 @@ class NetServer final : public RequestPump {
   void look_at_sockets();
   void flush_woken();
   void keep_background_going();
+  void end_wait_for_background();
   void close_everything();
 
   EventLoop& loop_;
