@@ -113,6 +113,13 @@ void os_free_without_purging() {
   (void)mallctl("arena.0.oversize_threshold", nullptr, nullptr, &never, sizeof(never));
 }
 
+bool os_free_is_short() {
+  bool purges_elsewhere = false;
+  size_t bytes = sizeof(purges_elsewhere);
+  return mallctl != nullptr && mallctl("background_thread", &purges_elsewhere, &bytes, nullptr, 0) == 0 &&
+         purges_elsewhere;
+}
+
 void os_refuse_huge_pages([[maybe_unused]] bool except_asked_for) {
 #ifdef PR_SET_THP_DISABLE
   constexpr unsigned long kExceptAdvised = 1 << 1;  // since Linux 6.18; others refuse it

@@ -148,7 +148,7 @@ int serve(const CommandLine& command_line, FileSystem& files, Clock& clock) {
   if (settings.disable_thp) os_refuse_huge_pages(settings.huge_pages);
 
   Process process;
-  DisposalThread disposal;
+  DisposalThread disposal(os_free_is_short());
   ThreadWorker snapshot_worker;
   const Server::Environment environment{clock, files, log, process, disposal, snapshot_worker, os_entropy_u64(), true};
   Server server(environment, settings, all_families(), make_identity(command_line, clock));

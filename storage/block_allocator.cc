@@ -247,18 +247,18 @@ void BlockAllocator::take_idle(Chunk* chunk) {
 }
 
 bool BlockAllocator::give_back_some() {
-  if (empty_chunks_ > 1) {
+  if (may_unmap()) {
     Chunk* chunk = with_free_pages_.back;
+    const bool is_huge = chunk->is_huge;
     close_chunk(chunk);
-    if (disposal_ == nullptr) {
-      unmap(chunk, kChunkBytes);
-    } else {
-      disposal_->dispose(chunk, kChunkBytes, [](void* memory) { unmap(memory, kChunkBytes); });
-    }
-    return has_surplus();
+    // A huge page is one piece.
+    void (*const unmap_chunk)(void*) = is_huge ? [](void* memory) { unmap(memory, kChunkBytes); }
+                                               : [](void* memory) { unmap_gently(memory, kChunkBytes); };
+    if (disposal_ == nullptr || !disposal_->assist(chunk, kChunkBytes, unmap_chunk)) unmap(chunk, kChunkBytes);
+  } else {
+    for (int i = 0; i < kPagesGivenBack && idle_pages_ > idle_pages_max(); i++) decommit_page(with_idle_pages_.front);
   }
-  for (int i = 0; i < kPagesGivenBack && idle_pages_ > idle_pages_max(); i++) decommit_page(with_idle_pages_.front);
-  return has_surplus();
+  return may_unmap() || idle_pages_ > idle_pages_max();
 }
 
 void BlockAllocator::trim() {

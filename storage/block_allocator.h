@@ -70,8 +70,8 @@ class BlockAllocator {
   // Requires: `block` is from this allocator and block_bytes(bytes) is its size.
   void free(void* block, size_t bytes);
 
-  // Gives some of the memory that is free beyond reserve back to the system: an empty chunk, by way of the Disposal, or a few
-  // pages, some 20 to 100 us. True when there is more.
+  // Gives some of the memory that is free beyond reserve back to the system: an empty chunk, by way of the Disposal, or, where
+  // that has too much before it, a few pages, some 20 to 100 us. True when there is more to do at once.
   bool give_back_some();
   bool has_surplus() const { return empty_chunks_ > 1 || idle_pages_ > idle_pages_max(); }
 
@@ -202,6 +202,8 @@ class BlockAllocator {
   void unlist_page(Page* page);
   void add_idle(Chunk* chunk);
   void take_idle(Chunk* chunk);
+  // Never here while there is a Disposal: whoever unmaps waits for all that take pages away or map some.
+  bool may_unmap() const { return empty_chunks_ > 1 && (disposal_ == nullptr || disposal_->has_room(kChunkBytes)); }
   uint64_t idle_pages_max() const { return kIdlePagesMin + pages_in_use_ / kIdlePagesDivisor; }
   void decommit_page(Chunk* chunk);
 

@@ -39,7 +39,7 @@ void* HugePage::take() {
 void HugePage::ask() {
   if (disposal_ == nullptr) return;
   auto* order = new Order;
-  if (disposal_->assist(order, make)) {
+  if (disposal_->assist(order, 0, make)) {
     order_ = order;
   } else {
     delete order;

@@ -3,13 +3,19 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
 #include "base/assert.h"
+#include "base/os_daemon.h"
 
 namespace larder {
 namespace {
+
+// Some 60 us.
+constexpr size_t kGentlePieceBytes = 256 * 1024;
+constexpr int64_t kGentlePauseUs = 100;
 
 #if defined(RUSAGE_THREAD)
 constexpr size_t kSmallPageBytes = 4096;
@@ -37,6 +43,14 @@ void unmap(void* memory, size_t size) {
   if (size == 0) return;
   const int result = munmap(memory, size);
   LARDER_ASSERT(result == 0);
+}
+
+void unmap_gently(void* memory, size_t size) {
+  for (size_t at = 0; at < size; at += kGentlePieceBytes) {
+    os_sleep_us(kGentlePauseUs);
+    decommit(static_cast<char*>(memory) + at, std::min(kGentlePieceBytes, size - at));
+  }
+  unmap(memory, size);
 }
 
 void* map_huge_pages([[maybe_unused]] size_t size) {

@@ -9,6 +9,10 @@ namespace larder {
 // is none. Pages become resident when they are first written.
 void* map_aligned(size_t size);
 void unmap(void* memory, size_t size);
+// The same for a thread that gives way to others. The system holds a lock of the address space while it takes pages away, and who
+// has the processor taken away in the middle keeps it: the loop waited 10 to 90 ms for it. So the pages go in short pieces, with a pause
+// before each of them, behind which a thread has a new slice of time; what is left to unmap is short.
+void unmap_gently(void* memory, size_t size);
 // The same, resident, in huge pages. Null when the system has none to give. Takes milliseconds: the system clears the memory, and
 // moves other memory out of its way.
 void* map_huge_pages(size_t size);

@@ -66,10 +66,7 @@ bool Store::free_some(size_t elements_max) {
   return !garbage_.empty();
 }
 
-bool Store::give_back_some() {
-  if (blocks_.has_surplus()) return blocks_.give_back_some() || index_blocks_.has_surplus();
-  return index_blocks_.has_surplus() && index_blocks_.give_back_some();
-}
+bool Store::give_back_some() { return blocks_.give_back_some() || index_blocks_.give_back_some(); }
 
 void Store::use_huge_page() {
   BlockAllocator& blocks = blocks_.has_full_of_small_pages() ? blocks_ : index_blocks_;

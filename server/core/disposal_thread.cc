@@ -4,51 +4,42 @@
 
 namespace larder {
 
-DisposalThread::DisposalThread() : thread_([this] { run(); }) {}
+DisposalThread::DisposalThread(bool free_is_short)
+    : free_is_short_(free_is_short), ring_(kQueuedMax), thread_([this] { run(); }) {}
 
 DisposalThread::~DisposalThread() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  work_.notify_one();
+  while (!enqueue({})) std::this_thread::yield();
   thread_.join();
 }
 
 void DisposalThread::dispose(void* memory, size_t size_bytes, void (*release)(void*)) {
-  const size_t before = bytes_;
-  const bool too_much = before > 0 && before + size_bytes > kQueuedBytesMax;
-  if (too_much || !enqueue({memory, size_bytes, release})) release(memory);
+  if (free_is_short_ || !has_room(size_bytes) || !enqueue({memory, size_bytes, release})) release(memory);
+}
+
+bool DisposalThread::assist(void* what, size_t size_bytes, void (*work)(void*)) {
+  return has_room(size_bytes) && enqueue({what, size_bytes, work});
 }
 
 bool DisposalThread::enqueue(const Item& item) {
-  bool wake;  // else it is awake, or about to be
-  {
-    const std::lock_guard lock(mutex_);
-    if (queue_.size() >= kQueuedMax) return false;
-    wake = queue_.empty();
-    queue_.push_back(item);
-    bytes_ += item.bytes;
-  }
-  if (wake) work_.notify_one();
+  const uint32_t queued = queued_.load(std::memory_order_relaxed);
+  if (queued - done_ == kQueuedMax) return false;
+  ring_[queued % kQueuedMax] = item;
+  bytes_ += item.bytes;
+  queued_ = queued + 1;
+  // The thread looks at `queued_` behind its last write of `done_`, and this is the other way around: one of the two sees the other's.
+  if (done_ == queued) queued_.notify_one();
   return true;
 }
 
 void DisposalThread::run() {
   os_give_way();
-  std::vector<Item> batch;
-  while (true) {
-    {
-      std::unique_lock lock(mutex_);
-      work_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-      if (queue_.empty()) return;
-      batch.swap(queue_);
-    }
-    for (const Item& item : batch) {
-      item.release(item.memory);
-      bytes_ -= item.bytes;
-    }
-    batch.clear();
+  for (uint32_t done = 0;; done++) {
+    queued_.wait(done);
+    const Item item = ring_[done % kQueuedMax];
+    if (item.release == nullptr) return;
+    item.release(item.memory);
+    bytes_ -= item.bytes;
+    done_ = done + 1;
   }
 }
 

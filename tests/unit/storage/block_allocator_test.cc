@@ -106,6 +106,40 @@ TEST(BlockAllocator, MemoryGoesBack) {
   EXPECT_LE(blocks.held_bytes(), BlockAllocator::kChunkBytes);
 }
 
+// Unmapping waits for whoever holds the address space: that is another thread's, and while it has too much before it pages go
+// back in short pieces.
+TEST(BlockAllocator, ChunksAreOnlyUnmappedByTheDisposal) {
+  class Helper final : public Disposal {
+   public:
+    void dispose(void* memory, size_t, void (*release)(void*)) override { release(memory); }
+    bool assist(void* what, size_t size_bytes, void (*work)(void*)) override {
+      EXPECT_EQ(size_bytes, BlockAllocator::kChunkBytes);
+      left_to_it++;
+      work(what);
+      return true;
+    }
+    bool has_room(size_t) const override { return !is_full; }
+    int left_to_it = 0;
+    bool is_full = true;
+  } helper;
+  BlockAllocator blocks(&helper);
+  std::vector<void*> held;
+  for (int i = 0; i < 300000; i++) held.push_back(blocks.allocate(64));
+  const uint64_t chunks = blocks.chunk_count();
+  for (void* block : held) blocks.free(block, 64);
+  while (blocks.give_back_some()) blocks.check_integrity();
+  EXPECT_EQ(helper.left_to_it, 0);
+  EXPECT_EQ(blocks.chunk_count(), chunks);
+  EXPECT_LE(blocks.held_bytes(), BlockAllocator::kChunkBytes);
+  EXPECT_TRUE(blocks.has_surplus());
+
+  helper.is_full = false;
+  while (blocks.give_back_some()) blocks.check_integrity();
+  EXPECT_EQ(helper.left_to_it, static_cast<int>(chunks) - 1);
+  EXPECT_EQ(blocks.chunk_count(), 1u);
+  EXPECT_FALSE(blocks.has_surplus());
+}
+
 // Chunks that keep a few blocks each: page by page, and what stays is still there.
 TEST(BlockAllocator, PagesGoBackFromChunksInUse) {
   BlockAllocator blocks;

@@ -20,7 +20,7 @@ constexpr size_t kBytes = HugePage::kBytes;
 class Helper final : public Disposal {
  public:
   void dispose(void* memory, size_t, void (*release)(void*)) override { release(memory); }
-  bool assist(void* what, void (*work)(void*)) override {
+  bool assist(void* what, size_t, void (*work)(void*)) override {
     if (is_full) return false;
     todo.emplace_back([=] { work(what); });
     return true;
