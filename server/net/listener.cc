@@ -57,13 +57,27 @@ void set_keepalive(int fd, int64_t interval_s) {
   set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
 }
 
-// Within one machine there is no path to be congested. The simplest algorithm, which every kernel has, takes the least time; what some systems
-// have as their default (bbr) also estimates bandwidth and paces large replies with timers.
-void choose_simple_congestion_control(int fd) {
+bool choose_congestion_control([[maybe_unused]] int fd, [[maybe_unused]] Bytes name) {
 #ifdef TCP_CONGESTION
-  constexpr char kSimplest[] = "reno";
-  setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, kSimplest, sizeof(kSimplest) - 1);
+  return setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name.data(), static_cast<socklen_t>(name.size())) == 0;
+#else
+  return false;
 #endif
+}
+
+// Some systems have an algorithm as their default that paces what is sent with timers (bbr). Within one machine there is no path to be
+// congested, and the timers take half of the time of a reply of 100 KB. A connection that has begun paced stays paced
+// whatever is chosen for it later; so the listener's algorithm is chosen, and connections from elsewhere get the default back.
+// Returns that default; empty: it paces nothing.
+std::string replace_paced_default(int listening_fd) {
+#ifdef TCP_CONGESTION
+  char name[64] = {};
+  socklen_t size = sizeof(name) - 1;
+  if (getsockopt(listening_fd, IPPROTO_TCP, TCP_CONGESTION, name, &size) != 0 || Bytes(name).substr(0, 3) != "bbr")
+    return {};
+  if (choose_congestion_control(listening_fd, "reno")) return name;
+#endif
+  return {};
 }
 
 Error socket_error(const std::string& what) { return os_error(errno, what); }
@@ -120,6 +134,7 @@ Result<Listener*> Listener::listen_tcp(uv_loop_t* loop, const std::string& addre
   freeaddrinfo(found);
   if (!fd) return fd.error();
   auto* listener = new Listener(loop, options, std::move(callback), "");
+  listener->paced_default_ = replace_paced_default(*fd);
   LARDER_ASSERT(listener->watch(loop, *fd, true, false));
   return listener;
 }
@@ -180,7 +195,7 @@ void Listener::on_ready(bool, bool) {
     if (!origin.is_unix_socket) {
       set_option(accepted, IPPROTO_TCP, TCP_NODELAY, 1);
       if (options_.keepalive_s > 0) set_keepalive(accepted, options_.keepalive_s);
-      if (origin.is_loopback) choose_simple_congestion_control(accepted);
+      if (!origin.is_loopback && !paced_default_.empty()) choose_congestion_control(accepted, paced_default_);
     }
     callback_(accepted, origin);
   }

@@ -50,7 +50,8 @@ class Listener final : public Watcher {
   uv_loop_t* loop_;
   ListenOptions options_;
   AcceptCallback callback_;
-  std::string unix_path_;  // empty for TCP
+  std::string unix_path_;      // empty for TCP
+  std::string paced_default_;  // congestion control of connections from elsewhere, where it is not the listener's
   Timer accept_again_;
 };
 
