@@ -30,6 +30,7 @@ WORKLOADS = {
 LARGE_KEYS = 50
 LARGE_WORKLOADS = {
     "SET 100 KB": (Load(SET, 1, 40_000, LARGE_KEYS, 100_000), None),
+    "GET 100 KB": (Load(GET, 1, 40_000, LARGE_KEYS, 100_000), None),
     "SET 1 MB": (Load(SET, 1, 5_000, LARGE_KEYS, 1_000_000), None),
     "GET 1 MB": (Load(GET, 1, 5_000, LARGE_KEYS, 1_000_000), None),
 }
