@@ -33,7 +33,6 @@ std::vector<Contender> contenders_of(const LoadOptions& options) {
     contender.options.host = server.host;
     contender.options.port = server.port;
     contender.options.unix_socket.clear();
-    contender.options.requests = std::max<int64_t>(options.requests / options.rounds, 1);
     contender.options.duration_s = options.duration_s / static_cast<double>(options.rounds);
     contender.name = server.name;
     contenders.push_back(std::move(contender));
@@ -55,6 +54,16 @@ Status run_round(Contender& contender, const Workload& workload, const Clock& cl
   if (contender.has_cpu) contender.cpu_s += *after_s - *before_s;
   contender.result.add_round(round);
   return Status();
+}
+
+// What a comparison of the figures has to know beside them.
+void print_notes(const Contender& one) {
+  const auto note = [&](uint64_t count, const char* what) {
+    if (count == 0) return;
+    std::printf("  %s: %llu %s\n", one.name.c_str(), static_cast<unsigned long long>(count), what);
+  };
+  note(one.result.nulls, "replies were null");
+  note(one.result.unsent, "requests that were due were not sent: the server is too slow for this rate");
 }
 
 double ratio(double one, double other) { return other > 0 ? one / other : 0; }
@@ -85,6 +94,7 @@ void print_table(const Workload& workload, const std::vector<Contender>& contend
       std::printf(" %13.2fx", ratio(one.cpu_us_per_request(), last.cpu_us_per_request()));
     std::printf("\n");
   }
+  for (const Contender& one : contenders) print_notes(one);
   std::fflush(stdout);
 }
 
@@ -93,10 +103,11 @@ void print_json(const Workload& workload, const std::vector<Contender>& contende
     const Histogram& latency = one.result.latency_us;
     std::printf(
         "{\"test\":%s,\"server\":%s,\"requests\":%llu,\"rps\":%.2f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,"
-        "\"p99.9_ms\":%.3f,\"p99.99_ms\":%.3f,\"max_ms\":%.3f",
+        "\"p99.9_ms\":%.3f,\"p99.99_ms\":%.3f,\"max_ms\":%.3f,\"nulls\":%llu,\"unsent\":%llu",
         json_text(workload.name).c_str(), json_text(one.name).c_str(),
         static_cast<unsigned long long>(one.result.requests), one.result.requests_per_s(), ms(latency.percentile(50)),
-        ms(latency.percentile(99)), ms(latency.percentile(99.9)), ms(latency.percentile(99.99)), ms(latency.max()));
+        ms(latency.percentile(99)), ms(latency.percentile(99.9)), ms(latency.percentile(99.99)), ms(latency.max()),
+        static_cast<unsigned long long>(one.result.nulls), static_cast<unsigned long long>(one.result.unsent));
     if (one.has_cpu) std::printf(",\"cpu_us_per_request\":%.3f", one.cpu_us_per_request());
     std::puts("}");
   }
@@ -111,9 +122,13 @@ int compare_servers(const LoadOptions& options, const std::vector<Workload>& wor
   for (const Workload& workload : workloads) {
     std::vector<Contender> contenders = contenders_of(options);
     for (int64_t round = 0; round < options.rounds; ++round) {
+      // The first rounds take one more where they cannot be equal.
+      const int64_t requests = (options.requests + options.rounds - 1 - round) / options.rounds;
+      if (requests == 0) break;
       for (size_t turn = 0; turn < contenders.size() && !interrupted(); ++turn) {
         // Every round begins with another server.
         Contender& contender = contenders[(turn + static_cast<size_t>(round)) % contenders.size()];
+        contender.options.requests = requests;
         if (const Status done = run_round(contender, workload, clock, interrupted); !done.ok()) {
           std::fprintf(stderr, "%s on %s: %s\n", workload.title.c_str(), contender.name.c_str(),
                        std::string(done.message()).c_str());

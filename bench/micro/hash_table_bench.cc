@@ -247,7 +247,7 @@ void bm_expire(benchmark::State& state) {
   state.counters["expire_ns"] = expire_ns / static_cast<double>(state.iterations()) / static_cast<double>(count);
 }
 
-const bool kReadersRegistered = [] {
+[[maybe_unused]] const bool kReadersRegistered = [] {
   for (const int64_t count : {1'000, 100'000, 1'000'000, 10'000'000, 50'000'000}) {
     benchmark::RegisterBenchmark("bm_find/hit", bm_find, true)->Arg(count);
     benchmark::RegisterBenchmark("bm_find/miss", bm_find, false)->Arg(count);

@@ -261,6 +261,20 @@ def test_bench_shows_the_comparison_as_far_as_it_got(binary):
         equal(second["requests"], 0)
 
 
+def test_bench_compares_all_requests_and_says_what_was_not_answered(binary):
+    bench = _tool(binary, "larder-bench")
+    with Server(binary) as server:
+        both = ["--compare", f"a=127.0.0.1:{server.port}", f"b=127.0.0.1:{server.port}"]
+        for requests, rounds in (("100", "3"), ("2", "3")):
+            for line in _run(bench, server.port, *both, "-n", requests, "--rounds", rounds, "--json", "GET", "k").splitlines():
+                done = json.loads(line)
+                equal((done["requests"], done["nulls"], done["unsent"]), (int(requests), int(requests), 0))
+        text = _run(bench, server.port, *both, "--duration", "0.1", "--rounds", "1", "--rate", "100000000", "GET", "k")
+        for name in "ab":
+            _has(text, rf"^  {name}: \d+ replies were null$")
+            _has(text, rf"^  {name}: \d+ requests that were due were not sent: ")
+
+
 def _serve_counting(listener, served):
     """Answers PING, and INFO with a microsecond of processor time for each of them."""
     def serve(connection):
