@@ -26,6 +26,8 @@ namespace {
 constexpr int kEventsPerWait = 256;
 constexpr int64_t kSecondNs = 1'000'000'000;
 constexpr int64_t kStallMs = 30'000;
+// A thread looks at least this often whether the run is to end; then it waits so long for the replies that are due.
+constexpr int64_t kLookMs = 1000;
 constexpr int64_t kIdleLookMs = 1'000'000;
 // How far before the next request is due the thread stops sleeping.
 constexpr int64_t kSpinNs = 2'000'000;
@@ -267,27 +269,32 @@ Status LoadRun::receive(LoadConnection& connection) {
   return is_open_loop() ? Status() : send_next(connection);
 }
 
-// Whether nothing came for too long. An open loop that waits for a free connection looks again at once, so the time counts.
+// Whether nothing came for too long. An open loop that waits for a free connection looks again at once, so the time counts, not the
+// looks.
 bool LoadRun::is_given_up(int ready, int timeout_ms) {
   if (ready != 0 || busy_connections_ == 0) {
     silent_since_ns_ = 0;
     return false;
   }
   const int64_t now_ns = clock_.mono_ns();
-  if (silent_since_ns_ == 0) silent_since_ns_ = now_ns - (timeout_ms == kStallMs ? kStallMs * 1'000'000 : 0);
+  if (silent_since_ns_ == 0) silent_since_ns_ = now_ns - int64_t{timeout_ms} * 1'000'000;
   return now_ns - silent_since_ns_ >= kStallMs * 1'000'000;
 }
 
 // Until something came, or a request is due.
 Status LoadRun::wait() {
-  int timeout_ms = kStallMs;
+  int timeout_ms = kLookMs;
   if (is_open_loop() && requests_left() > 0) {
     const double until_due_ns = next_due_ns_ - static_cast<double>(clock_.mono_ns());
-    timeout_ms = static_cast<int>(std::clamp((until_due_ns - kSpinNs) / 1e6, 0.0, double{kStallMs}));
+    timeout_ms = static_cast<int>(std::clamp((until_due_ns - kSpinNs) / 1e6, 0.0, double{kLookMs}));
   }
   std::array<epoll_event, kEventsPerWait> events;
   const int ready = epoll_wait(epoll_.get(), events.data(), kEventsPerWait, timeout_ms);
   if (ready < 0 && errno != EINTR) return os_error(errno, "epoll_wait");
+  if (ready == 0 && timeout_ms == kLookMs && shared_.stops) {
+    busy_connections_ = 0;  // the run ends without the replies that do not come
+    return Status();
+  }
   if (is_given_up(ready, timeout_ms)) return Status(ErrorCode::kTimeout, "no reply for 30 seconds");
   for (int i = 0; i < ready; ++i) {
     LARDER_TRY(receive(*static_cast<LoadConnection*>(events[static_cast<size_t>(i)].data.ptr)));

@@ -236,6 +236,33 @@ def test_bench_shows_what_it_has_when_it_is_interrupted(binary):
             assert json.loads(out)["requests"] >= 50 and json.loads(out)["unsent"] == 0, out
 
 
+def _answer_once(listener):
+    """Answers the first PING of each connection, and nothing more."""
+    held = []
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return
+        held.append(connection)
+        threading.Thread(target=lambda one: (one.recv(65536), one.sendall(b"+PONG\r\n")), args=(connection,), daemon=True).start()
+
+
+def test_bench_shows_what_it_has_of_a_server_that_stands_still(binary):
+    bench = _tool(binary, "larder-bench")
+    for more in (["--threads", "2"], ["--rate", "1000"]):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            threading.Thread(target=_answer_once, args=(listener,), daemon=True).start()
+            run = subprocess.Popen([bench, "-p", str(listener.getsockname()[1]), "-c", "4", "--json", *more, "PING"],
+                                   stdout=subprocess.PIPE)
+            time.sleep(1)  # that it waits by now cannot be seen from outside
+            began = time.monotonic()
+            run.send_signal(signal.SIGINT)
+            out, _ = run.communicate(timeout=TOOL_SECONDS)
+            equal((run.returncode, json.loads(out)["requests"]), (130, 4))
+            assert time.monotonic() - began < 20
+
+
 def test_bench_says_so_when_its_output_is_lost(binary):
     bench = _tool(binary, "larder-bench")
     with Server(binary) as server, open("/dev/full", "wb") as full:
