@@ -119,8 +119,7 @@ LoadRun::LoadRun(const LoadOptions& options, const Workload& workload, const Clo
       source_(workload, options, thread, static_cast<uint64_t>(options.threads)),
       connections_(static_cast<size_t>(share_of(options.clients, thread, options.threads))),
       requests_wanted_(static_cast<uint64_t>(share_of(options.requests, thread, options.threads))) {
-  const int64_t subscribers = options.subscribers >= 0 ? options.subscribers : workload.subscribers;
-  if (thread == 0) subscribers_ = std::vector<LoadConnection>(static_cast<size_t>(subscribers));
+  if (thread == 0) subscribers_ = std::vector<LoadConnection>(static_cast<size_t>(subscribers_of(workload, options)));
   if (is_open_loop()) due_interval_ns_ = 1e9 * static_cast<double>(options.threads) / options.rate;
 }
 

@@ -72,7 +72,7 @@ Workload application(std::string name, std::string title, std::vector<WorkloadCo
 }
 
 Workload pubsub() {
-  Workload workload = application("pubsub", "pubsub: 16 channels, 10 subscribers of all",
+  Workload workload = application("pubsub", "pubsub",  // the rest: describe()
                                   {{{"PUBLISH", "channel:__rand_int__", "__data__"}}}, 16, {}, {64, 64});
   workload.subscribers = 10;
   return workload;
@@ -82,7 +82,7 @@ Workload pubsub() {
 const std::vector<Workload>& application_workloads() {
   static const KeyShape kZipf{.distribution = KeyDistribution::kZipf};
   static const std::vector<Workload> kWorkloads = {
-      application("cache", "cache: 90 % GET, 10 % SET with a time to live, zipf",
+      application("cache", "cache: 90 % GET, 10 % SET with a time to live",
                   {{{"GET", "cache:__rand_int__"}, 9}, {{"SET", "cache:__rand_int__", "__data__", "EX", "3600"}, 1}},
                   1'000'000, kZipf, {64, 1024}),
       application("session", "session: 60 % GET, 25 % SET with a time to live, 10 % EXPIRE, 5 % DEL",
@@ -91,7 +91,7 @@ const std::vector<Workload>& application_workloads() {
                    {{"EXPIRE", "session:__rand_int__", "1800"}, 2},
                    {{"DEL", "session:__rand_int__"}, 1}},
                   200'000, {}, {256, 2048}),
-      application("ratelimit", "ratelimit: a counter for each client and window, zipf",
+      application("ratelimit", "ratelimit: a counter for each client and window",
                   {{{"SET", "limit:__rand_int__", "0", "EX", "60", "NX"}, 1}, {{"INCR", "limit:__rand_int__"}, 3}},
                   100'000, kZipf, {}),
       application("leaderboard", "leaderboard: 40 % ZINCRBY, 30 % the first ten, 30 % ZREVRANK",
@@ -179,6 +179,16 @@ void draw_scores(std::vector<Workload>& workloads, const LoadOptions& options) {
   }
 }
 
+// What the options may change of an application's workload is in its title as they have it.
+void describe(Workload& workload, const LoadOptions& options) {
+  if (workload.subscribers > 0) {
+    workload.title += ": " + std::to_string(key_space_of(workload, options)) + " channels, " +
+                      std::to_string(subscribers_of(workload, options)) + " subscribers of all";
+  } else if (workload.key_space > 0 && options.keys.value_or(workload.keys).distribution == KeyDistribution::kZipf) {
+    workload.title += ", zipf";
+  }
+}
+
 // Letters without a pattern: a value that is compressed on its way to the disk costs what one of an application does.
 std::string value_text(int64_t bytes) {
   Random random(1);
@@ -208,6 +218,10 @@ uint64_t first_of(uint64_t space, uint64_t stream, uint64_t stream_count) {
 
 int64_t key_space_of(const Workload& workload, const LoadOptions& options) {
   return options.key_space > 0 ? options.key_space : workload.key_space;
+}
+
+int64_t subscribers_of(const Workload& workload, const LoadOptions& options) {
+  return options.subscribers >= 0 ? options.subscribers : workload.subscribers;
 }
 
 RequestTemplate::RequestTemplate(const std::vector<std::string>& arguments, int64_t value_bytes) {
@@ -289,7 +303,8 @@ Result<std::vector<Workload>> choose_workloads(const LoadOptions& options) {
   } else {
     LARDER_TRY_ASSIGN(chosen, named_tests(options.tests));
   }
-  for (const Workload& workload : chosen) {
+  for (Workload& workload : chosen) {
+    describe(workload, options);
     // It would be always the same one.
     if (options.keys && key_space_of(workload, options) == 0 && draws_numbers(workload)) {
       return Error{ErrorCode::kInvalidArgument, "--keys says which keys of how many: -r is missing"};

@@ -74,6 +74,9 @@ class RequestSource {
 // The keys that a workload uses under these options.
 int64_t key_space_of(const Workload& workload, const LoadOptions& options);
 
+// The connections that receive what it publishes, under these options.
+int64_t subscribers_of(const Workload& workload, const LoadOptions& options);
+
 // The tests that the options ask for, in redis-benchmark's order and each once. kInvalidArgument for a name that is not known,
 // and for a distribution of keys where there is one key; kUnsupported for a command that is no request.
 Result<std::vector<Workload>> choose_workloads(const LoadOptions& options);

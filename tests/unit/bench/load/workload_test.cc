@@ -126,6 +126,18 @@ TEST(Workloads, WhatIsReadFromStandardInputIsNotInTheTitle) {
   EXPECT_EQ(chosen->front().commands[0].arguments.size(), 3u);
 }
 
+TEST(Workloads, TheTitleTellsWhatTheOptionsChanged) {
+  const auto title = [](const std::vector<std::string>& arguments) {
+    return choose_workloads(*parse_load_options(arguments))->front().title;
+  };
+  EXPECT_EQ(title({"-t", "cache"}), "cache: 90 % GET, 10 % SET with a time to live, zipf");
+  EXPECT_EQ(title({"-t", "cache", "--keys", "uniform"}), "cache: 90 % GET, 10 % SET with a time to live");
+  EXPECT_EQ(title({"-t", "queue", "--keys", "zipf"}), "queue: as many LPUSH as RPOP on 16 lists, zipf");
+  EXPECT_EQ(title({"-t", "pubsub"}), "pubsub: 16 channels, 10 subscribers of all");
+  EXPECT_EQ(title({"-t", "pubsub", "-r", "3", "--subscribers", "2"}), "pubsub: 3 channels, 2 subscribers of all");
+  EXPECT_EQ(title({"-t", "get", "-r", "3", "--keys", "zipf"}), "GET") << "a program reads redis-benchmark's names";
+}
+
 TEST(Workloads, AStreamWithoutEndIsNoRequest) {
   EXPECT_FALSE(choose_workloads(*parse_load_options({"-n", "5", "Monitor"})).ok());
 }
