@@ -43,21 +43,22 @@ void TransactionTable::watch(Client& client, uint16_t db, Bytes key, bool alread
   Transaction& transaction = transaction_of(client);
   // The table knows whether this client watches the key already: looking through the client's own list would make one
   // WATCH of many keys quadratic.
-  std::vector<Transaction*>& watchers = places_.find_or_add({db, key}).watchers;
-  if (std::find(watchers.begin(), watchers.end(), &transaction) != watchers.end()) return;
+  std::vector<Watcher>& watchers = places_.find_or_add({db, key}).watchers;
+  const auto is_this = [&](const Watcher& watcher) { return watcher.transaction == &transaction; };
+  if (std::any_of(watchers.begin(), watchers.end(), is_this)) return;
   if (watchers.empty()) memory_bytes_ += sizeof(Place) + key.size();
-  watchers.push_back(&transaction);
-  memory_bytes_ += sizeof(Transaction*);
+  watchers.push_back({&transaction, already_expired});
+  memory_bytes_ += sizeof(Watcher);
   if (transaction.watched.empty()) ++watching_clients_;
-  transaction.watched.push_back({db, std::string(key), already_expired});
+  transaction.watched.push_back({db, std::string(key)});
   transaction.watched_bytes += sizeof(WatchedKey) + key.size();
-  transaction.watches_expired |= already_expired;
 }
 
 void TransactionTable::unwatch(Transaction& transaction, const WatchedKey& watched) {
   Place* const place = places_.find({watched.db, watched.key});
   LARDER_ASSERT(place != nullptr);
-  memory_bytes_ -= std::erase(place->watchers, &transaction) * sizeof(Transaction*);
+  const auto is_this = [&](const Watcher& watcher) { return watcher.transaction == &transaction; };
+  memory_bytes_ -= std::erase_if(place->watchers, is_this) * sizeof(Watcher);
   if (!place->watchers.empty()) return;
   memory_bytes_ -= sizeof(Place) + place->key.size();
   places_.remove(*place);
@@ -91,31 +92,23 @@ std::unique_ptr<Transaction> TransactionTable::take_requests(Client& client) {
   return requests;
 }
 
-// Whether the key was expired already when the client began to watch it, and the client has not been told of its removal.
-bool TransactionTable::forgives_removal(Transaction& transaction, uint16_t db, Bytes key) {
-  if (!transaction.watches_expired) return false;
-  for (WatchedKey& watched : transaction.watched) {
-    if (watched.db == db && watched.key == key) return std::exchange(watched.was_expired, false);
-  }
-  return false;
-}
-
 void TransactionTable::key_changed(uint16_t db, Bytes key, bool has_expired) {
-  const Place* const place = places_.find({db, key});
+  Place* const place = places_.find({db, key});
   if (place == nullptr) return;
   if (!has_expired) return break_all(place->watchers);
-  for (Transaction* watcher : place->watchers) {
-    if (!watcher->watch_broken && !forgives_removal(*watcher, db, key)) watcher->watch_broken = true;
+  // Who began to watch the key when it had expired already forgives its removal, once.
+  for (Watcher& watcher : place->watchers) {
+    if (!std::exchange(watcher.was_expired, false)) watcher.transaction->watch_broken = true;
   }
 }
 
-bool TransactionTable::all_broken(const std::vector<Transaction*>& watchers) {
+bool TransactionTable::all_broken(const std::vector<Watcher>& watchers) {
   return std::all_of(watchers.begin(), watchers.end(),
-                     [](const Transaction* watcher) { return watcher->watch_broken; });
+                     [](const Watcher& watcher) { return watcher.transaction->watch_broken; });
 }
 
-void TransactionTable::break_all(const std::vector<Transaction*>& watchers) {
-  for (Transaction* watcher : watchers) watcher->watch_broken = true;
+void TransactionTable::break_all(const std::vector<Watcher>& watchers) {
+  for (const Watcher& watcher : watchers) watcher.transaction->watch_broken = true;
 }
 
 }  // namespace larder

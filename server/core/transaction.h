@@ -39,7 +39,6 @@ struct QueuedRequest {
 struct WatchedKey {
   uint16_t db = 0;
   std::string key;
-  bool was_expired = false;  // its deadline had passed when it was watched: its removal alone is no change
 };
 
 struct Transaction final : Leftover {
@@ -57,10 +56,9 @@ struct Transaction final : Leftover {
   uint32_t request_flags = 0;  // CommandFlag of all requests together
   std::vector<WatchedKey> watched;
   size_t watched_bytes = 0;
-  bool open = false;             // MULTI was given
-  bool watches_expired = false;  // a key was_expired
-  bool aborted = false;          // a request could not be queued: EXEC answers EXECABORT
-  bool watch_broken = false;     // a watched key changed: EXEC answers null
+  bool open = false;          // MULTI was given
+  bool aborted = false;       // a request could not be queued: EXEC answers EXECABORT
+  bool watch_broken = false;  // a watched key changed: EXEC answers null
 };
 
 class TransactionTable {
@@ -100,19 +98,22 @@ class TransactionTable {
 
  private:
   friend struct Transaction;
+  struct Watcher {
+    Transaction* transaction;
+    bool was_expired;  // the key, when it was watched: its removal alone is no change
+  };
   struct Place {
     uint16_t db = 0;
     std::string key;
     uint64_t hash = 0;
-    std::vector<Transaction*> watchers;
+    std::vector<Watcher> watchers;
   };
 
   Transaction& transaction_of(Client& client);
   std::unique_ptr<Transaction> detach(Client& client);
   void unwatch(Transaction& transaction, const WatchedKey& watched);
-  static bool all_broken(const std::vector<Transaction*>& watchers);
-  static void break_all(const std::vector<Transaction*>& watchers);
-  static bool forgives_removal(Transaction& transaction, uint16_t db, Bytes key);
+  static bool all_broken(const std::vector<Watcher>& watchers);
+  static void break_all(const std::vector<Watcher>& watchers);
 
   LeftoverQueue& leftovers_;
   NameTable<Place, ByDatabaseAndKey> places_;

@@ -68,6 +68,37 @@ TEST(Leftovers, WatchesOfOneThatHasGoneAreUndoneInPieces) {
   EXPECT_TRUE(server.services().transactions.empty());
 }
 
+// The removal of what has expired is news to those who saw it alive, and only the first removal is none to others.
+TEST(Leftovers, WatchedKeysThatHaveExpiredAreForgivenOnce) {
+  InProcessServer server;
+  Connection& early = server.connect();
+  Connection& late = server.connect();
+  Connection& writer = server.connect();
+  for (size_t i = 0; i < kMany; ++i) writer.call("SET", "k" + std::to_string(i), "v", "PX", "10");
+  writer.call("CLIENT", "PAUSE", "100", "WRITE");
+  early.call("WATCH", "k999");
+  server.clock().advance_us(20'000);
+  send_and_run(server, late, with_keys({"WATCH"}));
+  server.advance_ms(200);
+  server.run();
+  EXPECT_EQ(writer.call("DBSIZE"), ":0\r\n");
+  early.call("MULTI");
+  EXPECT_EQ(early.call("EXEC"), "*-1\r\n");
+  late.call("MULTI");
+  EXPECT_EQ(late.call("EXEC"), "*0\r\n");
+
+  writer.call("SET", "k7", "v", "PX", "10");
+  writer.call("CLIENT", "PAUSE", "100", "WRITE");
+  server.clock().advance_us(20'000);
+  late.call("WATCH", "k7");
+  server.advance_ms(200);
+  server.run();
+  writer.call("SET", "k7", "v", "PX", "10");
+  late.call("MULTI");
+  EXPECT_EQ(late.call("EXEC"), "*-1\r\n");
+  EXPECT_TRUE(server.services().transactions.empty());
+}
+
 TEST(Leftovers, WhoHasGivenUpWatchesMayWatchTheSameKeys) {
   for (const char* end : {"UNWATCH", "RESET", "MULTI\r\nDISCARD", "MULTI\r\nEXEC"}) {
     InProcessServer server;
