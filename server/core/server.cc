@@ -341,6 +341,7 @@ Server::Background Server::background() {
   if (loading_.active()) {
     answer_loading_at_us_ = clock_.mono_us() + kLoadBudgetUs;
     loading_.work(answer_loading_at_us_);
+    tidy_while_loading();
     return Background::kMore;
   }
   bool more = true;
@@ -348,11 +349,8 @@ Server::Background Server::background() {
   bool more_of_snapshot = true;
   int64_t snapshot_deadline_us = INT64_MAX;
   while (more) {
-    more = flushed_.free_some(kFreedEntriesPerLook);
+    more = tidy_some();
     more |= leftovers_.undo_some(kLeftoverStepsPerLook);
-    more |= store_.free_some(kFreedEntriesPerLook);
-    more |= store_.give_back_some();
-    more |= store_.evictor().maintain(kQueueStepsPerLook);
     if (memory_limit_.exceeded()) memory_limit_.make_room(now_ms);
     if (settings_.active_expiry && !append_log_.failed()) more |= expire_some(now_ms);
     more |= time_out_waiting(services_, dispatcher_, now_ms, kTimeoutsPerLook);
@@ -377,6 +375,23 @@ Server::Background Server::background() {
   client_memory_.enforce();
   if (more) return Background::kMore;
   return more_of_snapshot || memory_limit_.is_behind() ? Background::kLater : Background::kDone;
+}
+
+// What commands have deleted. True when there is more.
+bool Server::tidy_some() {
+  bool more = flushed_.free_some(kFreedEntriesPerLook);
+  more |= store_.free_some(kFreedEntriesPerLook);
+  more |= store_.give_back_some();
+  more |= store_.evictor().maintain(kQueueStepsPerLook);
+  return more;
+}
+
+// Else a load needed the memory of all that the commands of a log have ever deleted. Freeing is quicker than making, so it has as
+// much time.
+void Server::tidy_while_loading() {
+  const int64_t deadline_us = clock_.mono_us() + kLoadBudgetUs;
+  while (tidy_some() && clock_.mono_us() < deadline_us) {
+  }
 }
 
 void Server::use_huge_page() {

@@ -143,6 +143,8 @@ class Server {
   void apply_settings();
   Status follow_append_only();
   void apply_log_state();
+  bool tidy_some();
+  void tidy_while_loading();
   void use_huge_page();
   bool expire_some(int64_t now_ms);
   // `loaded` is called when the task has ended well, before the first request.

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 
 #include "tests/command/log_server.h"
@@ -63,6 +64,43 @@ TEST(Loading, AServerThatIsToldToEndInTheMiddleOfACollectionEnds) {
   for (int turns = 0; turns < 3 && !server.shutdown_requested(); ++turns) server.run_turn();
   EXPECT_TRUE(server.shutdown_requested());
   EXPECT_EQ(files.content("/dump.rdb"), before);
+}
+
+// A log of many more than are there at the end needs no more memory than the commands did.
+TEST(Loading, WhatTheLogDeletesIsFreedMeanwhile) {
+  MemoryFileSystem files;
+  const auto options = log_options(
+      files, "no", {"--appendonly", "yes", "--auto-aof-rewrite-percentage", "0", "--enable-debug-command", "yes"});
+  constexpr uint64_t kServedBytes = 4 << 20;
+  {
+    InProcessServer server(options);
+    Connection& client = started(server);
+    const std::string script =
+        "for i = 1, 5000 do redis.call('SADD', KEYS[1], 'member number ' .. i) redis.call('SET', 'k' .. i, 'value') "
+        "end";
+    for (int round = 0; round < 60; ++round) {
+      client.call("EVAL", script, "1", "s");
+      if (round % 2 == 0) {
+        client.call("FLUSHALL");
+      } else {
+        client.call("DEL", "s");
+      }
+      EXPECT_LT(server.services().store.memory_bytes(), kServedBytes);
+    }
+    client.call("SET", "end", "1");
+    server.advance_ms(500);
+  }
+  InProcessServer server(options);
+  server.clock().set_look_us(100);
+  uint64_t bytes_max = 0;
+  for (int turns = 0; turns < 100'000 && server.services().loading.active(); ++turns) {
+    server.run_turn();
+    bytes_max = std::max(bytes_max, server.services().store.memory_bytes());
+  }
+  server.clock().set_look_us(0);
+  server.run();
+  EXPECT_EQ(server.connect().call("EXISTS", "end"), ":1\r\n");
+  EXPECT_LT(bytes_max, 2 * kServedBytes);
 }
 
 }  // namespace
