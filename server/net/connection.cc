@@ -21,7 +21,7 @@ constexpr size_t kPiecesPerWrite = 64;
 // they are sent, so that the socket is never full: without a bound the others would wait for all of its queue.
 constexpr size_t kFlushBytesPerTurn = 1024 * 1024;
 // The same in time, for replies that are written while they are sent: a piece of 64 KiB is some 150 us of work.
-constexpr int64_t kFlushBudgetUs = 300;
+constexpr int64_t kClientFlushBudgetUs = 300;
 
 // One piece, the usual case, goes without the header that the kernel would have to fetch.
 ssize_t send_pieces(int fd, std::span<iovec> pieces) {
@@ -112,7 +112,7 @@ void Connection::flush_queue() {
       client_->queue_->consume(static_cast<size_t>(sent));
       sent_bytes += static_cast<size_t>(sent);
       const int64_t now_us = clock.mono_us();
-      if (end_us == 0) end_us = now_us + kFlushBudgetUs;
+      if (end_us == 0) end_us = now_us + kClientFlushBudgetUs;
       if (now_us >= end_us) break;
       continue;
     }

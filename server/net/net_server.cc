@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace larder {
 namespace {
@@ -15,6 +16,8 @@ namespace {
 constexpr size_t kFlushShare = 8;
 constexpr size_t kFlushesMin = 8;
 constexpr size_t kFlushesMax = 256;
+// The same in time, for large values: one of a megabyte takes some 200 us.
+constexpr int64_t kFlushBudgetUs = 500;
 
 Connection* connection_of(Client& client) { return static_cast<Connection*>(client.link); }
 
@@ -260,26 +263,28 @@ void NetServer::look_at_sockets() {
   }
 }
 
-// In the order in which they were woken; those beyond the share stay in front for the next turn.
+// In the order in which they were woken; those beyond the share, or behind the time, stay in front for the next turn.
 void NetServer::flush_woken() {
   size_t count = std::clamp(woken_.size() / kFlushShare, kFlushesMin, kFlushesMax);
   if (shutting_down_) count = woken_.size();
-  const auto end = woken_.begin() + static_cast<ptrdiff_t>(std::min(count, woken_.size()));
-  const std::vector<Connection*> woken(woken_.begin(), end);
-  woken_.erase(woken_.begin(), end);
-  for (Connection* connection : woken) {
-    if (connection != nullptr) connection->in_woken_list = false;
-  }
-  for (size_t i = 0; i < woken.size(); ++i) {
-    Connection* connection = woken[i];
-    if (connection == nullptr || connection->client() == nullptr) continue;
+  count = std::min(count, woken_.size());
+  const Clock& clock = server_.services().clock;
+  const int64_t end_us = clock.mono_us() + kFlushBudgetUs;
+  size_t flushed = 0;
+  // Others are woken meanwhile, and those that go leave a null behind.
+  for (bool has_time = true; flushed < count && has_time; ++flushed) {
+    Connection* connection = std::exchange(woken_[flushed], nullptr);
+    if (connection == nullptr) continue;
+    connection->in_woken_list = false;
     if (connection->client()->turn != Client::kNoTurn) {
       mark_woken(*connection);  // its script runs on: it is looked at when that has ended
       continue;
     }
     connection->flush_queue();
     connection->settle();
+    has_time = shutting_down_ || clock.mono_us() < end_us;
   }
+  woken_.erase(woken_.begin(), woken_.begin() + static_cast<ptrdiff_t>(flushed));
 }
 
 void NetServer::forget(Connection& connection) {

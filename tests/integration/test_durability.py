@@ -136,7 +136,7 @@ def test_a_torn_tail_is_cut_at_the_start_and_by_the_checker(binary):
         server.restart()
         with Client(server.port) as client:
             equal(client.call("DBSIZE"), 9)
-        assert "was cut at offset" in server.output(), server.output()
+        wait_until(lambda: "was cut at offset" in server.output(), what="the line about the tail")
         server.stop()
         checked = subprocess.run([binary, "--check-aof", manifest], stdout=subprocess.PIPE, timeout=20)
         equal(checked.returncode, 0)
@@ -163,7 +163,7 @@ def test_a_limit_of_the_size_of_files_does_not_end_the_process(binary):
             resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (FILE_BYTES_MAX, resource.RLIM_INFINITY))
             with Client(server.port) as client:
                 answered = write_until_refused(client)
-            assert "Writing the append only log failed: no space" in server.output(), server.output()
+            wait_until(lambda: "Writing the append only log failed: no space" in server.output(), what="the line about the log")
             resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
             with Client(server.port) as client:
                 wait_until(lambda: b"aof_last_write_status:ok" in client.call("INFO", "persistence"), 10, "the healing")
