@@ -76,10 +76,14 @@ int64_t Evictor::score_of(const Entry& entry) const {
 
 void Evictor::sample(Keyspace& keyspace, int64_t now_ms) {
   const bool rare = policy_.volatile_only && keyspace.volatile_count() * kRareShare < keyspace.size();
+  // Keys that may go, of those in one place.
+  const size_t expected = policy_.volatile_only && !rare
+                              ? kKeysPerLook * keyspace.volatile_count() / std::max<size_t>(keyspace.size(), 1)
+                              : kKeysPerLook;
   size_t seen = 0;
   // Another place when that brings the sample nearer to the number wanted. Those without a key that may go cost a try.
   for (uint32_t looks = 0; looks < 2 + policy_.samples; looks++) {
-    if (seen > 0 && seen + kKeysPerLook / 2 >= policy_.samples) break;
+    if (seen > 0 && seen + expected / 2 >= policy_.samples) break;
     const Keyspace* from = &keyspace;
     const auto visit = [&](const Entry& entry) {
       if (policy_.volatile_only && !entry.has_deadline()) return;

@@ -60,6 +60,37 @@ TEST(MemoryLimit, InfoTellsForHowLongItWasExceeded) {
   EXPECT_EQ(number(client, "total_eviction_exceeded_time"), 200);
 }
 
+// Where keys that may go are fewer than half of all, a sample has as many of them as elsewhere.
+TEST(MemoryLimit, KeysWithoutADeadlineAreNoPartOfASample) {
+  InProcessServer server({.arguments = {"--maxmemory-policy", "volatile-lru"}});
+  auto& client = server.connect();
+  const auto for_each_key = [&](const auto& request) {
+    for (int i = 0; i < kKeys; ++i) request("key:" + to_text(10'000 + i), i);
+    server.run();
+    client.take();
+  };
+  const std::string value(40, 'v');
+  for_each_key([&](const std::string& key, int i) {
+    if (i % 5 < 2) return client.send_request({"SET", key, value, "EX", "5000"});
+    client.send_request({"SET", key, value});
+  });
+  server.advance_ms(100'000);
+  for_each_key([&](const std::string& key, int i) {
+    if (i % 5 == 0) client.send_request({"GET", key});
+  });
+  server.advance_ms(1000);
+  // Of the keys that may go, a half was used; eight of ten of the others go.
+  constexpr uint64_t kEvicted = kKeys / 5 * 8 / 10;
+  const uint64_t key_bytes = server.services().store.memory_bytes() / kKeys;
+  const uint64_t used = server.services().memory_limit.used_bytes();
+  client.call("CONFIG", "SET", "maxmemory", to_text(used - kEvicted * key_bytes));
+  const uint64_t evicted = server.services().stats.evicted_keys;
+  EXPECT_GT(evicted, kEvicted / 2);
+  uint64_t used_ones_gone = 0;
+  for (int i = 0; i < kKeys; i += 5) used_ones_gone += client.call("EXISTS", "key:" + to_text(10'000 + i)) == ":0\r\n";
+  EXPECT_LT(used_ones_gone * 25, evicted) << used_ones_gone << " of " << evicted;
+}
+
 TEST(Defragmentation, InfoCountsFromTheLastReset) {
   InProcessServer server({.arguments = {"--activedefrag", "yes", "--active-defrag-ignore-bytes", "1",
                                         "--active-defrag-threshold-lower", "1"}});
