@@ -19,14 +19,16 @@ constexpr size_t kSettlePassesMax = 8;
 
 Keyspace::ExpiryProgress Keyspace::advance_expiry(int64_t now_ms, size_t steps_max) {
   ExpiryProgress progress;
-  if (store_.expiry_mode_ != ExpiryMode::kRemove) return progress;
+  if (store_.expiry_mode_ == ExpiryMode::kHide) return progress;
+  // While a log is loaded nothing is removed, but its commands leave items behind like any others.
+  const bool removes = store_.expiry_mode_ == ExpiryMode::kRemove;
   if (!old_expiry_ && expiry_.items() > 0) {
     const bool clock_went_back = expiry_.now_ms() > now_ms + kClockBackMsMax;
     const size_t needed = volatile_count_ + field_volatile_count_;
     if (clock_went_back || expiry_.items() > 2 * needed + kStaleItemsMin) begin_expiry_rebuild();
   }
   ExpiryIndex::Batch batch;
-  while (progress.steps < steps_max) {
+  while (removes && progress.steps < steps_max) {
     batch.count = 0;
     if (old_expiry_ && !rebuild_walked_) old_expiry_->take(now_ms, &batch);
     if (batch.count == 0) expiry_.take(now_ms, &batch);
@@ -38,7 +40,7 @@ Keyspace::ExpiryProgress Keyspace::advance_expiry(int64_t now_ms, size_t steps_m
     progress.steps += continue_expiry_rebuild(now_ms, steps_max - progress.steps);
   }
   // Building anew does not wait: items go stale as fast as commands come.
-  progress.more_due = old_expiry_ != nullptr || expiry_.is_behind();
+  progress.more_due = old_expiry_ != nullptr || (removes && expiry_.is_behind());
   return progress;
 }
 

@@ -390,7 +390,10 @@ bool Server::tidy_some() {
 // much time.
 void Server::tidy_while_loading() {
   const int64_t deadline_us = clock_.mono_us() + kLoadBudgetUs;
-  while (tidy_some() && clock_.mono_us() < deadline_us) {
+  bool more = true;
+  while (more && clock_.mono_us() < deadline_us) {
+    more = tidy_some();
+    if (store_.expiry_mode() == ExpiryMode::kKeep) more |= expire_some(clock_.wall_ms());
   }
 }
 

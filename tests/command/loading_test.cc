@@ -103,5 +103,31 @@ TEST(Loading, WhatTheLogDeletesIsFreedMeanwhile) {
   EXPECT_LT(bytes_max, 2 * kServedBytes);
 }
 
+// Nor do keys that had a deadline when they were deleted leave anything behind.
+TEST(Loading, ItemsOfDeletedKeysAreDroppedMeanwhile) {
+  MemoryFileSystem files;
+  const auto options = log_options(files, "no", {"--appendonly", "yes", "--auto-aof-rewrite-percentage", "0"});
+  {
+    InProcessServer server(options);
+    Connection& client = started(server);
+    const std::string script =
+        "for i = 1, 5000 do redis.call('SET', 'k' .. i, 'v', 'EX', 1000000) redis.call('DEL', 'k' .. i) end";
+    for (int round = 0; round < 60; ++round) client.call("EVAL", script, "0");
+    client.call("SET", "end", "1", "EX", "100");
+    server.advance_ms(500);
+  }
+  InProcessServer server(options);
+  server.clock().set_look_us(100);
+  uint64_t bytes_max = 0;
+  for (int turns = 0; turns < 100'000 && server.services().loading.active(); ++turns) {
+    server.run_turn();
+    bytes_max = std::max(bytes_max, server.services().store.memory_bytes());
+  }
+  server.clock().set_look_us(0);
+  server.run();
+  EXPECT_EQ(server.connect().call("TTL", "end").substr(0, 2), ":9");
+  EXPECT_LT(bytes_max, 600'000u);
+}
+
 }  // namespace
 }  // namespace larder
