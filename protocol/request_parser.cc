@@ -9,22 +9,53 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "base/number_text.h"
 
 namespace larder {
 
+namespace {
+
+// Offsets count from the first byte of the unfinished request.
+struct Slice {
+  uint64_t offset;
+  uint64_t size;
+};
+
+// Any number of them, none of which is moved behind the first kRunMax: a vector of millions is copied for 10 ms when it grows.
+class SliceList {
+ public:
+  void push_back(Slice slice) {
+    if (last_.size() == kRunMax) full_.push_back(std::exchange(last_, {}));
+    last_.push_back(slice);
+  }
+  size_t size() const { return full_.size() * kRunMax + last_.size(); }
+  size_t memory_bytes() const {
+    return full_.capacity() * sizeof(Run) + (full_.size() * kRunMax + last_.capacity()) * sizeof(Slice);
+  }
+  template <class Visit>
+  void for_each(Visit visit) const {
+    for (const Run& run : full_) std::for_each(run.begin(), run.end(), visit);
+    std::for_each(last_.begin(), last_.end(), visit);
+  }
+
+ private:
+  using Run = std::vector<Slice>;
+  static constexpr size_t kRunMax = 4096;  // of 64 KiB, a power of two: the capacity that a full one has
+
+  std::vector<Run> full_;
+  Run last_;
+};
+
+}  // namespace
+
 struct ParseProgress::State {
   static constexpr int64_t kNoCount = -1;
   static constexpr int64_t kNoBulk = -1;
 
-  // Offsets count from the first byte of the unfinished request.
-  struct Slice {
-    uint64_t offset;
-    uint64_t size;
-  };
-  std::vector<Slice> slices;     // complete arguments; grows with what arrived
+  SliceList slices;              // complete arguments; grows with what arrived
   uint64_t parsed_bytes = 0;     // everything before is done
   uint64_t line_scanned = 0;     // bytes behind parsed_bytes known to hold no end of line
   int64_t args_left = kNoCount;  // kNoCount: the count line is not complete yet
@@ -38,9 +69,7 @@ ParseProgress& ParseProgress::operator=(ParseProgress&&) noexcept = default;
 
 void ParseProgress::clear() { state_.reset(); }
 
-size_t ParseProgress::memory_bytes() const {
-  return state_ ? sizeof(State) + state_->slices.capacity() * sizeof(State::Slice) : 0;
-}
+size_t ParseProgress::memory_bytes() const { return state_ ? sizeof(State) + state_->slices.memory_bytes() : 0; }
 
 ParseProgress::State& ParseProgress::start() {
   if (!state_) state_ = std::make_unique<State>();
@@ -218,7 +247,7 @@ Step SlowParser::run_multibulk() {
     state_.args_left--;
   }
   Bytes* views = args_.reserve(state_.slices.size());
-  for (const State::Slice& slice : state_.slices) *views++ = input_.substr(slice.offset, slice.size);
+  state_.slices.for_each([&](const Slice& slice) { *views++ = input_.substr(slice.offset, slice.size); });
   args_.commit(state_.slices.size());
   return Step::kDone;
 }

@@ -29,6 +29,16 @@ namespace {
 // What the output buffer may keep between ticks.
 constexpr size_t kKeptOutputBytes = 1024 * 1024;
 
+constexpr size_t kShortArgumentPart = 8;
+// Room behind a MiB of short arguments. What is not written takes no memory.
+constexpr size_t kSparseRoomBytes = 63 * 1024 * 1024;
+
+// Whether what an unfinished request needs next is little beside what is there of it, as in an MSET of very many. For that no exact room is
+// made: the buffer would be copied at each of the allocator's sizes, and half a MiB of arguments received and parsed in one tick.
+bool is_short_argument(size_t needed, size_t arrived) {
+  return needed >= Tick::kExactRoomBytesMin && needed - std::min(arrived, needed) < arrived / kShortArgumentPart;
+}
+
 RequestLimits limits_for(const Client& client, const Settings& settings) {
   RequestLimits limits;
   limits.bulk_bytes_max = settings.bulk_bytes_max;
@@ -73,7 +83,13 @@ Tick::Room Tick::input_room(Client& client) {
   const size_t room = room_for_rest(client, client.unread->size());
   const size_t left = kTickInputBytes - std::min(moved_bytes_, kTickInputBytes);
   const size_t want = std::min(room, std::max(left, kTurnInputBytes));
-  if (client.unread_needed >= kExactRoomBytesMin) client.unread->reserve_exactly(room);
+  if (client.unread_needed >= kExactRoomBytesMin) {
+    client.unread->reserve_exactly(room);
+  } else if (const size_t arrived = client.unread->size();
+             arrived >= kLargeInputBytes && client.unread->free_bytes() < room) {
+    // Very many arguments, and nobody knows how many bytes they are: each time the buffer doubled all of it was copied.
+    client.unread->reserve_exactly(std::min(arrived * kRoomPerLargeArrived, std::max(arrived, kSparseRoomBytes)));
+  }
   return {client.unread->reserve(room), want};
 }
 
@@ -411,7 +427,10 @@ void Tick::keep_rest(Turn& turn) {
   } else {
     // Empty requests in front of an unfinished one are consumed too.
     turn.executed = turn.protocol_error.outcome == ParseOutcome::kError ? turn.input.size() : turn.parsed;
-    client.unread_needed = turn.needed_bytes;
+    const size_t arrived = turn.input.size() - turn.executed;
+    if (turn.needed_bytes != client.unread_needed) {
+      client.unread_needed = is_short_argument(turn.needed_bytes, arrived) ? 0 : turn.needed_bytes;
+    }
   }
   const Bytes rest = client.wants_close() ? Bytes() : turn.input.substr(turn.executed);
   look_at_size(turn);

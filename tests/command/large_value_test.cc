@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
 #include <string>
 
 #include "storage/keyspace.h"
@@ -142,6 +143,26 @@ TEST(LargeValue, AMemberOfACollectionOrAnElementOfATransaction) {
   server.run();
   EXPECT_EQ(client.take(), "+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n");
   EXPECT_EQ(client.call("GET", "k"), bulk(value));
+}
+
+// A request of very many short arguments is not copied each time that its buffer is full, and comes in turns of the usual size.
+TEST(LargeValue, VeryManyShortArgumentsAreSeldomCopied) {
+  InProcessServer server;
+  Connection& client = server.connect();
+  constexpr int kPairs = 200'000;
+  std::string request = "*" + std::to_string(1 + 2 * kPairs) + "\r\n$4\r\nMSET\r\n";
+  for (int i = 0; i < kPairs; ++i) request += "$10\r\nkey:" + std::to_string(100'000 + i) + "\r\n$5\r\nvalue\r\n";
+  std::set<size_t> capacities;
+  constexpr size_t kPiece = 16 * 1024;
+  for (size_t at = 0; at < request.size(); at += kPiece) {
+    client.send(request.substr(at, kPiece));
+    server.run();
+    if (client.client().unread) capacities.insert(client.client().unread->capacity());
+    EXPECT_LE(client.client().unread_held_bytes(), at + kPiece + 1024 * 1024);
+  }
+  EXPECT_EQ(client.take(), "+OK\r\n");
+  EXPECT_LE(capacities.size(), 9u);
+  EXPECT_EQ(client.call("DBSIZE"), ":" + std::to_string(kPairs) + "\r\n");
 }
 
 // Executed behind a pause it is a resumed request, whose bytes are the client's all the same.

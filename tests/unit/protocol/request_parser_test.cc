@@ -69,6 +69,23 @@ TEST(RequestParser, ReadsLongStringsAndCounts) {
   EXPECT_EQ(parse_in_pieces(encode(many), {}, [&] { return step++ % 100; }).requests, (std::vector<Request>{many}));
 }
 
+// What is known of them is kept in runs of some thousands.
+TEST(RequestParser, VeryManyArgumentsArriveInPieces) {
+  for (const size_t count : {4096u, 4097u, 10'000u}) {
+    Request many;
+    for (size_t i = 0; i < count; i++) many.push_back(std::to_string(i));
+    EXPECT_EQ(parse_in_pieces(encode(many) + encode({"PING"}), {}, [] { return 7000; }).requests,
+              (std::vector<Request>{many, {"PING"}}));
+  }
+  ParseProgress progress;
+  RequestArgs args;
+  std::string input = "*20000\r\n";
+  for (int i = 0; i < 10'000; i++) input += "$1\r\nx\r\n";
+  EXPECT_EQ(parse_request(input, {}, progress, args).outcome, ParseOutcome::kIncomplete);
+  EXPECT_GE(progress.memory_bytes(), 10'000u * 16);
+  EXPECT_LE(progress.memory_bytes(), 3 * 4096u * 16 + 1024);
+}
+
 TEST(RequestParser, KnowsWhatIsAnEncoding) {
   const auto is_encoding = [](Bytes input) {
     RequestArgs args;
