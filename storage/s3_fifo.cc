@@ -9,7 +9,7 @@
 namespace larder {
 namespace {
 
-constexpr size_t kSmallShare = 10;  // one in so many items is in the small queue
+constexpr size_t kSmallShare = 7;  // one in so many items is in the small queue
 constexpr size_t kGhostKeysMin = 1024;
 
 }  // namespace

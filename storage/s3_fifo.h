@@ -1,9 +1,9 @@
 // The queues of S3-FIFO eviction for one database ("FIFO queues are all you need for cache eviction", SOSP 2023).
 //
-//   insert ──▶ small (a tenth) ──▶ used twice or more? ──▶ main ──▶ used since? ──▶ around again
-//                     │ no                                   │ no
-//                     ▼                                      ▼
-//              evicted, remembered in the ghosts          evicted
+//   insert ──▶ small (a seventh) ──▶ used since? ─────────▶ main ──▶ used since? ──▶ around again
+//                       │ no                                   │ no
+//                       ▼                                      ▼
+//                evicted, remembered in the ghosts          evicted
 //
 //   insert of a key that is among the ghosts ──▶ main
 //
@@ -134,7 +134,7 @@ class S3Fifo {
 
  private:
   static constexpr size_t kStaleItemsMin = 16384;
-  static constexpr uint32_t kUsesToStay = 2;
+  static constexpr uint32_t kUsesToStay = 1;
   ItemQueue& queue(EntryQueue which) { return which == EntryQueue::kSmall ? small_ : main_; }
   size_t turn_left() const { return turn_small_ + turn_main_; }
   void file(uint32_t hash_prefix, Entry* entry, EntryQueue which);
