@@ -145,6 +145,7 @@ class Sorter {
   const SortOptions& options_;
   bool sorts_;
   bool alpha_;
+  bool makes_definite_ = false;  // elements of equal weights are ordered by themselves
   TextPool texts_;
   std::vector<Item> items_;
   size_t begin_ = 0;
@@ -164,8 +165,9 @@ bool Sorter::collect() {
       return true;
     }
     case ValueType::kSet:
-      // A set has no order of its own: where the order is kept, it is made a definite one.
-      if (!sorts_ && (options_.stores || (ctx_.client().flags & kClientScript))) {
+      // A set has no order of its own: where the order is kept, it is made a definite one, the same after a restart.
+      makes_definite_ = options_.stores || (ctx_.client().flags & kClientScript);
+      if (!sorts_ && makes_definite_) {
         sorts_ = true;
         alpha_ = true;
       }
@@ -225,8 +227,10 @@ bool Sorter::weigh(Item& item) {
 
 int Sorter::compare(const Item& a, const Item& b) const {
   if (alpha_) {
-    if (!a.has_weight || !b.has_weight) return static_cast<int>(a.has_weight) - static_cast<int>(b.has_weight);
-    return texts_.of(a.weight).compare(texts_.of(b.weight));
+    const int order = a.has_weight && b.has_weight ? texts_.of(a.weight).compare(texts_.of(b.weight))
+                                                   : static_cast<int>(a.has_weight) - static_cast<int>(b.has_weight);
+    if (order != 0 || !makes_definite_) return order;
+    return texts_.of(a.element).compare(texts_.of(b.element));
   }
   if (a.score != b.score) return a.score < b.score ? -1 : 1;
   return texts_.of(a.element).compare(texts_.of(b.element));
