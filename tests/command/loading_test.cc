@@ -125,7 +125,8 @@ TEST(Loading, ItemsOfDeletedKeysAreDroppedMeanwhile) {
   }
   server.clock().set_look_us(0);
   server.run();
-  EXPECT_EQ(server.connect().call("TTL", "end").substr(0, 2), ":9");
+  const std::string left = server.connect().call("TTL", "end");
+  EXPECT_GT(std::stoi(left.substr(1)), 0) << left;
   EXPECT_LT(bytes_max, 600'000u);
 }
 

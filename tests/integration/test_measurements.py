@@ -109,10 +109,15 @@ def _servers_of(pid):
     return found
 
 
+def _listen_to_interrupts():
+    """Whoever runs these tests in the background of a shell ignores them, and so would all that is started here."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def test_servers_are_stopped_with_the_script(binary):
     for number in (signal.SIGTERM, signal.SIGINT):
         script = subprocess.Popen([sys.executable, str(BENCH / "compare/cpu.py"), *map(str, _small(binary)), "--scale", "1000"],
-                                  stdout=subprocess.DEVNULL)
+                                  stdout=subprocess.DEVNULL, preexec_fn=_listen_to_interrupts)
         wait_until(lambda: len(_servers_of(script.pid)) >= 2, RUN_SECONDS / 2, "the start of both servers")
         servers = _servers_of(script.pid)
         script.send_signal(number)
