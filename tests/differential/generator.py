@@ -449,6 +449,7 @@ class Generator:
                 skipping = keeping = False
         if rng.random() < 0.01 and len(words) > 1 and words[0] not in RANDOM_WHEN_SHORTER:
             words.pop(rng.randrange(1, len(words)))
-        if rng.random() < 0.01 and words[0] not in LONGER_SINCE_7_2:
+        # Not both: a value in the place of a time to live would be one of milliseconds.
+        elif rng.random() < 0.01 and words[0] not in LONGER_SINCE_7_2:
             words.append(self.value())
         return words
