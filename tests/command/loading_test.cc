@@ -66,6 +66,19 @@ TEST(Loading, AServerThatIsToldToEndInTheMiddleOfACollectionEnds) {
   EXPECT_EQ(files.content("/dump.rdb"), before);
 }
 
+// Until it has loaded what it started with. Returns the most that the data set took meanwhile.
+uint64_t load_watching_memory(InProcessServer& server) {
+  server.clock().set_look_us(100);
+  uint64_t bytes_max = 0;
+  for (int turns = 0; turns < 100'000 && server.services().loading.active(); ++turns) {
+    server.run_turn();
+    bytes_max = std::max(bytes_max, server.services().store.memory_bytes());
+  }
+  server.clock().set_look_us(0);
+  server.run();
+  return bytes_max;
+}
+
 // A log of many more than are there at the end needs no more memory than the commands did.
 TEST(Loading, WhatTheLogDeletesIsFreedMeanwhile) {
   MemoryFileSystem files;
@@ -91,14 +104,7 @@ TEST(Loading, WhatTheLogDeletesIsFreedMeanwhile) {
     server.advance_ms(500);
   }
   InProcessServer server(options);
-  server.clock().set_look_us(100);
-  uint64_t bytes_max = 0;
-  for (int turns = 0; turns < 100'000 && server.services().loading.active(); ++turns) {
-    server.run_turn();
-    bytes_max = std::max(bytes_max, server.services().store.memory_bytes());
-  }
-  server.clock().set_look_us(0);
-  server.run();
+  const uint64_t bytes_max = load_watching_memory(server);
   EXPECT_EQ(server.connect().call("EXISTS", "end"), ":1\r\n");
   EXPECT_LT(bytes_max, 2 * kServedBytes);
 }
@@ -117,14 +123,7 @@ TEST(Loading, ItemsOfDeletedKeysAreDroppedMeanwhile) {
     server.advance_ms(500);
   }
   InProcessServer server(options);
-  server.clock().set_look_us(100);
-  uint64_t bytes_max = 0;
-  for (int turns = 0; turns < 100'000 && server.services().loading.active(); ++turns) {
-    server.run_turn();
-    bytes_max = std::max(bytes_max, server.services().store.memory_bytes());
-  }
-  server.clock().set_look_us(0);
-  server.run();
+  const uint64_t bytes_max = load_watching_memory(server);
   const std::string left = server.connect().call("TTL", "end");
   EXPECT_GT(std::stoi(left.substr(1)), 0) << left;
   EXPECT_LT(bytes_max, 600'000u);
