@@ -229,9 +229,11 @@ def used_memory(control):
 def idle_memory(control):
     """What the server holds when all are gone and nothing is stored."""
     wait_until(lambda: figures(control, "clients")["connected_clients"] == "1", ANSWER_SECONDS, "the end of all others")
+    for name in ("total_watched_keys", "total_blocking_keys"):  # of those who have gone: taken away in the background
+        wait_until(lambda name=name: figures(control, "clients")[name] == "0", ANSWER_SECONDS, f"{name}:0")
     clients = figures(control, "clients")
     for name in ("blocked_clients", "tracking_clients", "pubsub_clients", "watching_clients", "clients_in_timeout_table",
-                 "total_watched_keys", "total_blocking_keys", "total_blocking_keys_on_nokey"):
+                 "total_blocking_keys_on_nokey"):
         equal(f"{name}:{clients[name]}", f"{name}:0")
     equal(control.call("PUBSUB", "CHANNELS"), [])
     equal(control.call("PUBSUB", "SHARDCHANNELS"), [])
